@@ -1,0 +1,38 @@
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace ampgrad::kernels {
+
+/// A matrix as a product reads it: element (i, j) lies at data[i * stride + j], or at data[j * stride + i] when
+/// `transposed`.
+struct Operand {
+  const Real* data;
+  Index stride;
+  bool transposed = false;
+};
+
+/// What a product starts from: nothing, one row for all rows (stride 0: a bias, the mean row), or a matrix. It may be
+/// the output itself, which then accumulates.
+struct Init {
+  const Real* data = nullptr;
+  Index stride = 0;
+};
+
+/// C = Init + A·B     A [m, k]   B [k, n]   C [m, n], row i at c + i * c_stride
+/// Each element is summed over k in blocks of a fixed length, in order, so its bits depend neither on the number of
+/// threads nor on where in C it stands.
+void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride);
+
+/// The same by its definition, three loops; what `Gemm` is tested and timed against.
+void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride);
+
+/// Whole tensors, seen as matrices [rows, cols]. The letters say which operand is read transposed, and all three add:
+/// AddNT  C += A·Bᵀ    A [m, k]   B [n, k]   C [m, n]
+/// AddNN  C += A·B     A [m, k]   B [k, n]   C [m, n]
+/// AddTN  C += Aᵀ·B    A [k, m]   B [k, n]   C [m, n]
+void AddNT(const Tensor& a, const Tensor& b, Tensor& c);
+void AddNN(const Tensor& a, const Tensor& b, Tensor& c);
+void AddTN(const Tensor& a, const Tensor& b, Tensor& c);
+
+}  // namespace ampgrad::kernels

@@ -1,0 +1,88 @@
+#include "tensor/tensor.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+
+namespace ampgrad {
+namespace {
+
+// A cache line, and the width of the widest vector: a kernel's loads never straddle two lines.
+constexpr size_t kAlignment = 64;
+
+std::atomic<Index> live_bytes{0};
+
+std::shared_ptr<Real> Allocate(Index count) {
+  const size_t wanted = static_cast<size_t>(count) * sizeof(Real);
+  const size_t bytes = std::max(kAlignment, (wanted + kAlignment - 1) / kAlignment * kAlignment);
+  auto* data = static_cast<Real*>(std::aligned_alloc(kAlignment, bytes));
+  if (data == nullptr) throw std::bad_alloc();
+  live_bytes += static_cast<Index>(bytes);
+  return std::shared_ptr<Real>(data, [bytes](Real* p) {
+    std::free(p);
+    live_bytes -= static_cast<Index>(bytes);
+  });
+}
+
+}  // namespace
+
+Tensor::Tensor(Shape shape) : shape_(shape), data_(Allocate(shape.size())) { Fill(0); }
+
+Tensor Tensor::Uninitialized(Shape shape) {
+  Tensor t;
+  t.shape_ = shape;
+  t.data_ = Allocate(shape.size());
+  return t;
+}
+
+Tensor Tensor::FromValues(Shape shape, const std::vector<Real>& values) {
+  if (static_cast<Index>(values.size()) != shape.size()) {
+    throw std::invalid_argument("[tensor] expected " + std::to_string(shape.size()) + " values for shape " +
+                                shape.ToString() + ", found " + std::to_string(values.size()));
+  }
+  Tensor t = Uninitialized(shape);
+  std::copy(values.begin(), values.end(), t.data());
+  return t;
+}
+
+void Tensor::Fill(Real value) { std::fill(begin(), end(), value); }
+
+Tensor Tensor::Clone() const {
+  Tensor copy = Uninitialized(shape_);
+  std::copy(begin(), end(), copy.data());
+  return copy;
+}
+
+Tensor Tensor::Transposed() const {
+  Tensor out = Uninitialized({cols(), rows()});
+  for (Index i = 0; i < rows(); ++i) {
+    for (Index j = 0; j < cols(); ++j) out[j * rows() + i] = row(i)[j];
+  }
+  return out;
+}
+
+Tensor Tensor::Reshape(Shape shape) const {
+  if (shape.size() != size()) {
+    throw std::invalid_argument("[reshape] cannot see " + shape_.ToString() + " as " + shape.ToString());
+  }
+  Tensor view = *this;
+  view.shape_ = shape;
+  return view;
+}
+
+Tensor Tensor::Rows(Index begin, Index end) const {
+  if (begin < 0 || begin > end || end > rows()) {
+    throw std::invalid_argument("[rows] rows " + std::to_string(begin) + ".." + std::to_string(end) +
+                                " are not within " + shape_.ToString());
+  }
+  Tensor view;
+  view.shape_ = {end - begin, cols()};
+  view.data_ = std::shared_ptr<Real>(data_, data_.get() + begin * cols());
+  return view;
+}
+
+Index Tensor::LiveBytes() { return live_bytes; }
+
+}  // namespace ampgrad

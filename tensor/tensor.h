@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "tensor/shape.h"
+
+namespace ampgrad {
+
+/// A contiguous row-major block of Real with shared ownership. Copying a Tensor shares its storage; `Clone` copies the
+/// numbers. Views exist for reshapes and leading-axis slices only, so `data()` is always dense.
+class Tensor {
+ public:
+  /// An absent tensor: no storage, `empty()` is true.
+  Tensor() = default;
+  /// Zeros.
+  explicit Tensor(Shape shape);
+  /// Storage that the caller fills before reading.
+  static Tensor Uninitialized(Shape shape);
+  /// Throws std::invalid_argument when `values` has another length than the shape.
+  static Tensor FromValues(Shape shape, const std::vector<Real>& values);
+  static Tensor Scalar(Real value) { return FromValues({}, {value}); }
+
+  bool empty() const { return data_ == nullptr; }
+  const Shape& shape() const { return shape_; }
+  Index size() const { return shape_.size(); }
+  Index rows() const { return shape_.rows(); }
+  Index cols() const { return shape_.cols(); }
+  Index dim(int i) const { return shape_.dim(i); }
+
+  Real* data() { return data_.get(); }
+  const Real* data() const { return data_.get(); }
+  /// Row `i` of the matrix view [rows, cols].
+  Real* row(Index i) { return data() + i * cols(); }
+  const Real* row(Index i) const { return data() + i * cols(); }
+  Real& operator[](Index i) { return data_.get()[i]; }
+  Real operator[](Index i) const { return data_.get()[i]; }
+  Real* begin() { return data(); }
+  Real* end() { return data() + size(); }
+  const Real* begin() const { return data(); }
+  const Real* end() const { return data() + size(); }
+
+  void Fill(Real value);
+  Tensor Clone() const;
+  /// The transpose of a matrix [rows, cols], as a copy [cols, rows].
+  Tensor Transposed() const;
+  /// The same storage under another shape of equal size; throws std::invalid_argument otherwise.
+  Tensor Reshape(Shape shape) const;
+  /// Rows begin..end of the matrix view [rows, cols], sharing storage.
+  Tensor Rows(Index begin, Index end) const;
+
+  /// Bytes of tensor storage alive in this process, for tests and memory reports.
+  static Index LiveBytes();
+
+ private:
+  Shape shape_;
+  std::shared_ptr<Real> data_;
+};
+
+}  // namespace ampgrad
