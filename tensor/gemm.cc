@@ -158,8 +158,8 @@ void PackABlock(Operand a, Index row, Index rows, Index k0, Index depth, Index h
 
 // How C is cut into tasks: blocks of whole panels, a multiple of the number of threads, rows first.
 struct Grid {
-  Index row_panels, col_panels;    // panels per block
-  Index row_blocks, col_blocks;    // blocks
+  Index row_panels, col_panels;  // panels per block
+  Index row_blocks, col_blocks;  // blocks
 };
 
 Grid CutForThreads(Index row_panels, Index col_panels) {

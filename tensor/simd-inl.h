@@ -10,6 +10,8 @@
 #define AMPGRAD_TENSOR_SIMD_INL_H_
 #endif
 
+#include <limits>
+
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "tensor/real.h"
@@ -109,10 +111,12 @@ inline Real Max(const Real* x, Index n) {
 }
 
 // e^x within 1 unit in the last place. Highway's Exp is undefined above the overflow threshold and maps NaN to 0; here
-// large arguments saturate and NaN stays NaN, so that a broken number is still seen in the loss.
+// large arguments give infinity and NaN stays NaN, so that a broken number is still seen in the loss.
 inline V Exp(D d, V x) {
   const V limit = hn::Set(d, sizeof(Real) == 4 ? Real(88) : Real(708));
-  return hn::IfThenElse(hn::Eq(x, x), hn::Exp(d, hn::Min(x, limit)), x);
+  const V y = hn::IfThenElse(hn::Gt(x, limit), hn::Set(d, std::numeric_limits<Real>::infinity()),
+                             hn::Exp(d, hn::Min(x, limit)));
+  return hn::IfThenElse(hn::Eq(x, x), y, x);
 }
 
 // σ(x) = 1 / (1 + e^-x).

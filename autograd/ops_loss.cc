@@ -1,0 +1,52 @@
+#include <string>
+
+#include "autograd/check.h"
+#include "autograd/ops.h"
+#include "tensor/kernels.h"
+
+namespace ampgrad::ops {
+namespace {
+
+// Number of targets that count; each must be in the vocabulary or kIgnored.
+Index CountTargets(const std::vector<int>& targets, Index vocab) {
+  Index count = 0;
+  for (size_t n = 0; n < targets.size(); ++n) {
+    if (targets[n] == kIgnored) continue;
+    if (targets[n] < 0 || targets[n] >= vocab) {
+      Fail("cross_entropy", "expected targets in 0.." + std::to_string(vocab - 1) + " or " + std::to_string(kIgnored) +
+                                ", found " + std::to_string(targets[n]) + " at position " + std::to_string(n));
+    }
+    ++count;
+  }
+  if (count == 0) Fail("cross_entropy", "there is no target: all positions are ignored");
+  return count;
+}
+
+}  // namespace
+
+// CrossEntropy   loss = mean over targets of −log softmax(logits)[target]
+//   shapes    logits [N, V]   targets [N], kIgnored where there is none   loss scalar
+//   forward   M_n = max_v logits_nv,   L_n = log Σ_v e^(logits_nv − M_n)
+//             loss = Σ_n (L_n − (logits_n,target − M_n)) / count
+//   backward  dlogits_nv = dloss·(e^(logits_nv − M_n − L_n) − [v = target_n]) / count; 0 where there is no target
+//   saves     logits, targets, M and L (2N numbers); the probabilities (N·V) are computed again
+Var CrossEntropy(const Var& logits, const std::vector<int>& targets) {
+  const Index rows = logits.shape().rows(), vocab = logits.shape().cols();
+  CheckShapes(logits.shape().rank() == 2 && rows == static_cast<Index>(targets.size()), "cross_entropy",
+              "logits [N, V], targets [N]",
+              {{"logits", logits.shape()}, {"targets", {static_cast<Index>(targets.size())}}});
+  const Index count = CountTargets(targets, vocab);
+
+  Tensor max = Tensor::Uninitialized({rows}), log_sums = Tensor::Uninitialized({rows});
+  const double sum =
+      kernels::CrossEntropySum(logits.value.data(), targets.data(), rows, vocab, max.data(), log_sums.data());
+  Tensor loss = Tensor::Scalar(static_cast<Real>(sum / static_cast<double>(count)));
+
+  return logits.tape->Record(
+      "cross_entropy", loss, {&logits}, [=, logits = logits.value](const Tensor& dloss, InputGrads& d) {
+        kernels::AddCrossEntropyBackward(logits.data(), targets.data(), max.data(), log_sums.data(), rows, vocab,
+                                         dloss[0] / static_cast<Real>(count), d[0]->data());
+      });
+}
+
+}  // namespace ampgrad::ops

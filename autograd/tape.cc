@@ -1,0 +1,58 @@
+#include "autograd/tape.h"
+
+#include <stdexcept>
+#include <utility>
+
+namespace ampgrad {
+
+Tensor* InputGrads::operator[](int i) { return inputs_[i] < 0 ? nullptr : &tape_.GradOf(inputs_[i]); }
+
+Var Tape::Leaf(Param& param) {
+  if (mode_ == Mode::kInference || !param.trainable) return Constant(param.value);
+  nodes_.push_back({"param", param.value.shape(), {}, &param, {}, nullptr});
+  return {param.value, this, static_cast<int>(size()) - 1};
+}
+
+Var Tape::Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward) {
+  std::vector<int> nodes;
+  bool needs_grad = false;
+  for (const Var* input : inputs) {
+    if (input->tape != this) {
+      throw std::logic_error("[" + std::string(op) + "] an input belongs to another tape");
+    }
+    nodes.push_back(input->node);
+    needs_grad |= input->needs_grad();
+  }
+  if (!needs_grad) return Constant(std::move(value));
+  nodes_.push_back({op, value.shape(), std::move(nodes), nullptr, {}, std::move(backward)});
+  return {std::move(value), this, static_cast<int>(size()) - 1};
+}
+
+Tensor& Tape::GradOf(int node) {
+  Tensor& grad = nodes_[node].param ? nodes_[node].param->grad : nodes_[node].grad;
+  if (grad.empty()) grad = Tensor(nodes_[node].shape);
+  return grad;
+}
+
+void Tape::Backward(const Var& loss) {
+  if (loss.value.size() != 1) {
+    throw std::invalid_argument("[backward] expected a scalar loss, found shape " + loss.shape().ToString());
+  }
+  if (loss.tape != this || !loss.needs_grad()) {
+    throw std::invalid_argument("[backward] nothing below this loss is trained");
+  }
+  if (std::exchange(spent_, true)) {
+    throw std::logic_error("[backward] this tape has run already: record the forward pass again");
+  }
+  GradOf(loss.node).Fill(1);
+  for (int i = loss.node; i >= 0; --i) {
+    Node& node = nodes_[i];
+    if (node.param || node.grad.empty()) continue;  // leaves end here; no gradient arrived at the others
+    InputGrads d(*this, node.inputs);
+    node.backward(node.grad, d);
+    node.backward = nullptr;
+    node.grad = Tensor();
+  }
+}
+
+}  // namespace ampgrad

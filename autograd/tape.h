@@ -1,0 +1,99 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace ampgrad {
+
+class Tape;
+
+/// A tensor that a module owns and an optimiser may train. It outlives tapes.
+struct Param {
+  std::string name;
+  Tensor value;
+  Tensor grad;  // same shape as value; empty until a backward pass reaches it
+  bool trainable = true;
+};
+
+/// A value on a tape: a cheap handle that shares the tensor and owns no node.
+struct Var {
+  Tensor value;
+  Tape* tape = nullptr;
+  int node = -1;  // index on the tape; -1 when nothing below it is trained
+
+  const Shape& shape() const { return value.shape(); }
+  bool needs_grad() const { return node >= 0; }
+};
+
+/// What a backward closure may touch: the gradients of its op's inputs.
+class InputGrads {
+ public:
+  InputGrads(Tape& tape, const std::vector<int>& inputs) : tape_(tape), inputs_(inputs) {}
+
+  /// The gradient buffer of input `i`, zeroed on first touch and only ever added to; null when input `i` needs none.
+  Tensor* operator[](int i);
+  /// The numbers of that buffer, or null.
+  Real* data(int i) {
+    Tensor* grad = (*this)[i];
+    return grad ? grad->data() : nullptr;
+  }
+
+ private:
+  Tape& tape_;
+  const std::vector<int>& inputs_;
+};
+
+/// Adds the input gradients, given dY, the gradient of the op's output.
+using BackwardFn = std::function<void(const Tensor& dY, InputGrads& d)>;
+
+/// The record of a forward pass: its ops in execution order, which is a topological order, so the backward pass is a
+/// reverse loop. The tape is the only owner of nodes and holds no forward value: a value lives as long as a Var or a
+/// closure holds it, so what a pass keeps in memory is what the closures capture (each op's `saves` line).
+/// Cost accepted: one std::function per node, which is nothing beside a matrix product.
+class Tape {
+ public:
+  enum class Mode { kRecord, kInference };
+  explicit Tape(Mode mode = Mode::kRecord) : mode_(mode) {}
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A constant: never differentiated.
+  Var Constant(Tensor value) { return {std::move(value), this, -1}; }
+
+  /// A parameter. If it is trainable and the tape records, its node adds into `param.grad`.
+  Var Leaf(Param& param);
+
+  /// The output of an op. When no input needs a gradient nothing is recorded and `backward` is dropped at once.
+  Var Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward);
+
+  /// Runs the closures from `loss`, a scalar, back to the first node; each closure and its gradient are let go as soon as
+  /// it has run. Throws std::invalid_argument when loss is no scalar or nothing below it is trained, and
+  /// std::logic_error on a second call.
+  void Backward(const Var& loss);
+
+  /// Number of recorded nodes.
+  Index size() const { return static_cast<Index>(nodes_.size()); }
+
+ private:
+  friend class InputGrads;
+
+  struct Node {
+    const char* op;
+    Shape shape;
+    std::vector<int> inputs;
+    Param* param;  // leaves only
+    Tensor grad;   // empty until touched; leaves use param->grad
+    BackwardFn backward;
+  };
+
+  Tensor& GradOf(int node);
+
+  Mode mode_;
+  std::vector<Node> nodes_;
+  bool spent_ = false;
+};
+
+}  // namespace ampgrad

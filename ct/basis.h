@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ct/rows.h"
+
+namespace ampgrad::ct {
+
+/// The universal basis of a model: W ≈ S·B + 1·μᵀ for every decomposed matrix.
+struct Basis {
+  Tensor vectors;                   // B [K, d], orthonormal rows: the top eigenvectors of (R − μ)ᵀ(R − μ)
+  Tensor mean;                      // μ [d], the mean of all rows R
+  std::vector<double> eigenvalues;  // [d], descending
+  Index rows;                       // N, how many rows it was computed from, repeats included
+
+  Index k() const { return vectors.rows(); }
+  Index width() const { return vectors.cols(); }
+};
+
+/// Which rows the basis sees: all of them, or a sample.
+struct Sample {
+  Index rows_per_matrix = 0;  // 0: all rows; else that many of each matrix, without replacement (all if it has fewer)
+  uint64_t seed = 0;
+};
+
+/// Computes μ and the top-K right singular vectors of the centred rows by way of the d x d Gram matrix, gathered in double
+/// and streamed block by block, so that no second copy of the model exists. Throws std::invalid_argument when there are no
+/// rows or K is not in 1..d.
+Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const Sample& sample = {});
+
+/// The same basis with its first `k` vectors only. Throws std::invalid_argument when k is not in 1..K.
+Basis Truncated(const Basis& basis, Index k);
+
+/// S = (W − μ)·Bᵀ [n, K] for the rows W [n, d] of one matrix.
+Tensor Scores(const Tensor& rows, const Basis& basis);
+
+/// W ≈ S·B + 1·μᵀ [n, d].
+Tensor Rebuild(const Tensor& scores, const Basis& basis);
+
+/// Σ_{i<=K} λ_i / Σ λ_i; equal to R² when the basis was computed from all rows.
+double VarianceCaptured(const Basis& basis);
+
+/// (Σ λ_i)² / Σ λ_i², the effective number of dimensions that the rows occupy: 1 to d.
+double ParticipationRatio(const std::vector<double>& eigenvalues);
+
+/// 1 − Σ‖W − S·B − μ‖² / Σ‖W − μ‖² over all rows of all sources, repeats included.
+double RSquared(const std::vector<RowSource>& sources, const Basis& basis);
+
+}  // namespace ampgrad::ct

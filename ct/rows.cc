@@ -1,0 +1,38 @@
+#include "ct/rows.h"
+
+#include <stdexcept>
+
+namespace ampgrad::ct {
+
+RowsPolicy ParseRowsPolicy(const std::string& word) {
+  if (word == "blocks") return RowsPolicy::kBlocks;
+  if (word == "width") return RowsPolicy::kWidth;
+  throw std::invalid_argument("[rows] expected the policy blocks or width, found '" + word + "'");
+}
+
+std::vector<RowSource> SelectRows(const std::vector<nn::Matrix*>& matrices, Index d, RowsPolicy policy) {
+  std::vector<RowSource> sources;
+  for (nn::Matrix* matrix : matrices) {
+    const bool block = matrix->role == nn::Role::kBlock;
+    const bool vocabulary = matrix->role == nn::Role::kVocabulary;
+    if (matrix->in == d && (block || (vocabulary && policy == RowsPolicy::kWidth))) {
+      sources.push_back({matrix, ops::Layout::kOutIn, matrix->out, matrix->copies});
+    } else if (matrix->out == d && block && policy == RowsPolicy::kBlocks) {
+      sources.push_back({matrix, ops::Layout::kInOut, matrix->in, matrix->copies});
+    }
+  }
+  return sources;
+}
+
+Index CountRows(const std::vector<RowSource>& sources) {
+  Index count = 0;
+  for (const RowSource& source : sources) count += source.rows * source.repeats;
+  return count;
+}
+
+Tensor ReadRows(const RowSource& source) {
+  const Tensor stored = source.matrix->form->Merged();
+  return source.matrix->layout == source.layout ? stored : stored.Transposed();
+}
+
+}  // namespace ampgrad::ct

@@ -1,0 +1,136 @@
+#include "models/gpt.h"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "models/json_file.h"
+#include "tensor/random.h"
+
+namespace ampgrad::models {
+
+GptConfig GptConfig::FromJson(const nlohmann::json& json, const std::string& file) {
+  const JsonObject object(json, file);
+  object.Refuse("scale_attn_weights", true);
+  object.Refuse("scale_attn_by_inverse_layer_idx", false);
+  object.Refuse("add_cross_attention", false);
+  const std::string activation = object.String("activation_function", "gelu_new");
+  if (activation != "gelu_new" && activation != "gelu_pytorch_tanh") {
+    throw std::runtime_error(file + ": activation_function '" + activation + "' is not supported; expected gelu_new");
+  }
+  constexpr Index kMax = Index{1} << 31;
+  GptConfig config;
+  config.vocab_size = object.Integer("vocab_size", config.vocab_size, 1, kMax);
+  config.n_positions = object.Integer("n_positions", config.n_positions, 1, kMax);
+  config.n_embd = object.Integer("n_embd", config.n_embd, 1, kMax);
+  config.n_layer = object.Integer("n_layer", config.n_layer, 1, 4096);
+  config.n_head = object.Integer("n_head", config.n_head, 1, kMax);
+  config.n_inner = object.Integer("n_inner", 0, 0, kMax);
+  config.layer_norm_epsilon = object.Positive("layer_norm_epsilon", config.layer_norm_epsilon);
+  config.tie_word_embeddings = object.Boolean("tie_word_embeddings", true);
+  if (config.n_embd % config.n_head != 0) {
+    throw std::runtime_error(file + ": expected n_embd to be a multiple of n_head, found " +
+                             std::to_string(config.n_embd) + " and " + std::to_string(config.n_head));
+  }
+  return config;
+}
+
+GptConfig PresetConfig(const std::string& name) {
+  GptConfig config;
+  config.vocab_size = 256;
+  if (name == "photonic") {
+    config.n_positions = 512;
+    config.n_embd = 256;
+    config.n_layer = 8;
+    config.n_head = 8;
+  } else if (name == "nano") {
+    config.n_positions = 64;
+    config.n_embd = 32;
+    config.n_layer = 2;
+    config.n_head = 2;
+  } else {
+    throw std::invalid_argument("[preset] expected photonic or nano, found '" + name + "'");
+  }
+  return config;
+}
+
+Gpt::Gpt(const GptConfig& config)
+    : config_(config),
+      wte_("wte", nn::Role::kVocabulary, config.vocab_size, config.n_embd),
+      wpe_("wpe", nn::Role::kPosition, config.n_positions, config.n_embd),
+      ln_f_("ln_f", config.n_embd, static_cast<Real>(config.layer_norm_epsilon)) {
+  for (Index i = 0; i < config.n_layer; ++i) {
+    blocks_.emplace_back("h." + std::to_string(i), config.n_embd, config.n_head, config.inner(),
+                         static_cast<Real>(config.layer_norm_epsilon));
+  }
+  if (config.tie_word_embeddings) {
+    wte_.weight.copies = 2;
+  } else {
+    lm_head_ = std::make_unique<nn::Embedding>("lm_head", nn::Role::kVocabulary, config.vocab_size, config.n_embd);
+  }
+}
+
+void Gpt::Initialise(uint64_t seed) {
+  uint64_t stream = 0;
+  for (nn::Matrix* matrix : Parts().matrices) {
+    const bool residual = matrix->name.ends_with("c_proj.weight");
+    const double deviation = residual ? 0.02 / std::sqrt(2.0 * static_cast<double>(config_.n_layer)) : 0.02;
+    matrix->form = std::make_unique<nn::Dense>(
+        matrix->name, Random(seed, stream++).NormalTensor(matrix->StoredShape(), deviation), matrix->layout);
+  }
+}
+
+Var Gpt::Logits(Tape& tape, const std::vector<int>& ids, Index length) {
+  if (length > context()) {
+    throw std::invalid_argument("[gpt] expected sequences of at most " + std::to_string(context()) + " tokens, found " +
+                                std::to_string(length));
+  }
+  std::vector<int> positions(ids.size());
+  for (size_t n = 0; n < ids.size(); ++n) positions[n] = static_cast<int>(n % static_cast<size_t>(length));
+
+  const nn::Weight vocabulary = wte_.weight.Use(tape);  // [V, C], read twice when tied
+  Var x = ops::Add(ops::Embedding(vocabulary.value, ids), ops::Embedding(wpe_.weight.Use(tape).value, positions));
+  for (nn::GptBlock& block : blocks_) x = block.Forward(x, length);
+  const nn::Weight head = lm_head_ ? lm_head_->weight.Use(tape) : vocabulary;
+  return ops::Linear(ln_f_.Forward(x), head.value, head.layout, nullptr);
+}
+
+nn::Parts Gpt::Parts() {
+  nn::Parts parts;
+  wte_.AddTo(parts);
+  wpe_.AddTo(parts);
+  for (nn::GptBlock& block : blocks_) block.AddTo(parts);
+  ln_f_.AddTo(parts);
+  if (lm_head_) lm_head_->AddTo(parts);
+  return parts;
+}
+
+std::unique_ptr<LanguageModel> Gpt::Clone() {
+  auto copy = std::make_unique<Gpt>(config_);
+  const nn::Parts from = Parts(), to = copy->Parts();
+  for (size_t i = 0; i < from.matrices.size(); ++i) {
+    nn::Matrix& matrix = *to.matrices[i];
+    matrix.form = std::make_unique<nn::Dense>(matrix.name, from.matrices[i]->form->Merged().Clone(), matrix.layout);
+  }
+  for (size_t i = 0; i < from.vectors.size(); ++i) to.vectors[i]->value = from.vectors[i]->value.Clone();
+  return copy;
+}
+
+nlohmann::json Gpt::Config() const {
+  return {{"architectures", {"GPT2LMHeadModel"}},
+          {"model_type", "gpt2"},
+          {"vocab_size", config_.vocab_size},
+          {"n_positions", config_.n_positions},
+          {"n_embd", config_.n_embd},
+          {"n_layer", config_.n_layer},
+          {"n_head", config_.n_head},
+          {"n_inner", config_.n_inner ? nlohmann::json(config_.n_inner) : nlohmann::json()},
+          {"activation_function", "gelu_new"},
+          {"layer_norm_epsilon", config_.layer_norm_epsilon},
+          {"tie_word_embeddings", config_.tie_word_embeddings},
+          {"attn_pdrop", 0.0},
+          {"embd_pdrop", 0.0},
+          {"resid_pdrop", 0.0},
+          {"torch_dtype", "float32"}};
+}
+
+}  // namespace ampgrad::models

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/language_model.h"
+
+namespace ampgrad::models {
+
+/// The shape of a GPT-2 model; field names as in Hugging Face's config.json.
+struct GptConfig {
+  Index vocab_size = 50257;
+  Index n_positions = 1024;
+  Index n_embd = 768;
+  Index n_layer = 12;
+  Index n_head = 12;
+  Index n_inner = 0;  // 0: 4·n_embd
+  double layer_norm_epsilon = 1e-5;
+  bool tie_word_embeddings = true;
+
+  Index inner() const { return n_inner ? n_inner : 4 * n_embd; }
+
+  /// Throws std::runtime_error naming the field when a value is missing its type or range, or asks for what is not
+  /// supported. `file` is for messages.
+  static GptConfig FromJson(const nlohmann::json& json, const std::string& file);
+};
+
+/// The shapes that are trained here: "photonic" (d = 256, 8 layers, 8 heads, context 512, byte vocabulary) and "nano"
+/// for tests. Throws std::invalid_argument for another name.
+GptConfig PresetConfig(const std::string& name);
+
+/// GPT-2: learned positions, pre-norm blocks, GELU, Conv1D weights [in, out] as in Hugging Face's GPT2LMHeadModel.
+class Gpt : public LanguageModel {
+ public:
+  /// Weights are zero and norms one until they are loaded or initialised.
+  explicit Gpt(const GptConfig& config);
+
+  /// Draws GPT-2's initial weights: normal with deviation 0.02, projections onto the residual stream scaled by
+  /// 1/√(2·layers).
+  void Initialise(uint64_t seed);
+
+  Var Logits(Tape& tape, const std::vector<int>& ids, Index length) override;
+  nn::Parts Parts() override;
+  std::unique_ptr<LanguageModel> Clone() override;
+  nlohmann::json Config() const override;
+  const char* CheckpointPrefix() const override { return "transformer."; }
+
+  Index width() const override { return config_.n_embd; }
+  Index vocabulary() const override { return config_.vocab_size; }
+  Index context() const override { return config_.n_positions; }
+
+ private:
+  GptConfig config_;
+  nn::Embedding wte_, wpe_;
+  std::vector<nn::GptBlock> blocks_;
+  nn::LayerNorm ln_f_;
+  std::unique_ptr<nn::Embedding> lm_head_;  // untied models only
+};
+
+}  // namespace ampgrad::models

@@ -1,0 +1,101 @@
+#include "models/json_file.h"
+
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <stdexcept>
+
+namespace ampgrad::models {
+
+std::string ReadTextFile(const std::filesystem::path& path, uint64_t limit) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) throw std::runtime_error(path.string() + ": no such file");
+  if (!std::filesystem::is_regular_file(status)) throw std::runtime_error(path.string() + ": not a regular file");
+  const uint64_t size = std::filesystem::file_size(path, error);
+  if (size > limit) {
+    throw std::runtime_error(path.string() + ": expected at most " + std::to_string(limit) + " bytes, found " +
+                             std::to_string(size));
+  }
+  std::string text(size, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(text.data(), static_cast<std::streamsize>(size)))
+    throw std::runtime_error(path.string() + ": cannot be read");
+  return text;
+}
+
+nlohmann::json ParseJson(std::string_view text, const std::string& where) {
+  constexpr int kMaxDepth = 64;
+  std::set<std::string> keys;  // of the outermost object; the parser itself would silently keep the last of two
+  const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+    if (depth > kMaxDepth) throw std::runtime_error(where + ": JSON nested deeper than " + std::to_string(kMaxDepth));
+    if (depth == 1 && event == nlohmann::json::parse_event_t::key && !keys.insert(value.get<std::string>()).second) {
+      throw std::runtime_error(where + ": the key \"" + value.get<std::string>() + "\" stands twice");
+    }
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(text, check);
+  } catch (const nlohmann::json::exception& e) {
+    // "[json.exception.parse_error.101] parse error at …": the bracketed part says nothing to a user.
+    const std::string message = e.what();
+    throw std::runtime_error(where + ": not valid JSON: " + message.substr(message.find("] ") + 2));
+  }
+}
+
+nlohmann::json ReadJsonObject(const std::filesystem::path& path) {
+  constexpr uint64_t kLimit = 256 << 20;
+  nlohmann::json json = ParseJson(ReadTextFile(path, kLimit), path.string());
+  if (!json.is_object())
+    throw std::runtime_error(path.string() + ": expected a JSON object, found " + json.type_name());
+  return json;
+}
+
+const nlohmann::json* JsonObject::Find(const std::string& key) const {
+  const auto it = json_.find(key);
+  return it == json_.end() || it->is_null() ? nullptr : &*it;
+}
+
+void JsonObject::Fail(const std::string& key, const std::string& expected) const {
+  throw std::runtime_error(file_ + ": expected " + key + " to be " + expected + ", found " + json_.at(key).dump());
+}
+
+Index JsonObject::Integer(const std::string& key, Index fallback, Index min, Index max) const {
+  const nlohmann::json* value = Find(key);
+  if (!value) return fallback;
+  const bool fits = value->is_number_unsigned() && value->get<uint64_t>() <= static_cast<uint64_t>(max) &&
+                    static_cast<Index>(value->get<uint64_t>()) >= min;
+  if (!fits) Fail(key, "an integer in " + std::to_string(min) + ".." + std::to_string(max));
+  return value->get<Index>();
+}
+
+double JsonObject::Positive(const std::string& key, double fallback) const {
+  const nlohmann::json* value = Find(key);
+  if (!value) return fallback;
+  if (!value->is_number() || !(value->get<double>() > 0) || !std::isfinite(value->get<double>())) {
+    Fail(key, "a number over 0");
+  }
+  return value->get<double>();
+}
+
+bool JsonObject::Boolean(const std::string& key, bool fallback) const {
+  const nlohmann::json* value = Find(key);
+  if (!value) return fallback;
+  if (!value->is_boolean()) Fail(key, "true or false");
+  return value->get<bool>();
+}
+
+std::string JsonObject::String(const std::string& key, const std::string& fallback) const {
+  const nlohmann::json* value = Find(key);
+  if (!value) return fallback;
+  if (!value->is_string()) Fail(key, "a string");
+  return value->get<std::string>();
+}
+
+void JsonObject::Refuse(const std::string& key, bool supported) const {
+  if (Boolean(key, supported) != supported) {
+    throw std::runtime_error(file_ + ": " + key + " = " + (supported ? "false" : "true") + " is not supported");
+  }
+}
+
+}  // namespace ampgrad::models

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tensor/real.h"
+
+namespace ampgrad::models {
+
+/// The content of a regular file of at most `limit` bytes. Throws std::runtime_error naming the file.
+std::string ReadTextFile(const std::filesystem::path& path, uint64_t limit = uint64_t{1} << 30);
+
+/// Parses a JSON value, nested at most 64 deep; a key that stands twice in the outermost object is refused. `where` is for messages: a file, or a file and a line.
+nlohmann::json ParseJson(std::string_view text, const std::string& where);
+
+/// Parses a JSON file whose value is an object.
+nlohmann::json ReadJsonObject(const std::filesystem::path& path);
+
+/// The fields of a JSON object of a configuration file. A field that is null counts as absent, as in Hugging Face's
+/// files; one of the wrong type or range throws std::runtime_error naming file and field.
+class JsonObject {
+ public:
+  JsonObject(const nlohmann::json& json, std::string file) : json_(json), file_(std::move(file)) {}
+
+  Index Integer(const std::string& key, Index fallback, Index min, Index max) const;
+  /// A finite number over 0.
+  double Positive(const std::string& key, double fallback) const;
+  bool Boolean(const std::string& key, bool fallback) const;
+  std::string String(const std::string& key, const std::string& fallback) const;
+  /// Throws unless the field is absent or has the only supported value.
+  void Refuse(const std::string& key, bool supported) const;
+
+ private:
+  /// The field, or null.
+  const nlohmann::json* Find(const std::string& key) const;
+  [[noreturn]] void Fail(const std::string& key, const std::string& expected) const;
+
+  const nlohmann::json& json_;
+  std::string file_;
+};
+
+}  // namespace ampgrad::models

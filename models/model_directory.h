@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "models/byte_tokenizer.h"
+#include "models/language_model.h"
+
+namespace ampgrad::models {
+
+/// Reads a Hugging Face model directory: config.json and model.safetensors. Throws std::runtime_error in one sentence
+/// when a file is missing or malformed, the architecture unsupported, a tensor missing, of another shape, left over, or
+/// not finite. Names may carry the checkpoint's prefix or not, but not both.
+std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory);
+
+/// Writes config.json, model.safetensors (F32) and tokenizer.json, which Hugging Face's libraries read.
+void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const ByteTokenizer& tokenizer);
+
+/// A directory that appears whole or not at all: files are written to a sibling, which takes the place of `target` on
+/// Commit and is removed otherwise.
+class StagedDirectory {
+ public:
+  /// Throws std::runtime_error when `target` is there already, unless it is an empty directory, or its parent is not
+  /// writable.
+  explicit StagedDirectory(const std::filesystem::path& target);
+  ~StagedDirectory();
+  StagedDirectory(const StagedDirectory&) = delete;
+  StagedDirectory& operator=(const StagedDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return staging_; }
+  void Commit();
+
+ private:
+  std::filesystem::path target_, staging_;
+};
+
+}  // namespace ampgrad::models

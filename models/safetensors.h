@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/safetensors_header.h"
+#include "tensor/tensor.h"
+
+namespace ampgrad::models {
+
+/// A safetensors file, open for reading. Tensors are read on demand, from several threads if wanted; copies of a reader
+/// share the open file. Every error is a std::runtime_error that names the file and, where there is one, the tensor.
+class SafetensorsReader {
+ public:
+  /// Opens a regular file and checks its layout (`ParseSafetensorsHeader`); the data is not read yet.
+  explicit SafetensorsReader(const std::filesystem::path& path);
+
+  const SafetensorsHeader& header() const { return header_; }
+  bool Has(const std::string& name) const { return by_name_.contains(name); }
+
+  /// The numbers of an F32 or F64 tensor of at most four dimensions, rounded to Real where Real is narrower. Refuses
+  /// other dtypes, and NaN, infinity and what rounds to infinity, naming the first.
+  Tensor ReadReal(const std::string& name) const;
+
+  /// The numbers of an I64 tensor of any shape, in row-major order.
+  std::vector<int64_t> ReadInts(const std::string& name) const;
+
+ private:
+  class File;
+
+  [[noreturn]] void FailAt(const TensorEntry& entry, const std::string& message) const;
+  const TensorEntry& Entry(const std::string& name) const;
+  template <typename Stored>
+  Tensor ReadAs(const TensorEntry& entry, Shape shape) const;
+
+  std::shared_ptr<const File> file_;
+  uint64_t data_start_ = 0;  // bytes, from the start of the file
+  SafetensorsHeader header_;
+  std::map<std::string, size_t> by_name_;  // index into the entries
+};
+
+struct NamedTensor {
+  std::string name;
+  Tensor value;
+};
+
+/// How numbers lie in a file, whatever Real is.
+enum class StoredType { kF32, kF64 };
+
+/// Writes a file whose bytes depend on nothing but the arguments: tensors in the order of their names, laid out as the
+/// reference writer does. The file appears whole or not at all (`AtomicFile`).
+/// Throws std::invalid_argument for what no reader would take back: a name that is repeated, reserved or not UTF-8, an
+/// absent tensor, a number that is not finite in the stored type. Throws std::runtime_error when writing fails.
+void WriteSafetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                      const std::map<std::string, std::string>& metadata, StoredType type = StoredType::kF32);
+
+}  // namespace ampgrad::models

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autograd/ops.h"
+
+namespace ampgrad::nn {
+
+/// A weight as an op consumes it.
+struct Weight {
+  Var value;
+  ops::Layout layout;
+};
+
+/// How a weight matrix is made from what may be trained. A fine-tuning method is a choice of form.
+class WeightForm {
+ public:
+  virtual ~WeightForm() = default;
+  /// The weight on a tape, as a function of the form's trainable parameters.
+  virtual Weight Make(Tape& tape) = 0;
+  /// The parameters it is made from.
+  virtual std::vector<Param*> Params() = 0;
+  /// The numbers of the weight in its stored layout, as a checkpoint holds them.
+  virtual Tensor Merged() const = 0;
+};
+
+/// The matrix itself: full fine-tuning, or frozen.
+class Dense : public WeightForm {
+ public:
+  Dense(std::string name, Tensor value, ops::Layout layout)
+      : param_{std::move(name), std::move(value), {}}, layout_(layout) {}
+
+  Weight Make(Tape& tape) override { return {tape.Leaf(param_), layout_}; }
+  std::vector<Param*> Params() override { return {&param_}; }
+  Tensor Merged() const override { return param_.value; }
+
+ private:
+  Param param_;
+  ops::Layout layout_;
+};
+
+/// What a matrix is in its model.
+enum class Role { kBlock, kVocabulary, kPosition };
+
+/// A named weight matrix of a model, in whatever form it is held.
+struct Matrix {
+  Matrix(std::string name, Role role, ops::Layout layout, Index out, Index in);
+
+  Weight Use(Tape& tape) { return form->Make(tape); }
+  /// Its shape in the stored layout: [out, in] or [in, out].
+  Shape StoredShape() const;
+
+  std::string name;
+  Role role;
+  ops::Layout layout;  // of the checkpoint
+  Index out, in;
+  int copies = 1;                    // how many weights of the model share these numbers: 2 for a tied vocabulary
+  std::unique_ptr<WeightForm> form;  // Dense, zeros, until set
+};
+
+}  // namespace ampgrad::nn

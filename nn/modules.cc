@@ -1,0 +1,74 @@
+#include "nn/modules.h"
+
+namespace ampgrad::nn {
+
+void Linear::AddTo(Parts& parts) {
+  parts.matrices.push_back(&weight);
+  parts.vectors.push_back(&bias);
+}
+
+Var Linear::Forward(const Var& x) {
+  const Weight w = weight.Use(*x.tape);
+  const Var b = x.tape->Leaf(bias);
+  return ops::Linear(x, w.value, w.layout, &b);
+}
+
+LayerNorm::LayerNorm(const std::string& name, Index channels, Real eps)
+    : gain{name + ".weight", Tensor({channels}), {}}, bias{name + ".bias", Tensor({channels}), {}}, eps(eps) {
+  gain.value.Fill(1);
+}
+
+void LayerNorm::AddTo(Parts& parts) {
+  parts.vectors.push_back(&gain);
+  parts.vectors.push_back(&bias);
+}
+
+Var LayerNorm::Forward(const Var& x) { return ops::LayerNorm(x, x.tape->Leaf(gain), x.tape->Leaf(bias), eps); }
+
+GptAttention::GptAttention(const std::string& name, Index channels, Index heads)
+    : c_attn(name + ".c_attn", ops::Layout::kInOut, channels, 3 * channels),
+      c_proj(name + ".c_proj", ops::Layout::kInOut, channels, channels),
+      heads(heads) {}
+
+void GptAttention::AddTo(Parts& parts) {
+  c_attn.AddTo(parts);
+  c_proj.AddTo(parts);
+}
+
+Var GptAttention::Forward(const Var& x, Index length) {
+  const Index channels = x.shape().cols();
+  const Var qkv = c_attn.Forward(x);  // [N, 3C]
+  const Var q = ops::Columns(qkv, 0, channels);
+  const Var k = ops::Columns(qkv, channels, channels);
+  const Var v = ops::Columns(qkv, 2 * channels, channels);
+  return c_proj.Forward(ops::CausalAttention(q, k, v, length, heads, heads));
+}
+
+GptMlp::GptMlp(const std::string& name, Index channels, Index inner)
+    : c_fc(name + ".c_fc", ops::Layout::kInOut, channels, inner),
+      c_proj(name + ".c_proj", ops::Layout::kInOut, inner, channels) {}
+
+void GptMlp::AddTo(Parts& parts) {
+  c_fc.AddTo(parts);
+  c_proj.AddTo(parts);
+}
+
+GptBlock::GptBlock(const std::string& name, Index channels, Index heads, Index inner, Real eps)
+    : ln_1(name + ".ln_1", channels, eps),
+      attn(name + ".attn", channels, heads),
+      ln_2(name + ".ln_2", channels, eps),
+      mlp(name + ".mlp", channels, inner) {}
+
+void GptBlock::AddTo(Parts& parts) {
+  ln_1.AddTo(parts);
+  attn.AddTo(parts);
+  ln_2.AddTo(parts);
+  mlp.AddTo(parts);
+}
+
+Var GptBlock::Forward(const Var& x, Index length) {
+  const Var h = ops::Add(x, attn.Forward(ln_1.Forward(x), length));
+  return ops::Add(h, mlp.Forward(ln_2.Forward(h)));
+}
+
+}  // namespace ampgrad::nn

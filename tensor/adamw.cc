@@ -1,0 +1,49 @@
+#include "tensor/kernels.h"
+#include "tensor/thread_pool.h"
+
+// clang-format off
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/adamw.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+#include "tensor/simd-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace ampgrad::HWY_NAMESPACE {
+
+void AdamWRange(const kernels::AdamWStep& step, const Real* grad, Real* param, Real* m, Real* v, Index n) {
+  const D d;
+  const V beta1 = hn::Set(d, step.beta1), rest1 = hn::Set(d, 1 - step.beta1);
+  const V beta2 = hn::Set(d, step.beta2), rest2 = hn::Set(d, 1 - step.beta2);
+  const V decay = hn::Set(d, 1 - step.lr * step.weight_decay), eps = hn::Set(d, step.eps);
+  const V rate = hn::Set(d, step.lr / step.bias1), unbias2 = hn::Set(d, 1 / step.bias2);
+  Map(grad, m, m, n, [=](V g, V old) HWY_ATTR { return hn::MulAdd(beta1, old, hn::Mul(rest1, g)); });
+  Map(grad, v, v, n, [=](V g, V old) HWY_ATTR { return hn::MulAdd(beta2, old, hn::Mul(rest2, hn::Mul(g, g))); });
+  Map(m, v, param, param, n, [=](V m1, V v1, V p) HWY_ATTR {
+    const V scale = hn::Add(hn::Sqrt(hn::Mul(v1, unbias2)), eps);
+    return hn::NegMulAdd(rate, hn::Div(m1, scale), hn::Mul(p, decay));
+  });
+}
+
+}  // namespace ampgrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ampgrad::kernels {
+namespace {
+
+HWY_EXPORT(AdamWRange);
+// 4096 numbers of four arrays are 64 KiB, so the three passes over a chunk find it in the cache.
+constexpr Index kChunk = 4096;
+
+}  // namespace
+
+void AdamW(const AdamWStep& step, const Real* grad, Real* param, Real* m, Real* v, Index n) {
+  ParallelChunks(n, kChunk, [=](Index i, Index end) {
+    HWY_DYNAMIC_DISPATCH(AdamWRange)(step, grad + i, param + i, m + i, v + i, end - i);
+  });
+}
+
+}  // namespace ampgrad::kernels
+#endif  // HWY_ONCE

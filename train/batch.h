@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "tensor/real.h"
+
+namespace ampgrad::train {
+
+/// Sequences of equal length, one behind the other.
+struct Batch {
+  Index length = 0;          // T
+  std::vector<int> inputs;   // ids [B·T]
+  std::vector<int> targets;  // [B·T], the next token, or ops::kIgnored
+
+  Index tokens() const { return static_cast<Index>(inputs.size()); }
+};
+
+/// What a run trains on and is judged by.
+struct Data {
+  std::function<Batch(Index step)> train;  // the batch of step 0, 1, 2, …
+  std::vector<Batch> validation;           // for choosing a learning rate; empty when there is nothing to choose
+  std::vector<Batch> held_out;             // for the losses that are reported
+};
+
+}  // namespace ampgrad::train

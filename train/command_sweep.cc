@@ -1,0 +1,57 @@
+#include <cstdio>
+
+#include "models/atomic_file.h"
+#include "models/model_directory.h"
+#include "train/commands.h"
+#include "train/pair_data.h"
+#include "train/training_options.h"
+
+namespace ampgrad::train {
+namespace {
+
+int Run(const Options& options) {
+  SweepOptions sweep;
+  sweep.train = ReadTrainOptions(options);
+  sweep.search_steps = options.Integer("search-steps", 1, 1'000'000'000);
+  sweep.full_lrs = options.Numbers("full-lr", 0, 1e30);
+  sweep.amplitude_lrs = options.Numbers("amplitude-lr", 0, 1e30);
+  sweep.policy = ReadRowsPolicy(options);
+  sweep.sample = ReadSample(options);
+  options.Integers("k", 1, 1'000'000'000);  // a wrong K is wrong usage, whatever the model
+  const Index batch = options.Integer("batch", 1, 1 << 20);
+
+  const std::filesystem::path directory = options.String("model"), file = options.String("data");
+  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  sweep.ks = ReadKs(options, *model);
+  const models::ByteTokenizer tokenizer = models::ByteTokenizer::FromFile(directory / "tokenizer.json");
+  const PairData pairs =
+      MakePairData(ReadPairs(file), tokenizer, ReadLength(options, *model), batch, sweep.sample.seed, file.string());
+  RunLog log(options.String("log"));
+  std::printf(
+      "%lld pairs to train on, %lld for choosing rates, %lld held out; %lld cut at the sequence length, %lld skipped\n",
+      static_cast<long long>(pairs.train), static_cast<long long>(pairs.validation),
+      static_cast<long long>(pairs.held_out), static_cast<long long>(pairs.truncated),
+      static_cast<long long>(pairs.skipped));
+  const std::vector<SweepRow> rows = RunSweep(*model, pairs.data, sweep, log);
+  std::fputs(FormatTable(rows).c_str(), stdout);
+  if (options.Has("json")) models::WriteFileAtomically(options.String("json"), TableJson(rows) + "\n");
+  return 0;
+}
+
+}  // namespace
+
+Command SweepCommand() {
+  return {"sweep", "Fine-tune copies of a model by every method and print the table.",
+          Join({{{"model", "DIR", nullptr, "model directory"},
+                 {"data", "FILE", nullptr, "JSON lines of prompt/completion or question/answer"},
+                 {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
+                 {"full-lr", "X,X,…", "1e-4,3e-4,1e-3", "learning rates to try for full SFT"},
+                 {"amplitude-lr", "X,X,…", "1e-3,3e-3,1e-2,3e-2", "learning rates to try for each start"},
+                 {"search-steps", "N", "15", "steps of each run of the search"},
+                 {"json", "FILE", "", "write the table as JSON"}},
+                BasisOptionSpecs(),
+                TrainingOptionSpecs("60", "8", "0")}),
+          Run};
+}
+
+}  // namespace ampgrad::train

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "train/options.h"
+
+namespace ampgrad::train {
+
+/// A command of the program.
+struct Command {
+  const char* name;
+  const char* summary;
+  std::vector<OptionSpec> options;
+  int (*run)(const Options& options);  // returns the exit code; throws for anything that ends in a sentence
+};
+
+Command DemoCommand();
+Command PretrainCommand();
+Command SftCommand();
+Command SweepCommand();
+Command GenerateCommand();
+Command CheckCommand();
+
+}  // namespace ampgrad::train

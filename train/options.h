@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tensor/real.h"
+
+namespace ampgrad::train {
+
+/// The command line is wrong: exit code 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// An option of a command.
+struct OptionSpec {
+  const char* name;      // "steps" for --steps
+  const char* value;     // what stands for its value in the help; null for a switch
+  const char* fallback;  // its value when absent; "" for none, null when the option must be given
+  const char* help;
+};
+
+/// The options of one call, checked against the command's list.
+class Options {
+ public:
+  /// Throws UsageError for an unknown, repeated, incomplete or missing option, or a stray word.
+  Options(const std::vector<OptionSpec>& specs, const std::vector<std::string>& words);
+
+  /// Whether the option has a value, given or by default.
+  bool Has(const std::string& name) const { return !String(name).empty(); }
+  const std::string& String(const std::string& name) const { return values_.at(name); }
+  /// One of `choices`.
+  std::string Choice(const std::string& name, const std::vector<std::string>& choices) const;
+  /// An integer in [min, max].
+  Index Integer(const std::string& name, Index min, Index max) const;
+  /// A comma-separated list of integers in [min, max].
+  std::vector<Index> Integers(const std::string& name, Index min, Index max) const;
+  /// A number in [min, max].
+  double Number(const std::string& name, double min, double max) const;
+  /// A comma-separated list of numbers in [min, max].
+  std::vector<double> Numbers(const std::string& name, double min, double max) const;
+
+ private:
+  std::map<std::string, std::string> values_;
+};
+
+/// The lines that describe `specs`.
+std::string DescribeOptions(const std::vector<OptionSpec>& specs);
+
+}  // namespace ampgrad::train

@@ -1,0 +1,71 @@
+#include "train/training_options.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace ampgrad::train {
+namespace {
+
+constexpr Index kMany = 1'000'000'000;
+
+}  // namespace
+
+std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch, const char* weight_decay) {
+  return {
+      {"steps", "N", steps, "optimiser steps"},
+      {"batch", "N", batch, "sequences a step"},
+      {"length", "N", "", "tokens a sequence at most; default: the model's context"},
+      {"warmup", "N", "", "steps of rising learning rate; default: a twentieth of --steps"},
+      {"weight-decay", "X", weight_decay, "decoupled weight decay of AdamW"},
+      {"clip", "X", "1", "largest gradient norm; 0: no clipping"},
+      {"seed", "N", "1", "seed of everything random"},
+      {"log", "FILE", "", "write every step as a line of JSON"},
+  };
+}
+
+TrainOptions ReadTrainOptions(const Options& options) {
+  TrainOptions train;
+  train.steps = options.Integer("steps", 1, kMany);
+  train.warmup = options.Has("warmup") ? options.Integer("warmup", 0, kMany) : train.steps / 20;
+  train.clip = options.Number("clip", 0, 1e30);
+  train.adamw.weight_decay = options.Number("weight-decay", 0, 1);
+  return train;
+}
+
+std::vector<OptionSpec> BasisOptionSpecs() {
+  return {
+      {"rows", "POLICY", "blocks",
+       "rows that are decomposed: blocks, or width (with the vocabulary, nothing transposed)"},
+      {"sample", "N", "0", "rows of each matrix that the basis is computed from; 0: all"},
+  };
+}
+
+ct::RowsPolicy ReadRowsPolicy(const Options& options) {
+  return ct::ParseRowsPolicy(options.Choice("rows", {"blocks", "width"}));
+}
+
+ct::Sample ReadSample(const Options& options) {
+  return {options.Integer("sample", 0, kMany), static_cast<uint64_t>(options.Integer("seed", 0, kMany))};
+}
+
+std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists) {
+  std::vector<OptionSpec> all;
+  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
+Index ReadLength(const Options& options, const models::LanguageModel& model) {
+  return options.Has("length") ? options.Integer("length", 1, model.context()) : model.context();
+}
+
+std::vector<Index> ReadKs(const Options& options, const models::LanguageModel& model) {
+  std::vector<Index> ks = options.Integers("k", 1, kMany);
+  const Index largest = *std::max_element(ks.begin(), ks.end());
+  if (largest > model.width()) {
+    throw std::runtime_error("expected K of at most " + std::to_string(model.width()) + ", the model's width, found " +
+                             std::to_string(largest));
+  }
+  return ks;
+}
+
+}  // namespace ampgrad::train

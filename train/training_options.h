@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ct/amplitude.h"
+#include "models/language_model.h"
+#include "train/experiment.h"
+#include "train/options.h"
+
+/// Options that several commands share: how they read, and what they mean.
+namespace ampgrad::train {
+
+/// Steps, batch, learning-rate schedule, seed and log of a training run.
+std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch, const char* weight_decay);
+/// The run that they describe; lr is left at its default.
+TrainOptions ReadTrainOptions(const Options& options);
+
+/// Which rows the universal basis sees.
+std::vector<OptionSpec> BasisOptionSpecs();
+ct::RowsPolicy ReadRowsPolicy(const Options& options);
+ct::Sample ReadSample(const Options& options);
+
+/// One list after the other.
+std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists);
+
+/// The length of training sequences: --length, by default and at most the model's context.
+Index ReadLength(const Options& options, const models::LanguageModel& model);
+
+/// K of --k, at most the model's width.
+std::vector<Index> ReadKs(const Options& options, const models::LanguageModel& model);
+
+}  // namespace ampgrad::train
