@@ -3,8 +3,14 @@
 #include "autograd/check.h"
 #include "autograd/ops.h"
 #include "tensor/kernels.h"
+#include "tensor/thread_pool.h"
 
 namespace ampgrad::ops {
+namespace {
+
+constexpr Index kRowChunk = 64;  // rows of a task
+
+}  // namespace
 
 // Add   y = a + b
 //   shapes    a, b, y equal
@@ -80,10 +86,15 @@ Var Columns(const Var& x, Index begin, Index width) {
   }
 
   Tensor y = Tensor::Uninitialized({x.shape().rows(), width});
-  for (Index n = 0; n < y.rows(); ++n) std::copy_n(x.value.row(n) + begin, width, y.row(n));
+  ParallelChunks(y.rows(), kRowChunk, [&](Index n, Index end) {
+    for (; n < end; ++n) std::copy_n(x.value.row(n) + begin, width, y.row(n));
+  });
 
   return x.tape->Record("columns", y, {&x}, [begin, width](const Tensor& dy, InputGrads& d) {
-    for (Index n = 0; n < dy.rows(); ++n) kernels::AddInto(dy.row(n), d[0]->row(n) + begin, width);
+    Tensor& dx = *d[0];
+    ParallelChunks(dy.rows(), kRowChunk, [&](Index n, Index end) {
+      for (; n < end; ++n) kernels::AddInto(dy.row(n), dx.row(n) + begin, width);
+    });
   });
 }
 

@@ -29,7 +29,7 @@ Var Embedding(const Var& table, const std::vector<int>& ids) {
   return table.tape->Record("embedding", y, {&table}, [ids](const Tensor& dy, InputGrads& d) {
     Tensor& dtable = *d[0];
     // Tasks own columns, so that two positions with the same id never meet.
-    ParallelChunks(dy.cols(), 64, [&](Index begin, Index end) {
+    ParallelChunks(dy.cols(), 32, [&](Index begin, Index end) {
       for (Index n = 0; n < dy.rows(); ++n) {
         kernels::AddInto(dy.row(n) + begin, dtable.row(ids[n]) + begin, end - begin);
       }

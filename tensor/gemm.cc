@@ -15,9 +15,12 @@
 
 // How a product is blocked (after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008):
 //
-//   B is packed once into panels of kPanelCols columns, A block by block into panels of kPanelRows rows, both in the order
-//   in which the micro-kernel reads them. The micro-kernel keeps a kPanelRows x kPanelCols tile of C in registers and walks
-//   along k. A B panel of kDepth rows stays in the L1 cache while a block of A panels, which stays in L2, passes by.
+//   B is packed once into panels of kPanelCols columns, A block by block into panels of kPanelRows rows. The micro-kernel
+//   keeps a kPanelRows x kPanelCols tile of C in registers and walks along k. A B panel of kDepth rows stays in the L1
+//   cache while a block of A panels, which stays in L2, passes by.
+//   B panels are read as vectors, so they lie [k, columns]. Of an A panel the kernel reads single numbers, so it may lie
+//   either way: [rows, k] when A is stored by rows and [k, rows] when it is read transposed. Packing A is then a copy of
+//   contiguous runs, never a transposition.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
@@ -27,12 +30,17 @@ namespace ampgrad::HWY_NAMESPACE {
 constexpr Index kPanelRows = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM) ? 14 : 6;
 constexpr Index kPanelVectors = 2;
 
+using kernels::kDepth;
+// Distance of the rows of an A panel that lies by rows: a cache line more than kDepth, lest all rows fall into one cache set.
+constexpr Index kRowStride = kDepth + 64 / sizeof(Real);
+
 inline Index PanelCols() { return kPanelVectors * LanesOf(D()); }
 
-// tile [kPanelRows, PanelCols()] at c (+)= A panel · B panel
-//   a_panel [depth, kPanelRows]   b_panel [depth, PanelCols()]
-void MicroKernel(Index depth, const Real* HWY_RESTRICT a_panel, const Real* HWY_RESTRICT b_panel, kernels::Init init,
-                 Real* c, Index c_stride) {
+// tile [kPanelRows, PanelCols()] at c = Init + A panel · B panel
+//   A panel: element (i, k) at a[i * kARow + k * kACol]   B panel [depth, PanelCols()]
+template <Index kARow, Index kACol>
+void MicroKernel(Index depth, const Real* HWY_RESTRICT a, const Real* HWY_RESTRICT b, kernels::Init init, Real* c,
+                 Index c_stride) {
   const D d;
   const Index lanes = LanesOf(d);
   V sum0[kPanelRows], sum1[kPanelRows];
@@ -40,16 +48,16 @@ void MicroKernel(Index depth, const Real* HWY_RESTRICT a_panel, const Real* HWY_
   for (Index i = 0; i < kPanelRows; ++i) sum0[i] = sum1[i] = hn::Zero(d);
 
   for (Index k = 0; k < depth; ++k) {
-    const V b0 = hn::Load(d, b_panel);
-    const V b1 = hn::Load(d, b_panel + lanes);
-    b_panel += kPanelVectors * lanes;
+    const V b0 = hn::Load(d, b);
+    const V b1 = hn::Load(d, b + lanes);
+    b += kPanelVectors * lanes;
 #pragma GCC unroll 14
     for (Index i = 0; i < kPanelRows; ++i) {
-      const V a = hn::Set(d, a_panel[i]);
-      sum0[i] = hn::MulAdd(a, b0, sum0[i]);
-      sum1[i] = hn::MulAdd(a, b1, sum1[i]);
+      const V a_ik = hn::Set(d, a[i * kARow]);
+      sum0[i] = hn::MulAdd(a_ik, b0, sum0[i]);
+      sum1[i] = hn::MulAdd(a_ik, b1, sum1[i]);
     }
-    a_panel += kPanelRows;
+    a += kACol;
   }
 
 #pragma GCC unroll 14
@@ -63,11 +71,17 @@ void MicroKernel(Index depth, const Real* HWY_RESTRICT a_panel, const Real* HWY_
   }
 }
 
-// A tile at the lower or right edge of C: the same kernel into a buffer, of which rows x cols are wanted.
-void EdgeTile(Index depth, const Real* a_panel, const Real* b_panel, kernels::Init init, Real* c, Index c_stride,
-              Index rows, Index cols) {
+// Numbers in an A panel, which lies by rows or by k.
+Index APanelSize(bool by_rows, Index depth) { return kPanelRows * (by_rows ? kRowStride : depth); }
+
+// One tile of rows x cols numbers. At the lower or right edge of C, where it is not full, the kernel writes into a buffer
+// of which the wanted part is copied.
+void Tile(Index depth, const Real* a, bool by_rows, const Real* b, kernels::Init init, Real* c, Index c_stride, Index rows,
+          Index cols) {
+  const auto kernel = by_rows ? MicroKernel<kRowStride, 1> : MicroKernel<1, kPanelRows>;
+  if (rows == kPanelRows && cols == PanelCols()) return kernel(depth, a, b, init, c, c_stride);
   HWY_ALIGN Real tile[kPanelRows * kPanelVectors * HWY_MAX_BYTES / sizeof(Real)];
-  MicroKernel(depth, a_panel, b_panel, {}, tile, PanelCols());
+  kernel(depth, a, b, {}, tile, PanelCols());
   for (Index i = 0; i < rows; ++i) {
     const Real* start = init.data == nullptr ? nullptr : init.data + i * init.stride;
     for (Index j = 0; j < cols; ++j) {
@@ -76,21 +90,53 @@ void EdgeTile(Index depth, const Real* a_panel, const Real* b_panel, kernels::In
   }
 }
 
-// The block of C that one B panel and a block of A panels make:  c [rows, cols], cols <= PanelCols().
-void PanelTimesBlock(Index depth, const Real* a_block, const Real* b_panel, kernels::Init init, Real* c, Index c_stride,
+// The part of C that one B panel and a block of A panels make:  c [rows, cols], cols <= PanelCols().
+void PanelTimesBlock(Index depth, const Real* a, bool by_rows, const Real* b, kernels::Init init, Real* c, Index c_stride,
                      Index rows, Index cols) {
   for (Index i = 0; i < rows; i += kPanelRows) {
-    kernels::Init tile_init = init;
-    if (init.data != nullptr) tile_init.data += i * init.stride;
-    const Real* a_panel = a_block + i * depth;
-    if (rows - i >= kPanelRows && cols == PanelCols()) {
-      MicroKernel(depth, a_panel, b_panel, tile_init, c + i * c_stride, c_stride);
+    Tile(depth, a, by_rows, b, init, c, c_stride, std::min(kPanelRows, rows - i), cols);
+    a += APanelSize(by_rows, depth);
+    if (init.data != nullptr) init.data += kPanelRows * init.stride;
+    c += kPanelRows * c_stride;
+  }
+}
+
+void Copy(const Real* from, Index count, Real* to) {
+  Map(from, to, count, [](V x) HWY_ATTR { return x; });
+}
+
+// Rows row..row+rows of A, from k = k0 on, as panels one behind the other; missing rows of the last one are zero.
+void PackA(kernels::Operand a, Index row, Index rows, Index k0, Index depth, Real* packed) {
+  for (Index i = 0; i < rows; i += kPanelRows, packed += APanelSize(!a.transposed, depth)) {
+    const Index count = std::min(kPanelRows, rows - i);
+    if (count < kPanelRows) std::fill_n(packed, APanelSize(!a.transposed, depth), Real(0));
+    if (a.transposed) {
+      for (Index k = 0; k < depth; ++k) Copy(a.data + (k0 + k) * a.stride + row + i, count, packed + k * kPanelRows);
     } else {
-      EdgeTile(depth, a_panel, b_panel, tile_init, c + i * c_stride, c_stride, std::min(kPanelRows, rows - i), cols);
+      for (Index j = 0; j < count; ++j) Copy(a.data + (row + i + j) * a.stride + k0, depth, packed + j * kRowStride);
     }
   }
 }
 
+// Columns col..col+count of B [k, n] as one panel [k, PanelCols()]; missing columns are zero.
+void PackB(kernels::Operand b, Index col, Index count, Index k, Real* panel) {
+  const Index width = PanelCols();
+  if (count < width) std::fill_n(panel, k * width, Real(0));
+  if (!b.transposed) {
+    for (Index p = 0; p < k; ++p) Copy(b.data + p * b.stride + col, count, panel + p * width);
+    return;
+  }
+  // Sixteen k at a time, so that every cache line of the panel is written while it is at hand.
+  for (Index p = 0; p < k; p += 16) {
+    for (Index j = 0; j < count; ++j) {
+      for (Index q = p; q < std::min(k, p + 16); ++q) panel[q * width + j] = b.data[(col + j) * b.stride + q];
+    }
+  }
+}
+
+Index ABlockSize(bool by_rows, Index rows, Index depth) {
+  return (rows + kPanelRows - 1) / kPanelRows * APanelSize(by_rows, depth);
+}
 Index PanelRowsOfTarget() { return kPanelRows; }
 Index PanelColsOfTarget() { return PanelCols(); }
 
@@ -102,11 +148,12 @@ namespace ampgrad::kernels {
 namespace {
 
 HWY_EXPORT(PanelTimesBlock);
+HWY_EXPORT(PackA);
+HWY_EXPORT(PackB);
+HWY_EXPORT(ABlockSize);
 HWY_EXPORT(PanelRowsOfTarget);
 HWY_EXPORT(PanelColsOfTarget);
 
-// Length of a block along k. A B panel of 256 x 32 floats is 32 KiB: two thirds of a 48 KiB L1 cache.
-constexpr Index kDepth = 256 * sizeof(float) / sizeof(Real);
 // Panels of A in a block: 8 x 14 rows x 256 floats are 112 KiB, well inside an L2 cache.
 constexpr Index kBlockPanels = 8;
 
@@ -117,43 +164,6 @@ Real* Scratch(int slot, Index count) {
   thread_local Tensor buffers[2];
   if (buffers[slot].empty() || buffers[slot].size() < count) buffers[slot] = Tensor::Uninitialized({count});
   return buffers[slot].data();
-}
-
-// Writes `count` <= width lines of x, starting at `first`, as a panel [depth, width] from k = k0 on; missing lines are
-// zero. A line is a row of A or a column of B: element (line, k) lies at data[line * line_stride + k * k_stride], and one
-// of the strides is 1.
-void PackPanel(const Real* data, Index line_stride, Index k_stride, Index first, Index count, Index width, Index k0,
-               Index depth, Real* panel) {
-  const Real* source = data + first * line_stride + k0 * k_stride;
-  if (count < width) std::fill(panel, panel + depth * width, Real(0));
-  if (line_stride == 1) {
-    for (Index k = 0; k < depth; ++k) std::copy_n(source + k * k_stride, count, panel + k * width);
-  } else {
-    // Eight k at a time, so that every cache line of the panel is written while it is at hand.
-    for (Index k = 0; k < depth; k += 8) {
-      const Index k_end = std::min(depth, k + 8);
-      for (Index line = 0; line < count; ++line) {
-        for (Index i = k; i < k_end; ++i) panel[i * width + line] = source[line * line_stride + i];
-      }
-    }
-  }
-}
-
-// All of B [k, n] as panels of `width` columns, one behind the other, each [k, width].
-void PackB(Operand b, Index n, Index k, Index width, Real* packed) {
-  const Index line_stride = b.transposed ? b.stride : 1, k_stride = b.transposed ? 1 : b.stride;
-  ParallelFor(CeilDiv(n, width), [=](Index panel) {
-    PackPanel(b.data, line_stride, k_stride, panel * width, std::min(width, n - panel * width), width, 0, k,
-              packed + panel * width * k);
-  });
-}
-
-void PackABlock(Operand a, Index row, Index rows, Index k0, Index depth, Index height, Real* packed) {
-  const Index line_stride = a.transposed ? 1 : a.stride, k_stride = a.transposed ? a.stride : 1;
-  for (Index i = 0; i < rows; i += height) {
-    PackPanel(a.data, line_stride, k_stride, row + i, std::min(height, rows - i), height, k0, depth,
-              packed + i * depth);
-  }
 }
 
 // How C is cut into tasks: blocks of whole panels, a multiple of the number of threads, rows first.
@@ -187,7 +197,10 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
   const Index height = HWY_DYNAMIC_DISPATCH(PanelRowsOfTarget)(), width = HWY_DYNAMIC_DISPATCH(PanelColsOfTarget)();
   const Grid grid = CutForThreads(CeilDiv(m, height), CeilDiv(n, width));
   Real* packed_b = Scratch(0, CeilDiv(n, width) * width * k);
-  PackB(b, n, k, width, packed_b);
+  ParallelFor(CeilDiv(n, width), [=](Index panel) {
+    const Index col = panel * width;
+    HWY_DYNAMIC_DISPATCH(PackB)(b, col, std::min(width, n - col), k, packed_b + col * k);
+  });
 
   ParallelFor(grid.row_blocks * grid.col_blocks, [&](Index task) {
     const Index row = task / grid.col_blocks * grid.row_panels * height;
@@ -196,8 +209,8 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
     const Index col_end = std::min(n, col + grid.col_panels * width);
     for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kDepth) {  // k = 0 still writes Init
       const Index depth = std::min(kDepth, k - k0);
-      Real* packed_a = Scratch(1, CeilDiv(rows, height) * height * depth);
-      PackABlock(a, row, rows, k0, depth, height, packed_a);
+      Real* packed_a = Scratch(1, HWY_DYNAMIC_DISPATCH(ABlockSize)(!a.transposed, rows, depth));
+      HWY_DYNAMIC_DISPATCH(PackA)(a, row, rows, k0, depth, packed_a);
       for (Index j = col; j < col_end; j += width) {
         Real* tile = c + row * c_stride + j;
         Init start = init;
@@ -207,7 +220,8 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
           start.data = init.data + row * init.stride + j;
         }
         HWY_DYNAMIC_DISPATCH(PanelTimesBlock)
-        (depth, packed_a, packed_b + j * k + k0 * width, start, tile, c_stride, rows, std::min(width, col_end - j));
+        (depth, packed_a, !a.transposed, packed_b + j * k + k0 * width, start, tile, c_stride, rows,
+         std::min(width, col_end - j));
       }
     }
   });

@@ -19,6 +19,10 @@ struct Init {
   Index stride = 0;
 };
 
+/// Length of the blocks in which a product is summed along k. A panel of B, 256 x 32 floats, is then 32 KiB: two thirds of
+/// a 48 KiB L1 cache.
+inline constexpr Index kDepth = 256 * sizeof(float) / sizeof(Real);
+
 /// C = Init + A·B     A [m, k]   B [k, n]   C [m, n], row i at c + i * c_stride
 /// Each element is summed over k in blocks of a fixed length, in order, so its bits depend neither on the number of
 /// threads nor on where in C it stands.

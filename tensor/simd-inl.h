@@ -26,19 +26,27 @@ using V = hn::Vec<D>;
 
 inline Index LanesOf(D d) { return static_cast<Index>(hn::Lanes(d)); }
 
-// The first `count` lanes from memory, the others zero. Through a buffer, because a masked load may touch memory past
-// the end on targets without masks.
+// The first `count` lanes from memory, the others zero. AVX2 and AVX-512 load under a mask; elsewhere a masked load may
+// touch memory past the end, so it goes through a buffer.
 inline V LoadTail(D d, const Real* p, Index count) {
+#if HWY_TARGET <= HWY_AVX2
+  return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(count)), d, p);
+#else
   HWY_ALIGN Real buffer[HWY_MAX_BYTES / sizeof(Real)] = {};
   for (Index i = 0; i < count; ++i) buffer[i] = p[i];
   return hn::Load(d, buffer);
+#endif
 }
 
 // The first `count` lanes to memory; what lies behind is not touched.
 inline void StoreTail(V v, D d, Real* p, Index count) {
+#if HWY_TARGET <= HWY_AVX2
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, p);
+#else
   HWY_ALIGN Real buffer[HWY_MAX_BYTES / sizeof(Real)];
   hn::Store(v, d, buffer);
   for (Index i = 0; i < count; ++i) p[i] = buffer[i];
+#endif
 }
 
 // y[i] = f(x[i]) for full vectors, then once for the tail.

@@ -1,7 +1,12 @@
 #include "tensor/tensor.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
+#include <climits>
 #include <cstdlib>
 #include <new>
 #include <stdexcept>
@@ -13,6 +18,16 @@ namespace {
 constexpr size_t kAlignment = 64;
 
 std::atomic<Index> live_bytes{0};
+
+// Tells the allocator to keep what is freed instead of handing it back to the system, so that a training step finds the
+// memory of the step before, mapped and warm.
+[[maybe_unused]] const bool keeps_freed_memory = [] {
+#ifdef __GLIBC__
+  return mallopt(M_MMAP_THRESHOLD, 1 << 30) && mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#else
+  return false;
+#endif
+}();
 
 std::shared_ptr<Real> Allocate(Index count) {
   const size_t wanted = static_cast<size_t>(count) * sizeof(Real);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <memory>
@@ -16,8 +17,24 @@ namespace {
 
 thread_local bool inside_task = false;
 
-// Workers sleep between calls. A call publishes {body, tasks} under the mutex, takes part itself, and returns when the
-// last worker has left the call. Who runs which task is decided by an atomic counter, which changes no result.
+// How long a thread looks for a change before it sleeps. A training step makes a call every hundred microseconds or so, and
+// waking a sleeper costs a good part of that.
+constexpr std::chrono::microseconds kSpin{100};
+
+// Watches `done` for kSpin; whether it came true.
+template <class Condition>
+bool Spin(Condition done) {
+  const auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (done()) return true;
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+// A call publishes {body, tasks} under a new generation number, takes part itself, and returns when the last worker has
+// left the call. Who runs which task is decided by an atomic counter, which changes no result.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads) {
@@ -25,11 +42,7 @@ class ThreadPool {
   }
 
   ~ThreadPool() {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
+    Publish([this] { stopping_ = true; });
     for (std::thread& worker : workers_) worker.join();
   }
 
@@ -37,32 +50,41 @@ class ThreadPool {
 
   void Run(Index tasks, const std::function<void(Index)>& body) {
     std::lock_guard<std::mutex> one_call_at_a_time(call_mutex_);
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
+    Publish([&] {
       body_ = &body;
       tasks_ = tasks;
       next_ = 0;
       error_ = nullptr;
       active_ = static_cast<int>(workers_.size());
-      ++generation_;
-    }
-    wake_.notify_all();
+    });
     TakeTasks();
-    std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return active_ == 0; });
+    if (!Spin([this] { return active_ == 0; })) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      done_.wait(lock, [this] { return active_ == 0; });
+    }
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
+  template <class Change>
+  void Publish(Change change) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      change();
+      ++generation_;
+    }
+    wake_.notify_all();
+  }
+
   void WorkerLoop() {
     uint64_t seen = 0;
     while (true) {
-      {
+      if (!Spin([&] { return generation_ != seen; })) {
         std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
-        if (stopping_) return;
-        seen = generation_;
+        wake_.wait(lock, [&] { return generation_ != seen; });
       }
+      seen = generation_;
+      if (stopping_) return;
       TakeTasks();
       std::lock_guard<std::mutex> lock(mutex_);
       if (--active_ == 0) done_.notify_one();
@@ -89,8 +111,8 @@ class ThreadPool {
   Index tasks_ = 0;
   std::atomic<Index> next_{0};
   std::exception_ptr error_;
-  int active_ = 0;
-  uint64_t generation_ = 0;
+  std::atomic<int> active_{0};           // workers still in the call
+  std::atomic<uint64_t> generation_{0};  // of the call
   bool stopping_ = false;
 };
 
