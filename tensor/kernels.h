@@ -35,8 +35,6 @@ void AddSiluBackward(const Real* x, const Real* dy, Real* dx, Index n);
 void AddColumnSums(const Real* x, Index rows, Index cols, Real* sums);
 /// Σ x², summed in double over chunks of a fixed length, so that squares of large numbers do not overflow.
 double SumSquares(const Real* x, Index n);
-/// Whether all of x [n] is finite.
-bool AllFinite(const Real* x, Index n);
 
 // --- norm.cc: rows x [rows, cols]; statistics [rows] ----------------------------------------------------------------
 

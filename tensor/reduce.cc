@@ -56,9 +56,5 @@ double SumSquares(const Real* x, Index n) {
   return total;
 }
 
-bool AllFinite(const Real* x, Index n) {
-  return std::all_of(x, x + n, [](Real value) { return std::isfinite(value); });
-}
-
 }  // namespace ampgrad::kernels
 #endif  // HWY_ONCE

@@ -13,14 +13,14 @@ namespace ampgrad::train {
 namespace {
 
 constexpr size_t kCorpusBytes = 1 << 20;
-constexpr Index kPretrainLength = 128;  // half a story
-constexpr Index kPretrainBatch = 8;
+constexpr Index kPretrainLength = 256;  // the length of a story
+constexpr Index kPretrainBatch = 4;
 constexpr Index kSftLength = 96;  // the longest question and answer have fewer bytes
 constexpr Index kSftBatch = 16;
 
 void Pretrain(models::LanguageModel& model, const std::string& text, const models::ByteTokenizer& tokenizer,
               Index steps, uint64_t seed, RunLog& log) {
-  const Data data = TextData(text, tokenizer, kPretrainLength, kPretrainBatch, seed, "the built-in corpus");
+  const Data data = TextData(text, tokenizer, std::min(kPretrainLength, model.context()), kPretrainBatch, seed, "the built-in corpus");
   TrainOptions options;
   options.steps = steps;
   options.warmup = steps / 20;
@@ -83,8 +83,8 @@ Command DemoCommand() {
   return {"demo",
           "The whole method on a built-in world: pretrain, compute the basis, fine-tune by every method.",
           {{"preset", "NAME", "photonic", "model shape: photonic or nano"},
-           {"pretrain-steps", "N", "500", "steps of pretraining"},
-           {"steps", "N", "60", "steps of each fine-tuning run"},
+           {"pretrain-steps", "N", "400", "steps of pretraining"},
+           {"steps", "N", "50", "steps of each fine-tuning run"},
            {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
            {"seed", "N", "1", "seed of everything random"},
            {"log", "FILE", "", "write every step as a line of JSON"}},

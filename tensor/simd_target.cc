@@ -1,0 +1,47 @@
+#include "tensor/simd_target.h"
+
+#include <cstdint>
+#include <stdexcept>
+
+#include "hwy/highway.h"
+
+namespace ampgrad {
+namespace {
+
+std::string& Chosen() {
+  static std::string name;
+  return name;
+}
+
+void Allow(int64_t targets) {
+  hwy::SetSupportedTargetsForTest(targets);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+}  // namespace
+
+std::vector<std::string> SimdTargets() {
+  const std::string chosen = Chosen();
+  Allow(0);
+  std::vector<std::string> names;
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) names.push_back(hwy::TargetName(target));
+  UseSimdTarget(chosen);
+  return names;
+}
+
+std::string SimdTarget() { return Chosen().empty() ? SimdTargets().front() : Chosen(); }
+
+void UseSimdTarget(const std::string& name) {
+  Allow(0);
+  if (!name.empty()) {
+    int64_t wanted = 0;
+    for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+      if (name == hwy::TargetName(target)) wanted = target;
+    }
+    if (wanted == 0) throw std::invalid_argument("[simd] this CPU or this build has no target '" + name + "'");
+    Allow(wanted);
+  }
+  Chosen() = name;
+}
+
+}  // namespace ampgrad

@@ -1,0 +1,123 @@
+#include "tensor/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "tensor/random.h"
+#include "tensor/thread_pool.h"
+#include "tests/expect_message.h"
+#include "tests/simd_sweep.h"
+
+namespace ampgrad::kernels {
+namespace {
+
+// A product in double with a bound on each element's rounding: |error| <= (k + 2)·u·(|init| + Σ|a||b|), the classical bound
+// of a sum of k products in any order.
+void CheckProduct(Index m, Index n, Index k, bool a_transposed, bool b_transposed, bool with_init) {
+  SCOPED_TRACE(testing::Message() << m << "x" << n << "x" << k << (a_transposed ? " Aᵀ" : " A")
+                                  << (b_transposed ? " Bᵀ" : " B") << (with_init ? " + C" : ""));
+  const Tensor a = Random(1, 1).NormalTensor(a_transposed ? Shape{k, m} : Shape{m, k}, 1);
+  const Tensor b = Random(1, 2).NormalTensor(b_transposed ? Shape{n, k} : Shape{k, n}, 1);
+  const Tensor start = Random(1, 3).NormalTensor({m, n}, 1);
+  std::vector<double> expected(m * n), scale(m * n);
+  for (Index i = 0; i < m; ++i) {
+    for (Index j = 0; j < n; ++j) {
+      double sum = with_init ? start[i * n + j] : 0, size = std::abs(sum);
+      for (Index p = 0; p < k; ++p) {
+        const double term = static_cast<double>(a_transposed ? a[p * m + i] : a[i * k + p]) *
+                            (b_transposed ? b[j * k + p] : b[p * n + j]);
+        sum += term;
+        size += std::abs(term);
+      }
+      expected[i * n + j] = sum;
+      scale[i * n + j] = size;
+    }
+  }
+  GuardedBuffer c(m * n, 77);
+  if (with_init) std::copy(start.begin(), start.end(), c.data());
+  Gemm(m, n, k, {a.data(), a.cols(), a_transposed}, {b.data(), b.cols(), b_transposed},
+       with_init ? Init{c.data(), n} : Init{}, c.data(), n);
+  ExpectClose(c, expected, scale, 0.5 * static_cast<double>(k + 2));
+}
+
+TEST(Gemm, MatchesTheDefinitionOnEveryTarget) {
+  ForEachSimdTarget([] {
+    for (const Index m : {1, 5, 14, 29}) {
+      for (const Index n : {1, 3, 32, 47}) {
+        for (const Index k : {0, 1, 2, 19}) {
+          for (int variant = 0; variant < 8; ++variant) CheckProduct(m, n, k, variant & 1, variant & 2, variant & 4);
+        }
+      }
+    }
+  });
+}
+
+TEST(Gemm, MatchesTheDefinitionAcrossBlocksOfK) {
+  ForEachSimdTarget([] {
+    for (const Index k : {kDepth - 1, kDepth, kDepth + 1, 2 * kDepth + 3}) {
+      for (int variant = 0; variant < 8; ++variant) CheckProduct(31, 37, k, variant & 1, variant & 2, variant & 4);
+    }
+    CheckProduct(300, 70, 40, false, true, false);  // several blocks of rows
+  });
+}
+
+TEST(Gemm, StartsFromOneRowForAll) {
+  const Tensor a = Random(2, 1).NormalTensor({9, 4}, 1), b = Random(2, 2).NormalTensor({4, 35}, 1);
+  const Tensor bias = Random(2, 3).NormalTensor({35}, 1);
+  Tensor c({9, 35}), expected({9, 35});
+  Gemm(9, 35, 4, {a.data(), 4}, {b.data(), 35}, {bias.data(), 0}, c.data(), 35);
+  NaiveGemm(9, 35, 4, {a.data(), 4}, {b.data(), 35}, {bias.data(), 0}, expected.data(), 35);
+  for (Index i = 0; i < c.size(); ++i) EXPECT_NEAR(c[i], expected[i], 20 * std::numeric_limits<Real>::epsilon());
+}
+
+TEST(Gemm, WritesOnlyItsPartOfAWiderMatrix) {
+  const Tensor a = Random(3, 1).NormalTensor({20, 6}, 1), b = Random(3, 2).NormalTensor({6, 33}, 1);
+  Tensor wide({20, 50});
+  wide.Fill(4);
+  Gemm(20, 33, 6, {a.data(), 6}, {b.data(), 33}, {}, wide.data(), 50);
+  for (Index i = 0; i < 20; ++i) {
+    for (Index j = 33; j < 50; ++j) EXPECT_EQ(wide.row(i)[j], 4);
+  }
+}
+
+// The promise of determinism, element by element: neither the number of threads nor the place in C changes a bit.
+TEST(Gemm, GivesTheSameBitsForAnyThreadCountAndPlace) {
+  const Tensor a = Random(4, 1).NormalTensor({203, 300}, 1), b = Random(4, 2).NormalTensor({300, 155}, 1);
+  const auto product = [&](int threads) {
+    SetNumThreads(threads);
+    Tensor c({203, 155});
+    AddNN(a, b, c);
+    SetNumThreads(0);
+    return c;
+  };
+  const Tensor one = product(1);
+  for (const int threads : {2, 3, 5}) {
+    const Tensor several = product(threads);
+    EXPECT_EQ(std::memcmp(one.data(), several.data(), one.size() * sizeof(Real)), 0) << threads << " threads";
+  }
+  for (Index row = 0; row < 203; row += 67) {
+    Tensor alone({1, 155});
+    AddNN(a.Rows(row, row + 1), b, alone);
+    EXPECT_EQ(std::memcmp(one.row(row), alone.data(), 155 * sizeof(Real)), 0) << "row " << row;
+  }
+}
+
+TEST(Gemm, CarriesNaN) {
+  Tensor a({3, 2}), b({2, 3}), c({3, 3});
+  a.row(1)[0] = std::numeric_limits<Real>::quiet_NaN();
+  AddNN(a, b, c);
+  EXPECT_TRUE(std::isnan(c.row(1)[2]));
+  EXPECT_EQ(c.row(0)[0], 0);
+}
+
+TEST(Gemm, RejectsWrongShapes) {
+  Tensor c({2, 2});
+  ExpectMessage<std::invalid_argument>([&] { AddNT(Tensor({2, 3}), Tensor({2, 4}), c); },
+                                       "[gemm_nt] shapes do not fit: A [2, 3], B [2, 4], C [2, 2]");
+  EXPECT_THROW(AddNN(Tensor({2, 3}), Tensor({4, 2}), c), std::invalid_argument);
+  EXPECT_THROW(AddTN(Tensor({3, 2}), Tensor({4, 2}), c), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace ampgrad::kernels
