@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ct/rows.h"
+#include "models/gpt.h"
+#include "tensor/random.h"
+
+/// Matrices and models small enough for tests.
+namespace ampgrad {
+
+/// A dense matrix of a block that holds `stored` in the given layout.
+inline std::unique_ptr<nn::Matrix> MakeMatrix(const std::string& name, ops::Layout layout, const Tensor& stored,
+                                              nn::Role role = nn::Role::kBlock) {
+  const bool out_in = layout == ops::Layout::kOutIn;
+  auto matrix = std::make_unique<nn::Matrix>(name, role, layout, out_in ? stored.rows() : stored.cols(),
+                                             out_in ? stored.cols() : stored.rows());
+  matrix->form = std::make_unique<nn::Dense>(name, stored, layout);
+  return matrix;
+}
+
+/// The rows of `stored` [rows, d] as a source of rows, for tests that have no model.
+inline ct::RowSource RowsOf(nn::Matrix& matrix, int repeats = 1) {
+  return {&matrix, ops::Layout::kOutIn, matrix.out, repeats};
+}
+
+inline models::GptConfig TinyConfig(bool tied = true) {
+  models::GptConfig config;
+  config.vocab_size = 23;
+  config.n_positions = 12;
+  config.n_embd = 16;
+  config.n_layer = 2;
+  config.n_head = 2;
+  config.tie_word_embeddings = tied;
+  return config;
+}
+
+/// Gives every matrix and vector of `model` random numbers, norms and biases too, so that no term of a gradient vanishes.
+inline void Randomise(models::LanguageModel& model, uint64_t seed) {
+  uint64_t stream = 0;
+  const nn::Parts parts = model.Parts();
+  for (nn::Matrix* matrix : parts.matrices) {
+    matrix->form = std::make_unique<nn::Dense>(
+        matrix->name, Random(seed, stream++).NormalTensor(matrix->StoredShape(), 0.2), matrix->layout);
+  }
+  for (Param* vector : parts.vectors) {
+    const Tensor noise = Random(seed, stream++).NormalTensor(vector->value.shape(), 0.1);
+    for (Index i = 0; i < noise.size(); ++i) vector->value[i] += noise[i];
+  }
+}
+
+inline std::unique_ptr<models::Gpt> TinyGpt(uint64_t seed, bool tied = true) {
+  auto model = std::make_unique<models::Gpt>(TinyConfig(tied));
+  Randomise(*model, seed);
+  return model;
+}
+
+/// Random ids below `vocabulary`; another seed for targets.
+inline std::vector<int> RandomIds(Index count, Index vocabulary, uint64_t seed) {
+  std::vector<int> ids;
+  for (Index i = 0; i < count; ++i) {
+    ids.push_back(static_cast<int>(Random(seed, 0x696473).Below(static_cast<uint64_t>(i), vocabulary)));
+  }
+  return ids;
+}
+
+inline Tensor LogitsOf(models::LanguageModel& model, const std::vector<int>& ids, Index length) {
+  Tape tape(Tape::Mode::kInference);
+  return model.Logits(tape, ids, length).value;
+}
+
+/// The matrix of that name; null when there is none.
+inline nn::Matrix* FindMatrix(models::LanguageModel& model, const std::string& name) {
+  for (nn::Matrix* matrix : model.Parts().matrices) {
+    if (matrix->name == name) return matrix;
+  }
+  return nullptr;
+}
+
+inline bool SameBits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), static_cast<size_t>(a.size()) * sizeof(Real)) == 0;
+}
+
+}  // namespace ampgrad
