@@ -61,12 +61,11 @@ Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Inde
   Tensor o = Tensor::Uninitialized(q.shape()), log_sums = Tensor::Uninitialized({rows, heads});
   kernels::CausalAttention(sizes, q.value.data(), k.value.data(), v.value.data(), o.data(), log_sums.data());
 
-  return q.tape->Record("causal_attention", o, {&q, &k, &v},
-                        [=, q = q.value, k = k.value, v = v.value](const Tensor& d_o, InputGrads& d) {
-                          kernels::AddCausalAttentionBackward(sizes, q.data(), k.data(), v.data(), o.data(),
-                                                              log_sums.data(), d_o.data(), d.data(0), d.data(1),
-                                                              d.data(2));
-                        });
+  const auto backward = [=, q = q.value, k = k.value, v = v.value](const Tensor& d_o, InputGrads& d) {
+    kernels::AddCausalAttentionBackward(sizes, q.data(), k.data(), v.data(), o.data(), log_sums.data(), d_o.data(),
+                                        d.data(0), d.data(1), d.data(2));
+  };
+  return q.tape->Record("causal_attention", o, {&q, &k, &v}, backward);
 }
 
 }  // namespace ampgrad::ops

@@ -42,11 +42,11 @@ Var CrossEntropy(const Var& logits, const std::vector<int>& targets) {
       kernels::CrossEntropySum(logits.value.data(), targets.data(), rows, vocab, max.data(), log_sums.data());
   Tensor loss = Tensor::Scalar(static_cast<Real>(sum / static_cast<double>(count)));
 
-  return logits.tape->Record(
-      "cross_entropy", loss, {&logits}, [=, logits = logits.value](const Tensor& dloss, InputGrads& d) {
-        kernels::AddCrossEntropyBackward(logits.data(), targets.data(), max.data(), log_sums.data(), rows, vocab,
-                                         dloss[0] / static_cast<Real>(count), d[0]->data());
-      });
+  const auto backward = [=, logits = logits.value](const Tensor& dloss, InputGrads& d) {
+    kernels::AddCrossEntropyBackward(logits.data(), targets.data(), max.data(), log_sums.data(), rows, vocab,
+                                     dloss[0] / static_cast<Real>(count), d[0]->data());
+  };
+  return logits.tape->Record("cross_entropy", loss, {&logits}, backward);
 }
 
 }  // namespace ampgrad::ops

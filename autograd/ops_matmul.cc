@@ -53,14 +53,14 @@ Var Linear(const Var& x, const Var& w, Layout layout, const Var* bias) {
   kernels::Gemm(y.rows(), out, in, {x.value.data(), in}, {w.value.data(), w.shape().cols(), out_in},
                 {bias ? bias->value.data() : nullptr, 0}, y.data(), out);
 
-  const Var no_bias = x.tape->Constant(Tensor());
-  return x.tape->Record("linear", y, {&x, &w, bias ? bias : &no_bias},
-                        [out_in, x = w.needs_grad() ? x.value : Tensor(), w = x.needs_grad() ? w.value : Tensor()](
+  const auto backward = [out_in, x = w.needs_grad() ? x.value : Tensor(), w = x.needs_grad() ? w.value : Tensor()](
                             const Tensor& dy, InputGrads& d) {
-                          if (Tensor* dx = d[0]) out_in ? kernels::AddNN(dy, w, *dx) : kernels::AddNT(dy, w, *dx);
-                          if (Tensor* dw = d[1]) out_in ? kernels::AddTN(dy, x, *dw) : kernels::AddTN(x, dy, *dw);
-                          if (Tensor* db = d[2]) kernels::AddColumnSums(dy.data(), dy.rows(), dy.cols(), db->data());
-                        });
+    if (Tensor* dx = d[0]) out_in ? kernels::AddNN(dy, w, *dx) : kernels::AddNT(dy, w, *dx);
+    if (Tensor* dw = d[1]) out_in ? kernels::AddTN(dy, x, *dw) : kernels::AddTN(x, dy, *dw);
+    if (Tensor* db = d[2]) kernels::AddColumnSums(dy.data(), dy.rows(), dy.cols(), db->data());
+  };
+  const Var no_bias = x.tape->Constant(Tensor());
+  return x.tape->Record("linear", y, {&x, &w, bias ? bias : &no_bias}, backward);
 }
 
 }  // namespace ampgrad::ops

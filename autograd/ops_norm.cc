@@ -20,11 +20,11 @@ Var LayerNorm(const Var& x, const Var& gain, const Var& bias, Real eps) {
   kernels::LayerNorm(x.value.data(), gain.value.data(), bias.value.data(), rows, cols, eps, y.data(), mean.data(),
                      rstd.data());
 
-  return x.tape->Record("layer_norm", y, {&x, &gain, &bias},
-                        [x = x.value, gain = gain.value, mean, rstd](const Tensor& dy, InputGrads& d) {
-                          kernels::AddLayerNormBackward(x.data(), gain.data(), mean.data(), rstd.data(), dy.data(),
-                                                        x.rows(), x.cols(), d.data(0), d.data(1), d.data(2));
-                        });
+  const auto backward = [x = x.value, gain = gain.value, mean, rstd](const Tensor& dy, InputGrads& d) {
+    kernels::AddLayerNormBackward(x.data(), gain.data(), mean.data(), rstd.data(), dy.data(), x.rows(), x.cols(),
+                                  d.data(0), d.data(1), d.data(2));
+  };
+  return x.tape->Record("layer_norm", y, {&x, &gain, &bias}, backward);
 }
 
 // RmsNorm   y = x·rstd ⊙ gain
@@ -40,11 +40,11 @@ Var RmsNorm(const Var& x, const Var& gain, Real eps) {
   Tensor y = Tensor::Uninitialized(x.shape()), rstd = Tensor::Uninitialized({rows});
   kernels::RmsNorm(x.value.data(), gain.value.data(), rows, cols, eps, y.data(), rstd.data());
 
-  return x.tape->Record("rms_norm", y, {&x, &gain},
-                        [x = x.value, gain = gain.value, rstd](const Tensor& dy, InputGrads& d) {
-                          kernels::AddRmsNormBackward(x.data(), gain.data(), rstd.data(), dy.data(), x.rows(), x.cols(),
-                                                      d.data(0), d.data(1));
-                        });
+  const auto backward = [x = x.value, gain = gain.value, rstd](const Tensor& dy, InputGrads& d) {
+    kernels::AddRmsNormBackward(x.data(), gain.data(), rstd.data(), dy.data(), x.rows(), x.cols(), d.data(0),
+                                d.data(1));
+  };
+  return x.tape->Record("rms_norm", y, {&x, &gain}, backward);
 }
 
 }  // namespace ampgrad::ops

@@ -42,8 +42,8 @@ void RunProduct(benchmark::State& state, const Product& p, bool a_transposed, bo
     Gemm(p.m, p.n, p.k, Read(a, a_transposed), Read(b, b_transposed), {}, c.data(), p.n);
     benchmark::DoNotOptimize(c.data());
   }
-  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * static_cast<double>(p.m * p.n * p.k),
-                                                 benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(2e-9 * static_cast<double>(p.m * p.n * p.k), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void RegisterProducts() {
@@ -52,7 +52,8 @@ void RegisterProducts() {
         std::string(p.name) + "/" + std::to_string(p.m) + "x" + std::to_string(p.n) + "x" + std::to_string(p.k);
     for (const auto& [layout, a_transposed, b_transposed] :
          {std::tuple{"nt", false, true}, std::tuple{"nn", false, false}, std::tuple{"tn", true, false}}) {
-      benchmark::RegisterBenchmark((sizes + "/" + layout + "/threads").c_str(), RunProduct, p, a_transposed, b_transposed)
+      benchmark::RegisterBenchmark((sizes + "/" + layout + "/threads").c_str(), RunProduct, p, a_transposed,
+                                   b_transposed)
           ->Arg(1)
           ->Arg(2)
           ->UseRealTime();

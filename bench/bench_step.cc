@@ -36,10 +36,12 @@ void RunStep(benchmark::State& state) {
   const models::GptConfig config = models::PresetConfig("photonic");
   models::Gpt model(config);
   model.Initialise(1);
-  const Method method{state.range(0) > 0, state.range(1) ? ct::Start::kExact : ct::Start::kReconstructed, state.range(0)};
+  const Method method{state.range(0) > 0, state.range(1) ? ct::Start::kExact : ct::Start::kReconstructed,
+                      state.range(0)};
   if (method.amplitude) {
     const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-    Prepare(model, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)), ct::RowsPolicy::kBlocks);
+    Prepare(model, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)),
+            ct::RowsPolicy::kBlocks);
   }
   const Batch batch = RandomBatch(state.range(2), state.range(3), config.vocab_size);
   AdamW optimizer(models::TrainableParams(model), {});

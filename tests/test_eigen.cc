@@ -1,10 +1,9 @@
-#include "tensor/eigen.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
+#include "tensor/eigen.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
 #include "tests/expect_message.h"
@@ -111,8 +110,11 @@ TEST(Eigen, GivesTheSameBitsForAnyThreadCount) {
 }
 
 TEST(Eigen, RefusesWhatIsNoMatrix) {
-  ExpectMessage<std::invalid_argument>([] { DecomposeSymmetric({1, 2, 3}, 2); },
-                                       "[eigen] expected a matrix of 2 x 2 numbers, found 3");
+  ExpectMessage<std::invalid_argument>(
+      [] {
+        DecomposeSymmetric({1, 2, 3}, 2);
+      },
+      "[eigen] expected a matrix of 2 x 2 numbers, found 3");
   ExpectMessage<std::invalid_argument>([] { DecomposeSymmetric({std::nan("")}, 1); },
                                        "[eigen] expected finite numbers, found NaN or infinity");
 }

@@ -1,9 +1,8 @@
-#include "tensor/gemm.h"
-
 #include <gtest/gtest.h>
 
 #include <cstring>
 
+#include "tensor/gemm.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
 #include "tests/expect_message.h"
@@ -113,8 +112,11 @@ TEST(Gemm, CarriesNaN) {
 
 TEST(Gemm, RejectsWrongShapes) {
   Tensor c({2, 2});
-  ExpectMessage<std::invalid_argument>([&] { AddNT(Tensor({2, 3}), Tensor({2, 4}), c); },
-                                       "[gemm_nt] shapes do not fit: A [2, 3], B [2, 4], C [2, 2]");
+  ExpectMessage<std::invalid_argument>(
+      [&] {
+        AddNT(Tensor({2, 3}), Tensor({2, 4}), c);
+      },
+      "[gemm_nt] shapes do not fit: A [2, 3], B [2, 4], C [2, 2]");
   EXPECT_THROW(AddNN(Tensor({2, 3}), Tensor({4, 2}), c), std::invalid_argument);
   EXPECT_THROW(AddTN(Tensor({3, 2}), Tensor({4, 2}), c), std::invalid_argument);
 }

@@ -1,12 +1,11 @@
 // Vectorised loops against their definitions in double, for every instruction set, at every length around a vector and
 // with guards around the output. What an op adds on top is tested with the op.
-#include "tensor/kernels.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <functional>
 
+#include "tensor/kernels.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
 #include "tests/simd_sweep.h"
@@ -56,9 +55,7 @@ void CheckBinary(BinaryKernel kernel, bool adds, const std::function<double(doub
 }
 
 double SigmoidOf(double x) { return 1 / (1 + std::exp(-x)); }
-double GeluOf(double x) {
-  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-}
+double GeluOf(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
 double GeluSlope(double x) {
   const double t = std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x));
   return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * std::sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
@@ -66,24 +63,30 @@ double GeluSlope(double x) {
 double SiluSlope(double x) { return SigmoidOf(x) * (1 + x * (1 - SigmoidOf(x))); }
 
 TEST(Kernels, AddMatches) {
-  CheckBinary(Add, false, [](double x, double y) { return x + y; }, 1);
+  CheckBinary(
+      Add, false, [](double x, double y) { return x + y; }, 1);
 }
 TEST(Kernels, MulMatches) {
-  CheckBinary(Mul, false, [](double x, double y) { return x * y; }, 1);
+  CheckBinary(
+      Mul, false, [](double x, double y) { return x * y; }, 1);
 }
 TEST(Kernels, AddMulMatches) {
-  CheckBinary(AddMul, true, [](double x, double y) { return x * y; }, 2);
+  CheckBinary(
+      AddMul, true, [](double x, double y) { return x * y; }, 2);
 }
 // An exponential's relative error grows with its argument, a few units of normal size here.
 TEST(Kernels, GeluMatches) { CheckUnary(Gelu, GeluOf, 16); }
 TEST(Kernels, SiluMatches) {
-  CheckUnary(Silu, [](double x) { return x * SigmoidOf(x); }, 8);
+  CheckUnary(
+      Silu, [](double x) { return x * SigmoidOf(x); }, 8);
 }
 TEST(Kernels, GeluBackwardMatches) {
-  CheckBinary(AddGeluBackward, true, [](double x, double dy) { return dy * GeluSlope(x); }, 32);
+  CheckBinary(
+      AddGeluBackward, true, [](double x, double dy) { return dy * GeluSlope(x); }, 32);
 }
 TEST(Kernels, SiluBackwardMatches) {
-  CheckBinary(AddSiluBackward, true, [](double x, double dy) { return dy * SiluSlope(x); }, 16);
+  CheckBinary(
+      AddSiluBackward, true, [](double x, double dy) { return dy * SiluSlope(x); }, 16);
 }
 
 TEST(Kernels, ScaleMatches) {

@@ -1,11 +1,11 @@
-#include "tensor/random.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
+
+#include "tensor/random.h"
 
 namespace ampgrad {
 namespace {

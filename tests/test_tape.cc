@@ -1,10 +1,9 @@
-#include "autograd/tape.h"
-
 #include <gtest/gtest.h>
 
 #include <stdexcept>
 
 #include "autograd/ops.h"
+#include "autograd/tape.h"
 #include "tests/expect_message.h"
 
 namespace ampgrad {

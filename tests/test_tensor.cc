@@ -1,10 +1,9 @@
-#include "tensor/tensor.h"
-
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <stdexcept>
 
+#include "tensor/tensor.h"
 #include "tests/expect_message.h"
 
 namespace ampgrad {
@@ -23,10 +22,17 @@ TEST(Shape, CountsAndPrints) {
 }
 
 TEST(Shape, RefusesWhatIsNoShape) {
-  ExpectMessage<std::invalid_argument>([] { Shape({1, 2, 3, 4, 5}); }, "[shape] expected at most 4 dimensions, found 5");
+  ExpectMessage<std::invalid_argument>(
+      [] {
+        Shape({1, 2, 3, 4, 5});
+      },
+      "[shape] expected at most 4 dimensions, found 5");
   ExpectMessage<std::invalid_argument>([] { Shape({2, -1}); }, "[shape] expected extents >= 0, found -1");
-  ExpectMessage<std::invalid_argument>([] { Shape({INT64_MAX, 2}); },
-                                       "[shape] the number of elements does not fit in 63 bits");
+  ExpectMessage<std::invalid_argument>(
+      [] {
+        Shape({INT64_MAX, 2});
+      },
+      "[shape] the number of elements does not fit in 63 bits");
 }
 
 TEST(Tensor, StartsAsZerosAlignedToACacheLine) {

@@ -1,5 +1,3 @@
-#include "tensor/thread_pool.h"
-
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -7,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "tensor/thread_pool.h"
 #include "tests/expect_message.h"
 
 namespace ampgrad {
@@ -42,7 +41,11 @@ TEST_P(ThreadPool, RunsNestedCallsInPlace) {
 }
 
 TEST_P(ThreadPool, PassesExceptionsOn) {
-  EXPECT_THROW(ParallelFor(100, [](Index i) { if (i == 57) throw std::runtime_error("57"); }), std::runtime_error);
+  EXPECT_THROW(ParallelFor(100,
+                           [](Index i) {
+                             if (i == 57) throw std::runtime_error("57");
+                           }),
+               std::runtime_error);
   std::atomic<int> runs{0};
   ParallelFor(3, [&](Index) { ++runs; });  // and works on
   EXPECT_EQ(runs, 3);
