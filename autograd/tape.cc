@@ -34,7 +34,7 @@ Tensor& Tape::GradOf(int node) {
   return grad;
 }
 
-void Tape::Backward(const Var& loss) {
+void Tape::Backward(const Var& loss, const Observer& observer) {
   if (loss.value.size() != 1) {
     throw std::invalid_argument("[backward] expected a scalar loss, found shape " + loss.shape().ToString());
   }
@@ -48,6 +48,7 @@ void Tape::Backward(const Var& loss) {
   for (int i = loss.node; i >= 0; --i) {
     Node& node = nodes_[i];
     if (node.param || node.grad.empty()) continue;  // leaves end here; no gradient arrived at the others
+    if (observer) observer(i, node.grad);
     InputGrads d(*this, node.inputs);
     node.backward(node.grad, d);
     node.backward = nullptr;

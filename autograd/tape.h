@@ -69,13 +69,22 @@ class Tape {
   /// The output of an op. When no input needs a gradient nothing is recorded and `backward` is dropped at once.
   Var Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward);
 
+  /// Sees the gradient dY of a node's output before the node's closure runs.
+  using Observer = std::function<void(int node, const Tensor& dY)>;
+
   /// Runs the closures from `loss`, a scalar, back to the first node; each closure and its gradient are let go as soon as
   /// it has run. Throws std::invalid_argument when loss is no scalar or nothing below it is trained, and
   /// std::logic_error on a second call.
-  void Backward(const Var& loss);
+  void Backward(const Var& loss, const Observer& observer = nullptr);
 
   /// Number of recorded nodes.
   Index size() const { return static_cast<Index>(nodes_.size()); }
+  /// The op that made a node ("param" for a leaf), the shape of its output, and the nodes of its inputs (-1: a constant).
+  const char* op(int node) const { return nodes_[node].op; }
+  const Shape& shape(int node) const { return nodes_[node].shape; }
+  const std::vector<int>& inputs(int node) const { return nodes_[node].inputs; }
+  /// The parameter of a leaf, else null.
+  const Param* param(int node) const { return nodes_[node].param; }
 
  private:
   friend class InputGrads;

@@ -85,7 +85,10 @@ Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const Sample&
 }
 
 Basis Truncated(const Basis& basis, Index k) {
-  if (k < 1) throw std::invalid_argument("[basis] expected K >= 1, found " + std::to_string(k));
+  if (k < 1 || k > basis.k()) {
+    throw std::invalid_argument("[basis] expected K in 1.." + std::to_string(basis.k()) + ", found " +
+                                std::to_string(k));
+  }
   Basis truncated = basis;
   truncated.vectors = basis.vectors.Rows(0, k);
   return truncated;
@@ -110,7 +113,7 @@ double VarianceCaptured(const Basis& basis) {
     total += basis.eigenvalues[i];
     if (i < basis.k()) captured += basis.eigenvalues[i];
   }
-  return captured / total;
+  return total > 0 ? captured / total : 1;
 }
 
 double ParticipationRatio(const std::vector<double>& eigenvalues) {
@@ -119,7 +122,7 @@ double ParticipationRatio(const std::vector<double>& eigenvalues) {
     sum += value;
     squares += value * value;
   }
-  return sum * sum / squares;
+  return squares > 0 ? sum * sum / squares : 0;
 }
 
 double RSquared(const std::vector<RowSource>& sources, const Basis& basis) {
@@ -131,7 +134,7 @@ double RSquared(const std::vector<RowSource>& sources, const Basis& basis) {
     residual += repeats * kernels::SumSquares(error.data(), error.size());
     total += repeats * kernels::SumSquares(centred.data(), centred.size());
   });
-  return 1 - residual / total;
+  return total > 0 ? 1 - residual / total : 1;
 }
 
 }  // namespace ampgrad::ct

@@ -38,13 +38,14 @@ Tensor Scores(const Tensor& rows, const Basis& basis);
 /// W ≈ S·B + 1·μᵀ [n, d].
 Tensor Rebuild(const Tensor& scores, const Basis& basis);
 
-/// Σ_{i<=K} λ_i / Σ λ_i; equal to R² when the basis was computed from all rows.
+/// Σ_{i<=K} λ_i / Σ λ_i, 1 when all rows are equal; equal to R² when the basis was computed from all rows.
 double VarianceCaptured(const Basis& basis);
 
-/// (Σ λ_i)² / Σ λ_i², the effective number of dimensions that the rows occupy: 1 to d.
+/// (Σ λ_i)² / Σ λ_i², the effective number of dimensions that the rows occupy: 1 to d, 0 when
+/// all rows are equal.
 double ParticipationRatio(const std::vector<double>& eigenvalues);
 
-/// 1 − Σ‖W − S·B − μ‖² / Σ‖W − μ‖² over all rows of all sources, repeats included.
+/// 1 − Σ‖W − S·B − μ‖² / Σ‖W − μ‖² over all rows of all sources, repeats included; 1 when all rows are equal.
 double RSquared(const std::vector<RowSource>& sources, const Basis& basis);
 
 }  // namespace ampgrad::ct

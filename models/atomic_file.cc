@@ -102,6 +102,19 @@ void AtomicFile::CloseAll() {
   if (directory_ >= 0) close(std::exchange(directory_, -1));
 }
 
+void RequireWritable(const std::filesystem::path& target) {
+  std::error_code error;
+  std::filesystem::path ancestor = std::filesystem::absolute(target, error).parent_path();
+  auto status = std::filesystem::status(ancestor, error);
+  while (status.type() == std::filesystem::file_type::not_found && ancestor.has_relative_path()) {
+    ancestor = ancestor.parent_path();
+    status = std::filesystem::status(ancestor, error);
+  }
+  if (std::filesystem::is_directory(status) && access(ancestor.c_str(), W_OK | X_OK) == 0) return;
+  const int reason = std::filesystem::is_directory(status) || !std::filesystem::exists(status) ? errno : ENOTDIR;
+  throw std::runtime_error(target.string() + ": cannot be created: " + std::generic_category().message(reason));
+}
+
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
   AtomicFile file(path);
   file.Write(bytes.data(), bytes.size());

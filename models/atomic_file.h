@@ -37,6 +37,10 @@ class AtomicFile {
   int file_ = -1;
 };
 
+/// Throws std::runtime_error unless `target` could be created: its directory, or the nearest ancestor that is there, must be
+/// a directory that this process may write to. For asking before long work, not instead of handling the error.
+void RequireWritable(const std::filesystem::path& target);
+
 /// Replaces the content of `path` by `bytes`, or leaves it as it was and throws std::runtime_error.
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
 

@@ -39,12 +39,24 @@ ByteTokenizer ByteTokenizer::FromFile(const std::filesystem::path& path) {
   const auto refuse = [&](const std::string& why) {
     throw std::runtime_error(path.string() + ": expected a byte-level tokenizer without merges, found " + why);
   };
-  if (!json.contains("model") || !json["model"].is_object()) refuse("no model");
-  const nlohmann::json& model = json["model"];
-  if (!model.contains("merges") || !model["merges"].is_array() || !model["merges"].empty()) refuse("merges");
-  if (json.contains("added_tokens") && !json["added_tokens"].empty()) refuse("added tokens");
-  if (json.contains("normalizer") && !json["normalizer"].is_null()) refuse("a normalizer");
-  if (!model.contains("vocab") || !model["vocab"].is_object() || model["vocab"].size() != kVocabulary) {
+  const auto field = [&](const nlohmann::json& object, const char* key) {
+    return object.contains(key) ? object[key] : nlohmann::json();
+  };
+  const nlohmann::json model = field(json, "model");
+  if (!model.is_object()) refuse("no model");
+  for (const char* key : {"normalizer", "truncation", "padding"}) {
+    if (!field(json, key).is_null()) refuse(std::string("a ") + key);
+  }
+  const nlohmann::json pre = field(json, "pre_tokenizer"), post = field(json, "post_processor");
+  if (!pre.is_object() || field(pre, "type") != "ByteLevel" || field(pre, "add_prefix_space") != false) {
+    refuse("another pre_tokenizer than ByteLevel without a prefix space");
+  }
+  if (!post.is_null() && (!post.is_object() || field(post, "type") != "ByteLevel")) refuse("a post_processor");
+  if (!field(json, "added_tokens").empty()) refuse("added tokens");
+
+  if (!field(model, "type").is_null() && field(model, "type") != "BPE") refuse("another model than BPE");
+  if (!field(model, "merges").is_array() || !model["merges"].empty()) refuse("merges");
+  if (!field(model, "vocab").is_object() || model["vocab"].size() != kVocabulary) {
     refuse("a vocabulary of another size than 256");
   }
   ByteTokenizer tokenizer;

@@ -32,9 +32,9 @@ std::vector<int> Generate(LanguageModel& model, std::vector<int> ids, const Gene
     Tape tape(Tape::Mode::kInference);
     const Tensor logits = model.Logits(tape, window, static_cast<Index>(seen)).value;  // [T, V]
     const Real* last = logits.row(logits.rows() - 1);
-    const int next = options.temperature > 0
-                         ? Draw(last, logits.cols(), options.temperature, random.Uniform(added.size()))
-                         : static_cast<int>(std::max_element(last, last + logits.cols()) - last);
+    const Index choices = options.vocabulary ? std::min(options.vocabulary, logits.cols()) : logits.cols();
+    const int next = options.temperature > 0 ? Draw(last, choices, options.temperature, random.Uniform(added.size()))
+                                             : static_cast<int>(std::max_element(last, last + choices) - last);
     if (next == options.end_token) break;
     ids.push_back(next);
     added.push_back(next);

@@ -17,14 +17,18 @@ GptConfig GptConfig::FromJson(const nlohmann::json& json, const std::string& fil
   if (activation != "gelu_new" && activation != "gelu_pytorch_tanh") {
     throw std::runtime_error(file + ": activation_function '" + activation + "' is not supported; expected gelu_new");
   }
-  constexpr Index kMax = Index{1} << 31;
+  constexpr Index kMax = (Index{1} << 31) - 1;
+  // GPT-2 files name some fields in either of two ways.
+  const auto extent = [&](const char* key, const char* alias, Index fallback, Index max) {
+    return object.Integer(key, object.Integer(alias, fallback, 1, max), 1, max);
+  };
   GptConfig config;
   config.vocab_size = object.Integer("vocab_size", config.vocab_size, 1, kMax);
-  config.n_positions = object.Integer("n_positions", config.n_positions, 1, kMax);
-  config.n_embd = object.Integer("n_embd", config.n_embd, 1, kMax);
-  config.n_layer = object.Integer("n_layer", config.n_layer, 1, 4096);
-  config.n_head = object.Integer("n_head", config.n_head, 1, kMax);
-  config.n_inner = object.Integer("n_inner", 0, 0, kMax);
+  config.n_positions = extent("n_positions", "max_position_embeddings", config.n_positions, kMax);
+  config.n_embd = extent("n_embd", "hidden_size", config.n_embd, kMax);
+  config.n_layer = extent("n_layer", "num_hidden_layers", config.n_layer, 4096);
+  config.n_head = extent("n_head", "num_attention_heads", config.n_head, kMax);
+  config.n_inner = object.Integer("n_inner", config.n_inner, 1, kMax);
   config.layer_norm_epsilon = object.Positive("layer_norm_epsilon", config.layer_norm_epsilon);
   config.tie_word_embeddings = object.Boolean("tie_word_embeddings", true);
   if (config.n_embd % config.n_head != 0) {
@@ -80,8 +84,8 @@ void Gpt::Initialise(uint64_t seed) {
 }
 
 Var Gpt::Logits(Tape& tape, const std::vector<int>& ids, Index length) {
-  if (length > context()) {
-    throw std::invalid_argument("[gpt] expected sequences of at most " + std::to_string(context()) + " tokens, found " +
+  if (length < 1 || length > context()) {
+    throw std::invalid_argument("[gpt] expected sequences of 1 to " + std::to_string(context()) + " tokens, found " +
                                 std::to_string(length));
   }
   std::vector<int> positions(ids.size());

@@ -1,6 +1,7 @@
 #include "models/json_file.h"
 
 #include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <set>
 #include <stdexcept>
@@ -26,6 +27,8 @@ std::string ReadTextFile(const std::filesystem::path& path, uint64_t limit) {
 
 nlohmann::json ParseJson(std::string_view text, const std::string& where) {
   constexpr int kMaxDepth = 64;
+  if (text.starts_with("\xEF\xBB\xBF"))
+    throw std::runtime_error(where + ": not valid JSON: it starts with a byte-order mark");
   std::set<std::string> keys;  // of the outermost object; the parser itself would silently keep the last of two
   const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
     if (depth > kMaxDepth) throw std::runtime_error(where + ": JSON nested deeper than " + std::to_string(kMaxDepth));
@@ -63,8 +66,9 @@ void JsonObject::Fail(const std::string& key, const std::string& expected) const
 Index JsonObject::Integer(const std::string& key, Index fallback, Index min, Index max) const {
   const nlohmann::json* value = Find(key);
   if (!value) return fallback;
-  const bool fits = value->is_number_unsigned() && value->get<uint64_t>() <= static_cast<uint64_t>(max) &&
-                    static_cast<Index>(value->get<uint64_t>()) >= min;
+  const bool fits = value->is_number_integer() &&
+                    (!value->is_number_unsigned() || value->get<uint64_t>() <= INT64_MAX) &&
+                    value->get<Index>() >= min && value->get<Index>() <= max;
   if (!fits) Fail(key, "an integer in " + std::to_string(min) + ".." + std::to_string(max));
   return value->get<Index>();
 }

@@ -1,7 +1,8 @@
 #include "models/model_directory.h"
 
-#include <unistd.h>
+#include <stdlib.h>
 
+#include <cerrno>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -100,17 +101,31 @@ void SaveModel(const fs::path& directory, LanguageModel& model, const ByteTokeni
   WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
 }
 
-StagedDirectory::StagedDirectory(const fs::path& target) : target_(target) {
+StagedDirectory::StagedDirectory(const fs::path& target) {
   std::error_code error;
-  if (fs::exists(target) && !(fs::is_directory(target) && fs::is_empty(target, error))) {
+  target_ = fs::weakly_canonical(fs::absolute(target), error);  // "out/", "out/." and links to directories included
+  if (error) throw std::runtime_error(target.string() + ": cannot be created: " + error.message());
+  if (!target_.has_filename()) target_ = target_.parent_path();
+  const bool exists = fs::exists(target_, error);
+  if (exists && !(fs::is_directory(target_, error) && fs::is_empty(target_, error))) {
     throw std::runtime_error(target.string() + ": exists already; expected a new or an empty directory");
   }
-  const fs::path absolute = fs::absolute(target.has_filename() ? target : target.parent_path());
-  target_ = absolute;
-  staging_ = absolute.parent_path() / ("." + absolute.filename().string() + ".partial-" + std::to_string(getpid()));
-  if (!fs::create_directories(staging_, error) || error) {
-    throw std::runtime_error(target.string() + ": cannot be created: " + error.message());
+  RequireWritable(target_);
+}
+
+const fs::path& StagedDirectory::path() {
+  if (!staging_.empty()) return staging_;
+  std::error_code error;
+  fs::create_directories(target_.parent_path(), error);
+  std::string name = (target_.parent_path() / ("." + target_.filename().string() + ".partial-XXXXXX")).string();
+  if (error || mkdtemp(name.data()) == nullptr) {
+    throw std::runtime_error(target_.string() + ": cannot be created: " +
+                             (error ? error.message() : std::generic_category().message(errno)));
   }
+  fs::permissions(name, fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read | fs::perms::others_exec,
+                  fs::perm_options::add, error);  // mkdtemp made it private
+  staging_ = name;
+  return staging_;
 }
 
 StagedDirectory::~StagedDirectory() {
@@ -120,7 +135,7 @@ StagedDirectory::~StagedDirectory() {
 
 void StagedDirectory::Commit() {
   std::error_code error;
-  fs::rename(staging_, target_, error);
+  fs::rename(path(), target_, error);
   if (error) throw std::runtime_error(target_.string() + ": cannot be created: " + error.message());
   staging_.clear();
 }

@@ -20,14 +20,16 @@ void SaveModel(const std::filesystem::path& directory, LanguageModel& model, con
 /// Commit and is removed otherwise.
 class StagedDirectory {
  public:
-  /// Throws std::runtime_error when `target` is there already, unless it is an empty directory, or its parent is not
-  /// writable.
+  /// Throws std::runtime_error when `target` is there already, unless it is an empty directory, or the directory it
+  /// would stand in is not writable.
   explicit StagedDirectory(const std::filesystem::path& target);
   ~StagedDirectory();
   StagedDirectory(const StagedDirectory&) = delete;
   StagedDirectory& operator=(const StagedDirectory&) = delete;
 
-  const std::filesystem::path& path() const { return staging_; }
+  /// Where to write. The directory, and parents that are missing, come into being with the first call, so that a run that
+  /// is killed before it writes leaves nothing.
+  const std::filesystem::path& path();
   void Commit();
 
  private:

@@ -14,10 +14,10 @@ namespace ampgrad::HWY_NAMESPACE {
 
 void AdamWRange(const kernels::AdamWStep& step, const Real* grad, Real* param, Real* m, Real* v, Index n) {
   const D d;
-  const V beta1 = hn::Set(d, step.beta1), rest1 = hn::Set(d, 1 - step.beta1);
-  const V beta2 = hn::Set(d, step.beta2), rest2 = hn::Set(d, 1 - step.beta2);
-  const V decay = hn::Set(d, 1 - step.lr * step.weight_decay), eps = hn::Set(d, step.eps);
-  const V rate = hn::Set(d, step.lr / step.bias1), unbias2 = hn::Set(d, 1 / step.bias2);
+  const V beta1 = hn::Set(d, step.beta1), rest1 = hn::Set(d, step.rest1);
+  const V beta2 = hn::Set(d, step.beta2), rest2 = hn::Set(d, step.rest2);
+  const V decay = hn::Set(d, step.decay), rate = hn::Set(d, step.rate);
+  const V unbias2 = hn::Set(d, step.unbias2), eps = hn::Set(d, step.eps);
   Map(grad, m, m, n, [=](V g, V old) HWY_ATTR { return hn::MulAdd(beta1, old, hn::Mul(rest1, g)); });
   Map(grad, v, v, n, [=](V g, V old) HWY_ATTR { return hn::MulAdd(beta2, old, hn::Mul(rest2, hn::Mul(g, g))); });
   Map(m, v, param, param, n, [=](V m1, V v1, V p) HWY_ATTR {

@@ -76,8 +76,8 @@ Index APanelSize(bool by_rows, Index depth) { return kPanelRows * (by_rows ? kRo
 
 // One tile of rows x cols numbers. At the lower or right edge of C, where it is not full, the kernel writes into a buffer
 // of which the wanted part is copied.
-void Tile(Index depth, const Real* a, bool by_rows, const Real* b, kernels::Init init, Real* c, Index c_stride, Index rows,
-          Index cols) {
+void Tile(Index depth, const Real* a, bool by_rows, const Real* b, kernels::Init init, Real* c, Index c_stride,
+          Index rows, Index cols) {
   const auto kernel = by_rows ? MicroKernel<kRowStride, 1> : MicroKernel<1, kPanelRows>;
   if (rows == kPanelRows && cols == PanelCols()) return kernel(depth, a, b, init, c, c_stride);
   HWY_ALIGN Real tile[kPanelRows * kPanelVectors * HWY_MAX_BYTES / sizeof(Real)];
@@ -91,8 +91,8 @@ void Tile(Index depth, const Real* a, bool by_rows, const Real* b, kernels::Init
 }
 
 // The part of C that one B panel and a block of A panels make:  c [rows, cols], cols <= PanelCols().
-void PanelTimesBlock(Index depth, const Real* a, bool by_rows, const Real* b, kernels::Init init, Real* c, Index c_stride,
-                     Index rows, Index cols) {
+void PanelTimesBlock(Index depth, const Real* a, bool by_rows, const Real* b, kernels::Init init, Real* c,
+                     Index c_stride, Index rows, Index cols) {
   for (Index i = 0; i < rows; i += kPanelRows) {
     Tile(depth, a, by_rows, b, init, c, c_stride, std::min(kPanelRows, rows - i), cols);
     a += APanelSize(by_rows, depth);

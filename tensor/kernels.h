@@ -90,12 +90,17 @@ void AddRotary(const Real* x, Index rows, Index length, Index heads, Index dim, 
 
 // --- adamw.cc -------------------------------------------------------------------------------------------------------
 
-/// Constants of one AdamW step; bias1 = 1 − beta1^t and bias2 = 1 − beta2^t for step t = 1, 2, …
+/// Constants of one AdamW step, worked out in double by the caller: 1 − 0.999f would be off by 1e-5.
 struct AdamWStep {
-  Real lr, beta1, beta2, eps, weight_decay, bias1, bias2;
+  Real beta1, rest1;  // β₁, 1 − β₁
+  Real beta2, rest2;  // β₂, 1 − β₂
+  Real decay;         // 1 − lr·wd
+  Real rate;          // lr / (1 − β₁^t) for step t = 1, 2, …
+  Real unbias2;       // 1 / (1 − β₂^t)
+  Real eps;
 };
 
-/// p ← p·(1 − lr·wd);  m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  p ← p − lr·(m/bias1) / (√(v/bias2) + eps)
+/// m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  p ← p·decay − rate·m / (√(v·unbias2) + eps)
 /// (Loshchilov and Hutter, arXiv:1711.05101; the order is PyTorch's.)
 void AdamW(const AdamWStep& step, const Real* grad, Real* param, Real* m, Real* v, Index n);
 

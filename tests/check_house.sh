@@ -41,4 +41,12 @@ while read -r lines file; do
   fi
 done < <(find tensor autograd nn ct models train tests bench -name '*.h' -o -name '*.cc' | xargs wc -l)
 
+# A link of the README to a line of code, [`text`](file#Lnumber), must lead to a line that holds the text.
+while IFS=$'\t' read -r text file line; do
+  if ! sed -n "${line}p" "$file" | grep -qF -- "$text"; then
+    echo "README.md: line $line of $file does not hold '$text'"
+    broken=1
+  fi
+done < <(grep -oE '\[`[^`]+`\]\([^)#]+#L[0-9]+\)' README.md | sed -E 's/^\[`([^`]+)`\]\(([^#]+)#L([0-9]+)\)$/\1\t\2\t\3/')
+
 exit $broken

@@ -36,8 +36,10 @@ std::string MessageOf(const std::filesystem::path& directory, Action action) {
     action();
   } catch (const std::exception& error) {
     std::string message = error.what();
-    const size_t at = directory.empty() ? message.npos : message.find(directory.string());
-    return at == message.npos ? message : message.replace(at, directory.string().size(), "D");
+    const std::string own = directory.string();
+    for (size_t at = 0; !own.empty() && (at = message.find(own, at)) != message.npos;)
+      message.replace(at, own.size(), "D");
+    return message;
   }
   return "";
 }

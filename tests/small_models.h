@@ -39,7 +39,7 @@ inline models::GptConfig TinyConfig(bool tied = true) {
   return config;
 }
 
-/// Gives every matrix and vector of `model` random numbers, norms and biases too, so that no term of a gradient vanishes.
+/// Gives every matrix and vector of `model` random numbers, norms and biases too, so that no gradient term vanishes.
 inline void Randomise(models::LanguageModel& model, uint64_t seed) {
   uint64_t stream = 0;
   const nn::Parts parts = model.Parts();

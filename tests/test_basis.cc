@@ -252,7 +252,7 @@ TEST(Basis, TruncatedKeepsTheFirstVectors) {
   EXPECT_EQ(two.eigenvalues, basis.eigenvalues);
   EXPECT_EQ(two.rows, basis.rows);
   EXPECT_TRUE(SameBits(Truncated(basis, 5).vectors, basis.vectors));
-  ExpectMessage<std::invalid_argument>([&] { Truncated(basis, 0); }, "[basis] expected K >= 1, found 0");
+  ExpectMessage<std::invalid_argument>([&] { Truncated(basis, 0); }, "[basis] expected K in 1..5, found 0");
   EXPECT_THROW(Truncated(basis, 6), std::invalid_argument);
 }
 

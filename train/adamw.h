@@ -20,7 +20,7 @@ class AdamW {
   /// Trains `params`, whichever they are; they must outlive the optimiser.
   AdamW(std::vector<Param*> params, const AdamWOptions& options);
 
-  /// Forgets the gradients of the last step.
+  /// Lets the gradients of the last step go.
   void ZeroGrad();
   /// √Σ‖grad‖² over all parameters.
   double GradNorm() const;
@@ -34,8 +34,8 @@ class AdamW {
  private:
   std::vector<Param*> params_;
   AdamWOptions options_;
-  std::vector<Tensor> m_, v_;  // first and second moments, shaped like the parameters
-  int64_t step_ = 0;
+  std::vector<Tensor> m_, v_;   // first and second moments, shaped like the parameters
+  std::vector<int64_t> steps_;  // taken by each parameter
 };
 
 }  // namespace ampgrad::train

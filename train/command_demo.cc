@@ -20,7 +20,8 @@ constexpr Index kSftBatch = 16;
 
 void Pretrain(models::LanguageModel& model, const std::string& text, const models::ByteTokenizer& tokenizer,
               Index steps, uint64_t seed, RunLog& log) {
-  const Data data = TextData(text, tokenizer, std::min(kPretrainLength, model.context()), kPretrainBatch, seed, "the built-in corpus");
+  const Data data = TextData(text, tokenizer, std::min(kPretrainLength, model.context()), kPretrainBatch, seed,
+                             "the built-in corpus");
   TrainOptions options;
   options.steps = steps;
   options.warmup = steps / 20;

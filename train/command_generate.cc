@@ -13,6 +13,7 @@ int Run(const Options& options) {
   generate.temperature = options.Number("temperature", 0, 1e6);
   generate.seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   generate.end_token = models::ByteTokenizer::kEndOfText;
+  generate.vocabulary = models::ByteTokenizer::kVocabulary;
 
   const std::filesystem::path directory = options.String("model");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);

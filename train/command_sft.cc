@@ -33,14 +33,14 @@ int Run(const Options& options) {
   train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : amplitude ? 1e-2 : 3e-4;
   const Index batch = options.Integer("batch", 1, 1 << 20);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
-  options.Integers("k", 1, 1'000'000'000);  // a wrong K is wrong usage, whatever the model
+  const Index k = options.Integer("k", 1, 1'000'000'000);
 
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const models::ByteTokenizer tokenizer = models::ByteTokenizer::FromFile(directory / "tokenizer.json");
   const PairData pairs =
       MakePairData(ReadPairs(file), tokenizer, ReadLength(options, *model), batch, seed, file.string());
-  const Index k = ReadKs(options, *model).front();
+  CheckK(k, *model);
   models::StagedDirectory out(options.String("out"));
   RunLog log(options.String("log"));
 

@@ -13,16 +13,17 @@ int Run(const Options& options) {
   SweepOptions sweep;
   sweep.train = ReadTrainOptions(options);
   sweep.search_steps = options.Integer("search-steps", 1, 1'000'000'000);
-  sweep.full_lrs = options.Numbers("full-lr", 0, 1e30);
-  sweep.amplitude_lrs = options.Numbers("amplitude-lr", 0, 1e30);
+  sweep.full_lrs = options.Numbers("full-lr", 1e-30, 1e30);
+  sweep.amplitude_lrs = options.Numbers("amplitude-lr", 1e-30, 1e30);
   sweep.policy = ReadRowsPolicy(options);
   sweep.sample = ReadSample(options);
-  options.Integers("k", 1, 1'000'000'000);  // a wrong K is wrong usage, whatever the model
+  sweep.ks = options.Integers("k", 1, 1'000'000'000);
   const Index batch = options.Integer("batch", 1, 1 << 20);
 
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
-  sweep.ks = ReadKs(options, *model);
+  for (const Index k : sweep.ks) CheckK(k, *model);
+  if (options.Has("json")) models::RequireWritable(options.String("json"));
   const models::ByteTokenizer tokenizer = models::ByteTokenizer::FromFile(directory / "tokenizer.json");
   const PairData pairs =
       MakePairData(ReadPairs(file), tokenizer, ReadLength(options, *model), batch, sweep.sample.seed, file.string());

@@ -13,6 +13,7 @@ struct Command {
   const char* summary;
   std::vector<OptionSpec> options;
   int (*run)(const Options& options);  // returns the exit code; throws for anything that ends in a sentence
+  const char* program = nullptr;       // the sibling of this program that runs it, if not this one
 };
 
 Command DemoCommand();
@@ -21,5 +22,7 @@ Command SftCommand();
 Command SweepCommand();
 Command GenerateCommand();
 Command CheckCommand();
+Command TraceCommand();
+Command AuditCommand();
 
 }  // namespace ampgrad::train

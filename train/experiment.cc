@@ -1,21 +1,14 @@
 #include "train/experiment.h"
 
 #include <algorithm>
-#include <cstdarg>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "train/format.h"
+
 namespace ampgrad::train {
 namespace {
-
-std::string Print(const char* format, ...) {
-  char text[256];
-  va_list args;
-  va_start(args, format);
-  std::vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  return text;
-}
 
 // What all runs of a sweep share.
 struct Bench {
@@ -48,7 +41,7 @@ double SearchLearningRate(const Bench& bench, const Method& method, const std::v
     options.warmup = std::min(options.warmup, options.steps / 4);
     options.lr = lr;
     try {
-      RunTraining(bench, *model, "search " + method.Label() + Print(" lr %g", lr), options);
+      RunTraining(bench, *model, "search " + method.Label() + Format(" lr %g", lr), options);
       const double loss = Evaluate(*model, bench.data.validation);
       if (loss < best_loss) {
         best_loss = loss;
@@ -81,6 +74,9 @@ SweepRow RunMethod(const Bench& bench, const Method& method, double lr, double b
   row.end_loss = Evaluate(*model, bench.data.held_out);
   return row;
 }
+
+// A ratio as a percentage; there is none when full SFT gained nothing.
+std::string Percent(double ratio) { return std::isfinite(ratio) ? Format("%.1f %%", 100 * ratio) : "-"; }
 
 }  // namespace
 
@@ -127,12 +123,11 @@ std::string FormatTable(const std::vector<SweepRow>& rows) {
       "|-----------|---------------|---:|-------:|----------:|---------:|-------:|--------:|-------:|-----------:|-----"
       "-----:|-------:|\n";
   for (const SweepRow& r : rows) {
-    text += Print(
-        "| %-9s | %-13s | %2s | %-6g | %9lld | %6.2f %% | %6.4f | %7.4f | %6.4f | %8.1f %% | %7.1f %% | %6.4f |\n",
-        r.method.amplitude ? "amplitude" : "full", r.method.amplitude ? ct::ToString(r.method.start) : "-",
-        r.method.amplitude ? std::to_string(r.method.k).c_str() : "-", r.lr, static_cast<long long>(r.trained),
-        100 * r.share, r.base_loss, r.start_loss, r.end_loss, 100 * r.efficiency, 100 * r.from_base_efficiency,
-        r.seconds_per_step);
+    text += Format("| %-9s | %-13s | %2s | %-6g | %9lld | %6.2f %% | %6.4f | %7.4f | %6.4f | %10s | %9s | %6.4f |\n",
+                   r.method.amplitude ? "amplitude" : "full", r.method.amplitude ? ct::ToString(r.method.start) : "-",
+                   r.method.amplitude ? std::to_string(r.method.k).c_str() : "-", r.lr,
+                   static_cast<long long>(r.trained), 100 * r.share, r.base_loss, r.start_loss, r.end_loss,
+                   Percent(r.efficiency).c_str(), Percent(r.from_base_efficiency).c_str(), r.seconds_per_step);
   }
   return text;
 }

@@ -1,6 +1,10 @@
 // The command line: finds the command, parses its options, turns exceptions into one sentence and an exit code.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <string>
@@ -22,7 +26,8 @@ const std::vector<OptionSpec> kCommonOptions = {
 
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
-  return {DemoCommand(), PretrainCommand(), SftCommand(), SweepCommand(), GenerateCommand(), CheckCommand()};
+  return {DemoCommand(),     PretrainCommand(), SftCommand(),   SweepCommand(),
+          GenerateCommand(), CheckCommand(),    TraceCommand(), AuditCommand()};
 }
 
 void PrintUsage(std::FILE* out) {
@@ -33,7 +38,19 @@ void PrintUsage(std::FILE* out) {
   std::fputs("\n'ampgrad COMMAND --help' describes a command's options.\n", out);
 }
 
+// Replaces this process by a sibling program, with the same words.
+[[noreturn]] void RunSibling(const Command& command, const std::vector<std::string>& words) {
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
+  const std::string program = (self.parent_path() / command.program).string();
+  std::vector<char*> arguments = {const_cast<char*>(program.c_str()), const_cast<char*>(command.name)};
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  execv(program.c_str(), arguments.data());
+  throw std::runtime_error(program + " cannot be run: build the target " + command.program);
+}
+
 int RunCommand(Command command, const std::vector<std::string>& words) {
+  if (command.program) RunSibling(command, words);
   command.options.insert(command.options.end(), kCommonOptions.begin(), kCommonOptions.end());
   for (const std::string& word : words) {
     if (word != "--help") continue;
@@ -43,12 +60,10 @@ int RunCommand(Command command, const std::vector<std::string>& words) {
   }
   const ampgrad::train::Options options(command.options, words);
   ampgrad::SetNumThreads(static_cast<int>(options.Integer("threads", 0, 1024)));
-  const int code = command.run(options);
-  if (std::fflush(stdout) != 0) throw std::runtime_error("the standard output cannot be written");
-  return code;
+  return command.run(options);
 }
 
-int Main(const std::vector<std::string>& words) {
+int Dispatch(const std::vector<std::string>& words) {
   if (words.empty()) {
     PrintUsage(stderr);
     return 2;
@@ -78,4 +93,13 @@ int Main(const std::vector<std::string>& words) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return Main({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  // A closed stream's number must not be given to a file of ours, which would then receive what is printed.
+  int fd = open("/dev/null", O_RDONLY);
+  while (fd >= 0 && fd <= 2) fd = open("/dev/null", O_RDONLY);
+  close(fd);
+  const int code = Dispatch({argv + 1, argv + argc});
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return code;
+  std::fputs("ampgrad: the standard output cannot be written\n", stderr);
+  return code == 0 ? 1 : code;
+}

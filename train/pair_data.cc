@@ -21,12 +21,13 @@ struct Example {
 };
 
 // The string under `key`, or an exception that names the line.
-std::string StringField(const nlohmann::json& line, const char* key, const std::string& where) {
+std::string NonEmptyField(const nlohmann::json& line, const char* key, const std::string& where) {
   const auto it = line.find(key);
   if (it == line.end() || !it->is_string()) {
     throw std::runtime_error(where + ": expected a string under \"" + key + "\", found " +
                              (it == line.end() ? "no such key" : it->type_name()));
   }
+  if (it->get<std::string>().empty()) throw std::runtime_error(where + ": the " + key + " is empty");
   return it->get<std::string>();
 }
 
@@ -84,17 +85,15 @@ std::vector<Pair> ReadPairs(const std::filesystem::path& path) {
     const std::string where = path.string() + ":" + std::to_string(number);
     const nlohmann::json json = models::ParseJson(line, where);
     if (!json.is_object()) throw std::runtime_error(where + ": expected a JSON object, found " + json.type_name());
-    const std::string found = json.contains("question") ? "question" : "prompt";
+    const std::string found = json.contains("question") ? "question" : json.contains("prompt") ? "prompt" : shape;
     if (!shape.empty() && found != shape) {
       throw std::runtime_error(where + ": expected a " + shape + " as in the lines above, found a " + found);
     }
-    shape = found;
+    shape = found.empty() ? "prompt" : found;
     const bool question = shape == "question";
-    const std::string first = StringField(json, question ? "question" : "prompt", where);
-    pairs.push_back(
-        {question ? QuestionPrompt(first) : first, StringField(json, question ? "answer" : "completion", where)});
-    if (pairs.back().completion.empty()) throw std::runtime_error(where + ": the completion is empty");
-    if (pairs.back().prompt.empty()) throw std::runtime_error(where + ": the prompt is empty");
+    const std::string first = NonEmptyField(json, question ? "question" : "prompt", where);
+    const std::string second = NonEmptyField(json, question ? "answer" : "completion", where);
+    pairs.push_back({question ? QuestionPrompt(first) : first, second});
   }
   if (pairs.empty()) throw std::runtime_error(path.string() + ": there is no prompt/completion pair in it");
   return pairs;

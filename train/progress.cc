@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
@@ -49,6 +50,10 @@ void Progress::Show(const StepReport& r) {
 
 RunLog::RunLog(const std::string& file) : file_(file) {
   if (file.empty()) return;
+  std::error_code error;
+  if (std::filesystem::is_regular_file(file, error)) {  // it may be what the run reads
+    throw std::runtime_error(file + ": exists already; expected a new file for the log");
+  }
   out_.open(file);
   if (!out_) throw std::runtime_error(file + ": cannot be created");
 }

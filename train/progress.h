@@ -27,7 +27,7 @@ class Progress {
 /// name it writes nothing.
 class RunLog {
  public:
-  /// Throws std::runtime_error when the file cannot be created.
+  /// Throws std::runtime_error when the file cannot be created, or is there already.
   explicit RunLog(const std::string& file);
   void Add(const std::string& run, const StepReport& report);
 

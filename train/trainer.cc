@@ -11,7 +11,7 @@ namespace {
 void RequireFinite(double value, const char* what, Index step) {
   if (std::isfinite(value)) return;
   throw DivergedError("step " + std::to_string(step + 1) + ": the " + what + " is not finite (" +
-                      std::to_string(value) + "); a smaller --lr may help");
+                      (std::isnan(value) ? "NaN" : "infinite") + "); a smaller --lr may help");
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches)
     count += static_cast<double>(targets);
   }
   const double loss = sum / count;
-  if (!std::isfinite(loss)) throw DivergedError("the held-out loss is not finite (" + std::to_string(loss) + ")");
+  if (!std::isfinite(loss)) throw DivergedError("the held-out loss is not finite");
   return loss;
 }
 

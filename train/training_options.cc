@@ -1,6 +1,5 @@
 #include "train/training_options.h"
 
-#include <algorithm>
 #include <stdexcept>
 
 namespace ampgrad::train {
@@ -58,14 +57,10 @@ Index ReadLength(const Options& options, const models::LanguageModel& model) {
   return options.Has("length") ? options.Integer("length", 1, model.context()) : model.context();
 }
 
-std::vector<Index> ReadKs(const Options& options, const models::LanguageModel& model) {
-  std::vector<Index> ks = options.Integers("k", 1, kMany);
-  const Index largest = *std::max_element(ks.begin(), ks.end());
-  if (largest > model.width()) {
-    throw std::runtime_error("expected K of at most " + std::to_string(model.width()) + ", the model's width, found " +
-                             std::to_string(largest));
-  }
-  return ks;
+void CheckK(Index k, const models::LanguageModel& model) {
+  if (k <= model.width()) return;
+  throw std::runtime_error("expected K of at most " + std::to_string(model.width()) + ", the model's width, found " +
+                           std::to_string(k));
 }
 
 }  // namespace ampgrad::train

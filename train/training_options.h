@@ -27,7 +27,7 @@ std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> list
 /// The length of training sequences: --length, by default and at most the model's context.
 Index ReadLength(const Options& options, const models::LanguageModel& model);
 
-/// K of --k, at most the model's width.
-std::vector<Index> ReadKs(const Options& options, const models::LanguageModel& model);
+/// Throws std::runtime_error when K exceeds the model's width.
+void CheckK(Index k, const models::LanguageModel& model);
 
 }  // namespace ampgrad::train

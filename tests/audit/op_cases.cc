@@ -1,0 +1,244 @@
+#include "tests/audit/op_cases.h"
+
+#include <cmath>
+
+#include "ct/reconstruct.h"
+
+namespace ampgrad::audit {
+namespace {
+
+using Complexes = std::vector<Complex>;
+
+std::string Text(const std::string& name, Index size) { return name + " " + std::to_string(size); }
+
+Complexes ToComplexes(const Tensor& t) { return {t.begin(), t.end()}; }
+
+void AddElementwise(std::vector<OpCase>& cases) {
+  for (const Shape& shape : {Shape{1}, Shape{3}, Shape{17}, Shape{33}, Shape{5, 7}, Shape{}}) {
+    cases.push_back(AddCase(shape));
+    cases.push_back(MulCase(shape));
+    cases.push_back(GeluCase(shape));
+    cases.push_back(SiluCase(shape));
+  }
+}
+
+void AddMatrices(std::vector<OpCase>& cases) {
+  cases.push_back(ColumnsCase(1, 1, 0, 1));
+  cases.push_back(ColumnsCase(3, 33, 0, 17));
+  cases.push_back(ColumnsCase(3, 33, 16, 17));
+  cases.push_back(ColumnsCase(2, 33, 5, 3));
+  cases.push_back(EmbeddingCase(1, 1, {0}));
+  cases.push_back(EmbeddingCase(1, 3, {0, 0, 0}));
+  for (const Index cols : {3, 17, 33}) cases.push_back(EmbeddingCase(7, cols, {6, 0, 3, 3, 6, 6, 1}));
+  for (const Layout layout : {Layout::kOutIn, Layout::kInOut}) {
+    for (const bool with_bias : {false, true}) {
+      cases.push_back(LinearCase(1, 1, 1, layout, with_bias));
+      cases.push_back(LinearCase(3, 17, 4, layout, with_bias));
+      cases.push_back(LinearCase(5, 3, 33, layout, with_bias));
+      cases.push_back(LinearCase(17, 7, 7, layout, with_bias));
+    }
+    cases.push_back(LinearCase(2, 70, 65, layout, true));
+  }
+  for (const bool one_row : {true, false}) {
+    cases.push_back(ReconstructCase(1, 1, 1, one_row));
+    cases.push_back(ReconstructCase(3, 2, 5, one_row));
+    cases.push_back(ReconstructCase(17, 5, 33, one_row));
+    cases.push_back(ReconstructCase(4, 17, 17, one_row));
+    cases.push_back(ReconstructCase(2, 300, 5, one_row));  // a sum longer than a block of the product
+  }
+}
+
+void AddRows(std::vector<OpCase>& cases) {
+  for (const Index rows : {1, 3}) {
+    for (const Index cols : {1, 3, 17, 33}) {
+      cases.push_back(LayerNormCase(rows, cols));
+      cases.push_back(RmsNormCase(rows, cols));
+    }
+  }
+  cases.push_back(RotaryCase(1, 1, 1, 2));
+  cases.push_back(RotaryCase(3, 2, 1, 6));
+  cases.push_back(RotaryCase(2, 7, 3, 10));
+  cases.push_back(RotaryCase(1, 3, 2, 34));
+  cases.push_back(AttentionCase(1, 1, 1, 1, 1));
+  cases.push_back(AttentionCase(3, 5, 1, 1, 2));
+  cases.push_back(AttentionCase(2, 5, 3, 3, 3));
+  cases.push_back(AttentionCase(2, 4, 4, 2, 5));
+  cases.push_back(AttentionCase(1, 3, 4, 1, 17));
+  cases.push_back(AttentionCase(1, 33, 1, 1, 3));
+  cases.push_back(CrossEntropyCase(1, {0}));
+  for (const int vocab : {3, 17, 33}) {
+    cases.push_back(CrossEntropyCase(vocab, {vocab - 1}));
+    cases.push_back(CrossEntropyCase(vocab, {ops::kIgnored, 1, ops::kIgnored, vocab - 1, 0, ops::kIgnored}));
+  }
+}
+
+}  // namespace
+
+Tensor Evaluate(const OpFn& op, const std::vector<Tensor>& x) {
+  Tape tape(Tape::Mode::kInference);
+  Vars vars;
+  for (const Tensor& value : x) vars.push_back(tape.Constant(value));
+  return op(tape, vars).value;
+}
+
+std::vector<Tensor> GradientsOf(const OpFn& op, const std::vector<Tensor>& x, const Tensor& dY) {
+  std::vector<Param> params = Trainable(x);
+  Backpropagate(op, params, dY);
+  std::vector<Tensor> gradients;
+  for (const Param& param : params) gradients.push_back(param.grad);
+  return gradients;
+}
+
+std::vector<OpCase> OpCases() {
+  std::vector<OpCase> cases;
+  AddElementwise(cases);
+  AddMatrices(cases);
+  AddRows(cases);
+  return cases;
+}
+
+OpCase AddCase(Shape shape) {
+  return {"add",
+          shape.ToString(),
+          {{"a", Normal(shape, 0)}, {"b", Normal(shape, 1)}},
+          [](Tape&, const Vars& x) { return ops::Add(x[0], x[1]); },
+          [](const ComplexInputs& x) { return reference::Add(x[0], x[1]); }};
+}
+
+OpCase MulCase(Shape shape) {
+  return {"mul",
+          shape.ToString(),
+          {{"a", Normal(shape, 0)}, {"b", Normal(shape, 1)}},
+          [](Tape&, const Vars& x) { return ops::Mul(x[0], x[1]); },
+          [](const ComplexInputs& x) { return reference::Mul(x[0], x[1]); }};
+}
+
+OpCase GeluCase(Shape shape) {
+  return {"gelu",
+          shape.ToString(),
+          {{"x", Normal(shape, 0, 2)}},
+          [](Tape&, const Vars& x) { return ops::Gelu(x[0]); },
+          [](const ComplexInputs& x) { return reference::Gelu(x[0]); }};
+}
+
+OpCase SiluCase(Shape shape) {
+  return {"silu",
+          shape.ToString(),
+          {{"x", Normal(shape, 0, 2)}},
+          [](Tape&, const Vars& x) { return ops::Silu(x[0]); },
+          [](const ComplexInputs& x) { return reference::Silu(x[0]); }};
+}
+
+OpCase ColumnsCase(Index rows, Index cols, Index begin, Index width) {
+  return {"columns",
+          Shape{rows, cols}.ToString() + Text(", from", begin) + Text(" width", width),
+          {{"x", Normal({rows, cols}, 0)}},
+          [=](Tape&, const Vars& x) { return ops::Columns(x[0], begin, width); },
+          [=](const ComplexInputs& x) { return reference::Columns(x[0], rows, cols, begin, width); }};
+}
+
+OpCase EmbeddingCase(Index rows, Index cols, const std::vector<int>& ids) {
+  return {"embedding",
+          Shape{rows, cols}.ToString() + Text(", ids", static_cast<Index>(ids.size())),
+          {{"table", Normal({rows, cols}, 0)}},
+          [=](Tape&, const Vars& x) { return ops::Embedding(x[0], ids); },
+          [=](const ComplexInputs& x) { return reference::Embedding(x[0], ids, cols); }};
+}
+
+OpCase LinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias) {
+  const bool out_in = layout == Layout::kOutIn;
+  std::vector<CheckInput> inputs = {{"x", Normal({rows, in}, 0)},
+                                    {"W", Normal(out_in ? Shape{out, in} : Shape{in, out}, 1)}};
+  if (with_bias) inputs.push_back({"b", Normal({out}, 2)});
+  return {"linear",
+          Shape{rows, in}.ToString() +
+              (out_in ? "·W" + Shape{out, in}.ToString() + "ᵀ" : "·W" + Shape{in, out}.ToString()) +
+              (with_bias ? " + b" : ""),
+          inputs, [=](Tape&, const Vars& x) { return ops::Linear(x[0], x[1], layout, with_bias ? &x[2] : nullptr); },
+          [=](const ComplexInputs& x) {
+            const Complexes bias = with_bias ? x[2] : Complexes();
+            return out_in ? reference::LinearOutIn(x[0], x[1], bias, rows, in, out)
+                          : reference::LinearInOut(x[0], x[1], bias, rows, in, out);
+          }};
+}
+
+OpCase LayerNormCase(Index rows, Index cols) {
+  const Real eps = NormEps(cols);
+  Tensor x = Normal({rows, cols}, 0, 2);
+  for (Real& element : x) element += 1;  // a mean that must be taken away
+  return {"layer_norm",
+          x.shape().ToString(),
+          {{"x", x}, {"gain", Normal({cols}, 1)}, {"bias", Normal({cols}, 2)}},
+          [=](Tape&, const Vars& v) { return ops::LayerNorm(v[0], v[1], v[2], eps); },
+          [=](const ComplexInputs& v) { return reference::LayerNorm(v[0], v[1], v[2], rows, cols, eps); }};
+}
+
+OpCase RmsNormCase(Index rows, Index cols) {
+  const Real eps = NormEps(cols);
+  return {"rms_norm",
+          Shape{rows, cols}.ToString(),
+          {{"x", Normal({rows, cols}, 0, 2)}, {"gain", Normal({cols}, 1)}},
+          [=](Tape&, const Vars& v) { return ops::RmsNorm(v[0], v[1], eps); },
+          [=](const ComplexInputs& v) { return reference::RmsNorm(v[0], v[1], rows, cols, eps); }};
+}
+
+OpCase RotaryCase(Index batch, Index length, Index heads, Index dim) {
+  const Index rows = batch * length;
+  const Tensor frequencies = InverseFrequencies(dim);
+  return {"rotary",
+          Shape{rows, heads * dim}.ToString() + Text(", heads", heads) + Text(" length", length),
+          {{"x", Normal({rows, heads * dim}, 0)}},
+          [=](Tape&, const Vars& x) { return ops::Rotary(x[0], length, frequencies); },
+          [=](const ComplexInputs& x) { return reference::Rotary(x[0], ToDoubles(frequencies), rows, length, heads); }};
+}
+
+OpCase AttentionCase(Index batch, Index length, Index heads, Index kv_heads, Index dim) {
+  const Index rows = batch * length;
+  return {"causal_attention",
+          Shape{rows, heads * dim}.ToString() + Text(", heads", heads) + "/" + std::to_string(kv_heads) +
+              Text(" length", length),
+          {{"q", Normal({rows, heads * dim}, 0)},
+           {"k", Normal({rows, kv_heads * dim}, 1)},
+           {"v", Normal({rows, kv_heads * dim}, 2)}},
+          [=](Tape&, const Vars& x) { return ops::CausalAttention(x[0], x[1], x[2], length, heads, kv_heads); },
+          [=](const ComplexInputs& x) {
+            return reference::CausalAttention(x[0], x[1], x[2], rows, length, heads, kv_heads, dim);
+          }};
+}
+
+OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets) {
+  const Index rows = static_cast<Index>(targets.size());
+  Index ignored = 0;
+  for (const int target : targets) ignored += target == ops::kIgnored;
+  return {"cross_entropy",
+          Shape{rows, vocab}.ToString() + (ignored ? Text(", ignored", ignored) : ""),
+          {{"logits", Normal({rows, vocab}, 0)}},
+          [=](Tape&, const Vars& x) { return ops::CrossEntropy(x[0], targets); },
+          [=](const ComplexInputs& x) { return reference::CrossEntropy(x[0], targets, rows, vocab); }};
+}
+
+OpCase ReconstructCase(Index n, Index k, Index d, bool one_row) {
+  const Tensor b = ReconstructBasis(k, d), c = ReconstructCentre(n, d, one_row);
+  return {
+      "reconstruct",
+      Shape{n, k}.ToString() + "·" + Shape{k, d}.ToString() + (one_row ? " + μ" : " + W₀"),
+      {{"S", Normal({n, k}, 0)}},
+      [=](Tape&, const Vars& x) { return ct::Reconstruct(x[0], b, c); },
+      [=](const ComplexInputs& x) { return reference::Reconstruct(x[0], ToComplexes(b), ToComplexes(c), n, k, d); }};
+}
+
+Real NormEps(Index cols) { return cols == 1 ? Real(0.5) : Real(1e-5); }
+
+Tensor InverseFrequencies(Index dim) {
+  Tensor f({dim / 2});
+  for (Index j = 0; j < f.size(); ++j) {
+    f[j] = static_cast<Real>(std::pow(100.0, -2.0 * static_cast<double>(j) / static_cast<double>(dim)));
+  }
+  return f;
+}
+
+Tensor ReconstructBasis(Index k, Index d) { return Normal({k, d}, 1); }
+
+Tensor ReconstructCentre(Index n, Index d, bool one_row) { return Normal(one_row ? Shape{d} : Shape{n, d}, 2); }
+
+}  // namespace ampgrad::audit

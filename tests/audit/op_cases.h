@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "tests/op_testing.h"
+
+/// What the audit looks at: every op at several shapes, each with its scalar reference.
+namespace ampgrad::audit {
+
+struct OpCase {
+  std::string op;     // as the tape names it
+  std::string shape;  // for people
+  std::vector<CheckInput> inputs;
+  OpFn run;
+  ReferenceFn reference;
+};
+
+/// The larger of two errors; NaN if one is.
+inline double Worst(double a, double b) { return std::isnan(a) || a >= b ? a : b; }
+using ampgrad::Norm;
+inline double Norm(const Tensor& t) { return Norm(t.data(), t.size()); }
+
+/// The output of an op, forward only.
+Tensor Evaluate(const OpFn& op, const std::vector<Tensor>& x);
+/// The gradients of all its inputs for the incoming gradient dY.
+std::vector<Tensor> GradientsOf(const OpFn& op, const std::vector<Tensor>& x, const Tensor& dY);
+
+/// All ops. Ones, odd sizes and the tails around vectors of 2, 4, 8 and 16 numbers, so small that every element can be
+/// stepped.
+std::vector<OpCase> OpCases();
+
+// One case each.
+OpCase AddCase(Shape shape);
+OpCase MulCase(Shape shape);
+OpCase GeluCase(Shape shape);
+OpCase SiluCase(Shape shape);
+OpCase ColumnsCase(Index rows, Index cols, Index begin, Index width);
+OpCase EmbeddingCase(Index rows, Index cols, const std::vector<int>& ids);
+OpCase LinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias);
+OpCase LayerNormCase(Index rows, Index cols);
+OpCase RmsNormCase(Index rows, Index cols);
+OpCase RotaryCase(Index batch, Index length, Index heads, Index dim);
+OpCase AttentionCase(Index batch, Index length, Index heads, Index kv_heads, Index dim);
+OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets);
+/// The centre is one row for all (the mean row) or a matrix (the pretrained rows).
+OpCase ReconstructCase(Index n, Index k, Index d, bool one_row);
+
+/// The eps of the norm cases. With a single column x̂ is 0 (LayerNorm) or nearly ±1 (RmsNorm) and the gradient of x is
+/// nothing but what eps leaves; a small eps would leave only rounding.
+Real NormEps(Index cols);
+/// 1, then falling by a constant factor, as in the models, down to 1/100.
+Tensor InverseFrequencies(Index dim);
+/// The constants of ReconstructCase.
+Tensor ReconstructBasis(Index k, Index d);
+Tensor ReconstructCentre(Index n, Index d, bool one_row);
+
+}  // namespace ampgrad::audit

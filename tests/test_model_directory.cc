@@ -1,0 +1,295 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ct/amplitude.h"
+#include "models/model_directory.h"
+#include "models/safetensors.h"
+#include "tests/files.h"
+#include "tests/small_models.h"
+#include "tests/temp_dir.h"
+
+/// Hugging Face directories of models: what is written, what is read, what is refused and in which words.
+namespace ampgrad::models {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+// A model whose numbers fit in float, as files store them, whatever Real is.
+std::unique_ptr<Gpt> StorableGpt(bool tied = true) {
+  auto model = TinyGpt(9, tied);
+  for (Param* param : Params(*model)) {
+    for (Real& x : param->value) x = static_cast<Real>(static_cast<float>(x));
+  }
+  return model;
+}
+
+// A saved model in a directory of its own, to be damaged.
+class Saved {
+ public:
+  explicit Saved(bool tied = true) : model_(StorableGpt(tied)) { SaveModel(path(), *model_, ByteTokenizer()); }
+
+  fs::path path() const { return directory_.path(); }
+  Gpt& model() { return *model_; }
+
+  Json Config() const { return Json::parse(Get(path() / "config.json")); }
+  void ChangeConfig(const std::function<void(Json&)>& change) {
+    Json config = Config();
+    change(config);
+    Put(path() / "config.json", config.dump());
+  }
+
+  // All tensors of the file, by name.
+  std::map<std::string, Tensor> Tensors() const {
+    const SafetensorsReader reader(path() / "model.safetensors");
+    std::map<std::string, Tensor> tensors;
+    for (const TensorEntry& entry : reader.header().entries) tensors[entry.name] = reader.ReadReal(entry.name);
+    return tensors;
+  }
+  void SetTensors(const std::map<std::string, Tensor>& tensors) {
+    std::vector<NamedTensor> list;
+    for (const auto& [name, value] : tensors) list.push_back({name, value});
+    WriteSafetensors(path() / "model.safetensors", list, {});
+  }
+  void ChangeTensors(const std::function<void(std::map<std::string, Tensor>&)>& change) {
+    std::map<std::string, Tensor> tensors = Tensors();
+    change(tensors);
+    SetTensors(tensors);
+  }
+
+  std::unique_ptr<LanguageModel> Load() const { return LoadModel(path()); }
+  std::string Error() const {
+    return MessageOf(path(), [&] { Load(); });
+  }
+
+ private:
+  TempDir directory_;
+  std::unique_ptr<Gpt> model_;
+};
+
+void ExpectEqualModels(LanguageModel& a, LanguageModel& b) {
+  EXPECT_EQ(a.Config(), b.Config());
+  const std::vector<Param*> x = Params(a), y = Params(b);
+  ASSERT_EQ(x.size(), y.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(x[i]->name, y[i]->name);
+    EXPECT_TRUE(SameBits(x[i]->value, y[i]->value)) << x[i]->name;
+  }
+}
+
+std::map<std::string, Tensor> WithoutPrefix(const std::map<std::string, Tensor>& tensors) {
+  std::map<std::string, Tensor> bare;
+  const std::string prefix = "transformer.";
+  for (const auto& [name, value] : tensors) bare[name.starts_with(prefix) ? name.substr(prefix.size()) : name] = value;
+  return bare;
+}
+
+TEST(ModelDirectory, LoadsWhatItSaved) {
+  for (const bool tied : {true, false}) {
+    Saved saved(tied);
+    ExpectEqualModels(*saved.Load(), saved.model());
+    const std::vector<int> ids = RandomIds(8, 23, 1);
+    EXPECT_TRUE(SameBits(LogitsOf(*saved.Load(), ids, 8), LogitsOf(saved.model(), ids, 8)));
+    EXPECT_EQ(FilesIn(saved.path()), (std::vector<std::string>{"config.json", "model.safetensors", "tokenizer.json"}));
+  }
+}
+
+TEST(ModelDirectory, SavesMergedWeights) {
+  const TempDir directory;
+  const auto model = StorableGpt();
+  const std::vector<ct::RowSource> sources =
+      ct::SelectRows(model->Parts().matrices, model->width(), ct::RowsPolicy::kBlocks);
+  ct::UseAmplitude(sources, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, 3)), ct::Start::kReconstructed);
+  SaveModel(directory.path(), *model, ByteTokenizer());
+  const auto loaded = LoadModel(directory.path());
+  for (const nn::Matrix* matrix : model->Parts().matrices) {
+    Tensor merged = matrix->form->Merged().Clone();
+    for (Real& x : merged) x = static_cast<Real>(static_cast<float>(x));
+    EXPECT_TRUE(SameBits(FindMatrix(*loaded, matrix->name)->form->Merged(), merged)) << matrix->name;
+  }
+}
+
+TEST(ModelDirectory, NamesTensorsAsHuggingFaceDoes) {
+  const std::map<std::string, Tensor> tied = Saved(true).Tensors(), untied = Saved(false).Tensors();
+  EXPECT_EQ(tied.size(), 2u + 2 * 12 + 2);
+  EXPECT_FALSE(tied.contains("lm_head.weight"));
+  EXPECT_EQ(untied.size(), tied.size() + 1);
+  EXPECT_EQ(untied.at("lm_head.weight").shape(), Shape({23, 16}));
+  const std::string block = "transformer.h.1.";
+  const std::map<std::string, Shape> expected = {{"transformer.wte.weight", {23, 16}},
+                                                 {"transformer.wpe.weight", {12, 16}},
+                                                 {block + "ln_1.weight", {16}},
+                                                 {block + "ln_1.bias", {16}},
+                                                 {block + "attn.c_attn.weight", {16, 48}},
+                                                 {block + "attn.c_attn.bias", {48}},
+                                                 {block + "attn.c_proj.weight", {16, 16}},
+                                                 {block + "attn.c_proj.bias", {16}},
+                                                 {block + "ln_2.weight", {16}},
+                                                 {block + "ln_2.bias", {16}},
+                                                 {block + "mlp.c_fc.weight", {16, 64}},
+                                                 {block + "mlp.c_fc.bias", {64}},
+                                                 {block + "mlp.c_proj.weight", {64, 16}},
+                                                 {block + "mlp.c_proj.bias", {16}},
+                                                 {"transformer.ln_f.weight", {16}},
+                                                 {"transformer.ln_f.bias", {16}}};
+  for (const auto& [name, shape] : expected) {
+    ASSERT_TRUE(tied.contains(name)) << name;
+    EXPECT_EQ(tied.at(name).shape(), shape) << name;
+  }
+}
+
+TEST(ModelDirectory, ConfigHasWhatHuggingFaceNeeds) {
+  const Saved saved;
+  const Json config = saved.Config();
+  EXPECT_EQ(config["model_type"], "gpt2");
+  EXPECT_EQ(config["architectures"], Json::array({"GPT2LMHeadModel"}));
+  EXPECT_EQ(config["vocab_size"], 23);
+  EXPECT_EQ(config["n_positions"], 12);
+  EXPECT_EQ(config["n_embd"], 16);
+  EXPECT_EQ(config["n_layer"], 2);
+  EXPECT_EQ(config["n_head"], 2);
+  EXPECT_TRUE(config["n_inner"].is_null());
+  EXPECT_EQ(config["activation_function"], "gelu_new");
+  EXPECT_EQ(config["layer_norm_epsilon"], 1e-5);
+  EXPECT_EQ(config["tie_word_embeddings"], true);
+  for (const char* key : {"attn_pdrop", "embd_pdrop", "resid_pdrop"}) EXPECT_EQ(config[key], 0.0) << key;
+  // Hugging Face's default, 50256, lies outside the vocabulary.
+  EXPECT_EQ(config["bos_token_id"], 0);
+  EXPECT_EQ(config["eos_token_id"], 0);
+  // transformers refuses a file without this mark.
+  EXPECT_EQ(SafetensorsReader(saved.path() / "model.safetensors").header().metadata,
+            (std::map<std::string, std::string>{{"format", "pt"}}));
+  EXPECT_EQ(ByteTokenizer::FromFile(saved.path() / "tokenizer.json").ToJson(), ByteTokenizer().ToJson());
+}
+
+TEST(ModelDirectory, NamesWithAndWithoutPrefixLoadEqual) {
+  for (const bool tied : {true, false}) {
+    Saved saved(tied);
+    saved.ChangeTensors([](auto& tensors) { tensors = WithoutPrefix(tensors); });
+    ASSERT_TRUE(saved.Tensors().contains("wte.weight"));
+    ExpectEqualModels(*saved.Load(), saved.model());
+  }
+}
+
+TEST(ModelDirectory, RefusesAMixtureOfNames) {
+  const std::string message =
+      "D/model.safetensors: expected all tensor names with the prefix transformer. or none, found both";
+  Saved saved;
+  saved.ChangeTensors([](auto& tensors) {
+    tensors["ln_f.bias"] = tensors["transformer.ln_f.bias"];
+    tensors.erase("transformer.ln_f.bias");
+  });
+  EXPECT_EQ(saved.Error(), message);
+  Saved twice;
+  twice.ChangeTensors([](auto& tensors) { tensors["ln_f.bias"] = tensors["transformer.ln_f.bias"]; });
+  EXPECT_EQ(twice.Error(), message);
+}
+
+TEST(ModelDirectory, IgnoresMaskBuffers) {
+  for (const bool prefixed : {true, false}) {
+    Saved saved;
+    saved.ChangeTensors([&](auto& tensors) {
+      if (!prefixed) tensors = WithoutPrefix(tensors);
+      for (const std::string block : {"h.0.", "h.1."}) {
+        const std::string name = (prefixed ? "transformer." : "") + block;
+        tensors[name + "attn.bias"] = Tensor({1, 1, 12, 12});
+        tensors[name + "attn.masked_bias"] = Tensor::Scalar(-10000);
+      }
+    });
+    ExpectEqualModels(*saved.Load(), saved.model());
+  }
+}
+
+// Older files store the mask as bytes or booleans, which hold no weights and are never read.
+TEST(ModelDirectory, IgnoresMaskBuffersOfAnyType) {
+  for (const std::string dtype : {"BOOL", "U8"}) {
+    Saved saved;
+    std::string bytes = Get(saved.path() / "model.safetensors");
+    const uint64_t header_size = *reinterpret_cast<const uint64_t*>(bytes.data());
+    Json header = Json::parse(bytes.substr(8, header_size));
+    const std::string data = bytes.substr(8 + header_size) + std::string(144, '\1');
+    header["transformer.h.0.attn.bias"] = {
+        {"dtype", dtype}, {"shape", {1, 1, 12, 12}}, {"data_offsets", {data.size() - 144, data.size()}}};
+    const std::string text = header.dump();
+    const uint64_t length = text.size();
+    Put(saved.path() / "model.safetensors", std::string(reinterpret_cast<const char*>(&length), 8) + text + data);
+    ExpectEqualModels(*saved.Load(), saved.model());
+  }
+}
+
+TEST(ModelDirectory, IgnoresAHeadWhenTied) {
+  Saved saved;
+  saved.ChangeTensors([](auto& tensors) { tensors["lm_head.weight"] = Tensor({23, 16}); });
+  ExpectEqualModels(*saved.Load(), saved.model());
+}
+
+TEST(ModelDirectory, RefusesMissingTensors) {
+  Saved saved(false);
+  const std::map<std::string, Tensor> all = saved.Tensors();
+  for (const auto& [name, value] : all) {
+    std::map<std::string, Tensor> rest = all;
+    rest.erase(name);
+    saved.SetTensors(rest);
+    const std::string own = name == "lm_head.weight" ? name : name.substr(std::string("transformer.").size());
+    EXPECT_EQ(saved.Error(), "D/model.safetensors: the tensor " + own + " is missing");
+  }
+}
+
+TEST(ModelDirectory, RefusesLeftOverTensors) {
+  const std::string end = " belongs to no part of the model that config.json describes";
+  for (const std::string name : {"transformer.h.2.ln_1.bias", "transformer.h.0.attn.c_attn.extra", "lm_head.bias"}) {
+    Saved saved;
+    saved.ChangeTensors([&](auto& tensors) { tensors[name] = Tensor({16}); });
+    EXPECT_EQ(saved.Error(), "D/model.safetensors: the tensor " + name + end);
+  }
+  Saved fewer;  // layers than the file has
+  fewer.ChangeConfig([](Json& config) { config["n_layer"] = 1; });
+  EXPECT_EQ(fewer.Error(), "D/model.safetensors: the tensor transformer.h.1.attn.c_attn.bias" + end);
+  Saved more;
+  more.ChangeConfig([](Json& config) { config["n_layer"] = 3; });
+  EXPECT_EQ(more.Error(), "D/model.safetensors: the tensor h.2.attn.c_attn.weight is missing");
+}
+
+TEST(ModelDirectory, RefusesOtherShapes) {
+  const auto error = [](const std::string& name, Shape shape) {
+    Saved saved;
+    saved.ChangeTensors([&](auto& tensors) { tensors["transformer." + name] = Tensor(shape); });
+    return saved.Error();
+  };
+  EXPECT_EQ(error("h.0.mlp.c_fc.weight", {64, 16}),  // nn.Linear's orientation
+            "D/model.safetensors: expected h.0.mlp.c_fc.weight of shape [16, 64], found [64, 16]");
+  EXPECT_EQ(error("wte.weight", {24, 16}),
+            "D/model.safetensors: expected wte.weight of shape [23, 16], found [24, 16]");
+  EXPECT_EQ(error("ln_f.bias", {1, 16}), "D/model.safetensors: expected ln_f.bias of shape [16], found [1, 16]");
+  EXPECT_EQ(error("h.1.attn.c_attn.bias", {0}),
+            "D/model.safetensors: expected h.1.attn.c_attn.bias of shape [48], found [0]");
+  Saved wider;
+  wider.ChangeConfig([](Json& config) { config["n_embd"] = 18; });
+  EXPECT_EQ(wider.Error(), "D/model.safetensors: expected wte.weight of shape [23, 18], found [23, 16]");
+}
+
+TEST(ModelDirectory, RefusesNumbersThatAreNotFinite) {
+  // Changes the last float of the file, whose tensor the header names.
+  for (const auto& [number, word] : {std::pair{std::numeric_limits<float>::quiet_NaN(), "NaN"},
+                                     std::pair{std::numeric_limits<float>::infinity(), "infinity"}}) {
+    Saved saved;
+    const SafetensorsReader reader(saved.path() / "model.safetensors");
+    const TensorEntry last = reader.header().entries.back();
+    std::string bytes = Get(saved.path() / "model.safetensors");
+    bytes.replace(bytes.size() - 4, 4, std::string(reinterpret_cast<const char*>(&number), 4));
+    Put(saved.path() / "model.safetensors", bytes);
+    const std::string message = saved.Error();
+    EXPECT_TRUE(message.starts_with("D/model.safetensors: tensor \"" + last.name + "\" of shape ")) << message;
+    EXPECT_NE(message.find(std::string(" holds ") + word + " at index "), message.npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace ampgrad::models
