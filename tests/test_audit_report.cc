@@ -48,8 +48,8 @@ Findings MakeFindings() {
   findings.identities = {{"structure", "rows of dlogits sum to 0", 1e-16, 1e-14}, {"chain", "dS = dW·Bᵀ", 0, 0}};
   findings.kernels = {{"AVX2", "Dot", 0.2}, {"AVX2", "Exp", 0.4}, {"SSE4", "Dot", 0.1}};
   findings.mutants = {{"Softmax", "sign flipped", true, true}, {"LayerNorm", "mean term missing", true, false}};
-  findings.ledger = {{"h.0.attn.c_attn.weight", true, 4096, 64, 60, 0.3, 1e-4, 2e-5, 1e-2},
-                     {"wte.weight", false, 8192, 0, 0, 0, 0, 0, 1e-2}};
+  findings.ledger = {{"h.0.attn.c_attn.weight", true, 4096, 64, 60, 0.3, 1e-4, 7, 2e-5, 1e-2, 1e-6, 1e-4},
+                     {"wte.weight", false, 8192, 0, 0, 0, 0, -1, 0, 1e-2}};
   return findings;
 }
 

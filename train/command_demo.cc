@@ -54,6 +54,7 @@ int Run(const Options& options) {
   sweep.ks = options.Integers("k", 1, models::PresetConfig(preset).n_embd);
   sweep.train.steps = options.Integer("steps", 1, 1'000'000);
   sweep.train.warmup = sweep.train.steps / 20;
+  sweep.search_steps = 12;
   sweep.train.adamw.weight_decay = 0;
   RunLog log(options.String("log"));
 
@@ -84,8 +85,8 @@ Command DemoCommand() {
   return {"demo",
           "The whole method on a built-in world: pretrain, compute the basis, fine-tune by every method.",
           {{"preset", "NAME", "photonic", "model shape: photonic or nano"},
-           {"pretrain-steps", "N", "400", "steps of pretraining"},
-           {"steps", "N", "50", "steps of each fine-tuning run"},
+           {"pretrain-steps", "N", "500", "steps of pretraining"},
+           {"steps", "N", "40", "steps of each fine-tuning run"},
            {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
            {"seed", "N", "1", "seed of everything random"},
            {"log", "FILE", "", "write every step as a line of JSON"}},

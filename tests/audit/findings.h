@@ -33,7 +33,7 @@ struct OpFinding {
 
 /// A statement that holds exactly or to rounding, such as "softmax rows of dlogits sum to 0".
 struct IdentityFinding {
-  std::string group;  // "structure" or "chain"
+  std::string group;  // "structure", "chain" or "step"
   std::string statement;
   double error = 0, bound = 0;
 
@@ -63,19 +63,24 @@ struct LedgerEntry {
   Index compared = 0;     // of them, compared one by one with a central difference
   Index above_floor = 0;  // of those, with a gradient above the noise floor of the difference
   double gradient_norm = 0;
-  double entry_error = 0;      // largest |dX − difference| / (|dX| + floor) of an entry
+  double entry_error = 0;      // largest |dX − difference| / max(|dX|, floor) of an entry
+  Index worst_entry = -1;      // where
   double direction_error = 0;  // the same along random directions through the whole tensor
   double bound = 0;
+  double float_error = 0;  // ‖dX of the float build − dX‖ / ‖dX‖; 0 where the float build was not asked
+  double float_bound = 0;
 
-  /// A trained tensor: some entry above the floor, all within the bound. A frozen one: no gradient.
+  /// A trained tensor: some entry above the floor, all within the bounds. A frozen one: no gradient.
   bool Passed() const {
     if (!trained) return gradient_norm == 0;
-    return above_floor > 0 && gradient_norm > 0 && entry_error <= bound && direction_error <= bound;
+    return above_floor > 0 && gradient_norm > 0 && entry_error <= bound && direction_error <= bound &&
+           float_error <= float_bound;
   }
 };
 
 struct Findings {
-  std::string title;  // "ops and chain", or the model directory
+  std::string title;    // "ops and chain", or the model directory
+  std::string command;  // that makes the same findings again
   double seconds = 0;
   std::vector<OpFinding> ops;
   std::vector<IdentityFinding> identities;

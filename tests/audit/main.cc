@@ -1,11 +1,13 @@
 // `ampgrad audit`: runs the parts of the audit in the double build and prints the report. Exit code 0 when all passed, 1 when
 // something did not or could not be read, 2 for wrong usage.
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 
@@ -22,10 +24,9 @@
 #include "tests/audit/report_html.h"
 #include "tests/audit/report_json.h"
 #include "tests/audit/report_text.h"
+#include "tests/audit/step_identities.h"
+#include "tests/temp_dir.h"
 #include "train/options.h"
-#include "train/pair_data.h"
-#include "train/text_data.h"
-#include "train/training_options.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -42,22 +43,30 @@ const std::vector<train::OptionSpec> kOptions = {
     {"help", nullptr, "", "show this help"},
 };
 
-// The kernels of the float build, from the program that is built with it.
-std::vector<KernelFinding> FloatKernels(uint64_t seed) {
+// Runs a command of the program of the float build, which writes its findings to `out`.
+void RunFloatProgram(const char* command, const std::vector<std::string>& words, const std::string& out) {
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string program = (self.parent_path() / "ampgrad-audit-kernels").string();
-  std::FILE* pipe = popen(("'" + program + "' " + std::to_string(seed)).c_str(), "r");
-  std::string text;
-  char buffer[4096];
-  for (size_t n; pipe && (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, n);
-  if (!pipe || pclose(pipe) != 0 || text.empty())
-    throw std::runtime_error(program + " cannot be run: build that target");
+  const std::string program = (self.parent_path() / "ampgrad-audit-float").string();
+  std::vector<char*> arguments = {const_cast<char*>(program.c_str()), const_cast<char*>(command)};
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(const_cast<char*>(out.c_str()));
+  arguments.push_back(nullptr);
+  pid_t child;
+  int status = 1;
+  if (posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments.data(), environ) != 0 ||
+      waitpid(child, &status, 0) != child || status != 0) {
+    throw std::runtime_error(program + " " + command + " failed: is that target built?");
+  }
+}
 
+// The kernels of the float build.
+std::vector<KernelFinding> FloatKernels(uint64_t seed) {
+  const TempDir directory;
+  const std::string file = (directory.path() / "kernels.json").string();
+  RunFloatProgram("kernels", {std::to_string(seed)}, file);
   std::vector<KernelFinding> findings;
-  std::istringstream lines(text);
-  std::string target, kernel, share;
-  while (std::getline(lines, target, '\t') && std::getline(lines, kernel, '\t') && std::getline(lines, share)) {
-    findings.push_back({target, kernel, std::stod(share)});
+  for (const auto& f : models::ParseJson(models::ReadTextFile(file), file)) {
+    findings.push_back({f.at("target"), f.at("kernel"), f.at("share").is_null() ? NAN : f.at("share").get<double>()});
   }
   return findings;
 }
@@ -67,33 +76,41 @@ void AuditOpsAndChain(uint64_t seed, Findings& findings) {
   for (const OpCase& op_case : OpCases()) {
     for (OpFinding& finding : AuditOp(op_case, seed)) findings.ops.push_back(std::move(finding));
   }
+  findings.command = "ampgrad audit --seed " + std::to_string(seed);
   findings.identities = AuditIdentities(seed);
+  for (IdentityFinding& finding : AuditSteps(seed)) findings.identities.push_back(std::move(finding));
   findings.kernels = FloatKernels(seed);
   findings.mutants = RunMutants(seed);
 }
 
-train::Batch ReadBatch(const std::string& file, const std::filesystem::path& directory, Index length, Index batch,
-                       uint64_t seed) {
-  const models::ByteTokenizer tokenizer = models::ByteTokenizer::FromFile(directory / "tokenizer.json");
-  if (file.ends_with(".jsonl")) {
-    return train::MakePairData(train::ReadPairs(file), tokenizer, length, batch, seed, file).data.train(0);
-  }
-  return train::TextData(models::ReadTextFile(file), tokenizer, length, batch, seed, file).train(0);
+// The gradients of the float build, compared tensor by tensor.
+void AuditFloatBuild(models::LanguageModel& model, const train::Batch& batch, const std::vector<std::string>& words,
+                     std::vector<LedgerEntry>& ledger) {
+  const TempDir directory;
+  const std::string file = (directory.path() / "gradients.safetensors").string();
+  RunFloatProgram("gradients", words, file);
+  CompareWithFloat(DenseGradients(model, batch), models::SafetensorsReader(file), ledger);
 }
 
 void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings& findings) {
   const std::string directory = options.String("model");
   if (!options.Has("data")) throw train::UsageError("--model needs --data FILE");
-  findings.title = directory;
+  const std::string data = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const Index length = std::min(options.Integer("length", 1, 1 << 20), model->context());
-  const train::Batch batch =
-      ReadBatch(options.String("data"), directory, length, options.Integer("batch", 1, 4096), seed);
+  const Index sequences = options.Integer("batch", 1, 4096);
+  findings.title = directory;
+  findings.command = "ampgrad audit --model " + directory + " --data " + data + " --length " + std::to_string(length) +
+                     " --batch " + std::to_string(sequences) + " --seed " + std::to_string(seed);
+  const train::Batch batch = ReadBatch(data, directory, length, sequences, seed);
   const bool terminal = isatty(fileno(stderr));
   findings.ledger = AuditModel(*model, batch, seed, [&](size_t done, size_t all, const std::string& name) {
     if (terminal) std::fprintf(stderr, "\r%zu of %zu tensors: %s\033[K", done, all, name.c_str());
   });
   if (terminal) std::fputs("\r\033[K", stderr);
+  AuditFloatBuild(*model, batch,
+                  {directory, data, std::to_string(length), std::to_string(sequences), std::to_string(seed)},
+                  findings.ledger);
 }
 
 int Run(const std::vector<std::string>& words) {

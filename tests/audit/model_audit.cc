@@ -4,9 +4,12 @@
 #include <cmath>
 #include <memory>
 
+#include "models/json_file.h"
 #include "tensor/kernels.h"
 #include "tensor/random.h"
 #include "train/experiment.h"
+#include "train/pair_data.h"
+#include "train/text_data.h"
 #include "train/trainer.h"
 
 namespace ampgrad::audit {
@@ -17,6 +20,8 @@ constexpr double kStep = 1e-3;
 // Gradients below this are noise to the difference: they are compared with it, not with themselves.
 constexpr double kFloor = 1e-6;
 constexpr double kBound = 1e-5;
+// A float gradient sums over rows and layers with some 1e-6 of rounding; a wrong term is off by far more than this.
+constexpr double kFloatBound = 1e-4;
 constexpr Index kLargestEntries = 2, kRandomEntries = 2;
 constexpr Index kScores = 8;
 
@@ -72,7 +77,9 @@ LedgerEntry AuditTensor(models::LanguageModel& model, const train::Batch& batch,
   for (const Index i : ChooseEntries(grad, random)) {
     Tensor unit(grad.shape());
     unit[i] = 1;
-    Worsen(entry.entry_error, Error(grad[i], Slope(model, batch, param, unit)));
+    const double error = Error(grad[i], Slope(model, batch, param, unit));
+    if (!(error <= entry.entry_error)) entry.worst_entry = i;
+    Worsen(entry.entry_error, error);
     ++entry.compared;
     if (std::abs(grad[i]) > kFloor) ++entry.above_floor;
   }
@@ -86,6 +93,7 @@ LedgerEntry AuditTensor(models::LanguageModel& model, const train::Batch& batch,
 
 void AuditParams(models::LanguageModel& model, const train::Batch& batch, const std::vector<Param*>& params,
                  uint64_t seed, const ModelProgress& progress, std::vector<LedgerEntry>& ledger) {
+  for (Param* param : params) param->grad = Tensor();
   Tape tape;
   tape.Backward(train::BatchLoss(model, tape, batch));
   for (size_t i = 0; i < params.size(); ++i) {
@@ -95,6 +103,42 @@ void AuditParams(models::LanguageModel& model, const train::Batch& batch, const 
 }
 
 }  // namespace
+
+std::vector<models::NamedTensor> DenseGradients(models::LanguageModel& model, const train::Batch& batch) {
+  models::SetTrainable(model, true);
+  for (Param* param : models::Params(model)) param->grad = Tensor();
+  Tape tape;
+  tape.Backward(train::BatchLoss(model, tape, batch));
+  std::vector<models::NamedTensor> gradients;
+  for (Param* param : models::Params(model)) gradients.push_back({param->name, param->grad});
+  return gradients;
+}
+
+void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const models::SafetensorsReader& in_float,
+                      std::vector<LedgerEntry>& ledger) {
+  for (LedgerEntry& entry : ledger) {
+    const auto own =
+        std::find_if(gradients.begin(), gradients.end(), [&](const auto& g) { return g.name == entry.tensor; });
+    if (!entry.trained || own == gradients.end()) continue;
+    const Tensor other = in_float.ReadReal(entry.tensor);
+    double difference = 0, norm = 0;
+    for (Index i = 0; i < other.size(); ++i) {
+      difference += std::pow(static_cast<double>(other[i]) - own->value[i], 2);
+      norm += std::pow(static_cast<double>(own->value[i]), 2);
+    }
+    entry.float_error = std::sqrt(difference / norm);
+    entry.float_bound = kFloatBound;
+  }
+}
+
+train::Batch ReadBatch(const std::string& file, const std::filesystem::path& directory, Index length, Index batch,
+                       uint64_t seed) {
+  const models::ByteTokenizer tokenizer = models::ByteTokenizer::FromFile(directory / "tokenizer.json");
+  if (file.ends_with(".jsonl")) {
+    return train::MakePairData(train::ReadPairs(file), tokenizer, length, batch, seed, file).data.train(0);
+  }
+  return train::TextData(models::ReadTextFile(file), tokenizer, length, batch, seed, file).train(0);
+}
 
 std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::Batch& batch, uint64_t seed,
                                     const ModelProgress& progress) {

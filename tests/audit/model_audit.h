@@ -1,10 +1,12 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "models/language_model.h"
+#include "models/safetensors.h"
 #include "tests/audit/findings.h"
 #include "train/batch.h"
 
@@ -19,5 +21,16 @@ using ModelProgress = std::function<void(size_t done, size_t all, const std::str
 /// and so is the whole tensor along its gradient and along a random direction.
 std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::Batch& batch, uint64_t seed,
                                     const ModelProgress& progress = nullptr);
+
+/// The gradients of all parameters of the model as it is.
+std::vector<models::NamedTensor> DenseGradients(models::LanguageModel& model, const train::Batch& batch);
+
+/// Fills in float_error: how far gradients that the float build wrote are from `gradients` of this one.
+void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const models::SafetensorsReader& in_float,
+                      std::vector<LedgerEntry>& ledger);
+
+/// The first batch of a file of JSON lines (*.jsonl) or of a text, as the model in `directory` reads it.
+train::Batch ReadBatch(const std::string& file, const std::filesystem::path& directory, Index length, Index batch,
+                       uint64_t seed);
 
 }  // namespace ampgrad::audit

@@ -57,7 +57,8 @@ std::string Header(const Findings& findings) {
   const std::vector<Failure> failures = Failures(findings);
   const bool passed = failures.empty();
   return "<header>\n<h1>Gradient audit: " + Escape(findings.title) + "</h1>\n<p class=\"verdict " +
-         (passed ? "good\">✓ " : "bad\">✗ ") + Headline(findings) + "</p>\n" + Facts(findings) + "</header>\n";
+         (passed ? "good\">✓ " : "bad\">✗ ") + Headline(findings) + "</p>\n" + Facts(findings) +
+         "<p>The same again: <code>" + Escape(findings.command) + "</code></p>\n</header>\n";
 }
 
 std::string FailureSection(const Findings& findings) {

@@ -61,8 +61,11 @@ Json ToJson(const LedgerEntry& entry) {
           {"above_floor", entry.above_floor},
           {"gradient_norm", Number(entry.gradient_norm)},
           {"entry_error", Number(entry.entry_error)},
+          {"worst_entry", entry.worst_entry},
           {"direction_error", Number(entry.direction_error)},
-          {"bound", Number(entry.bound)}};
+          {"bound", Number(entry.bound)},
+          {"float_error", Number(entry.float_error)},
+          {"float_bound", Number(entry.float_bound)}};
 }
 
 template <class Part>
@@ -82,6 +85,7 @@ std::string FormatJson(const Findings& findings) {
   const MutationScore score = ScoreMutants(findings);
   const Json json = {
       {"title", findings.title},
+      {"command", findings.command},
       {"passed", findings.Passed()},
       {"seconds", Number(findings.seconds)},
       {"checks", CountChecks(findings)},

@@ -89,8 +89,8 @@ std::string LedgerTable(const std::vector<LedgerEntry>& ledger) {
         BarCell(Thousands(e.above_floor), Fraction(e.above_floor, e.compared), !e.trained || e.above_floor > 0) +
         NumberCell(Scientific(e.gradient_norm));
     const std::string errors = e.trained ? ErrorCell(e.entry_error, e.bound) + ErrorCell(e.direction_error, e.bound) +
-                                               NumberCell(Scientific(e.bound))
-                                         : NumberCell("–") + NumberCell("–") + NumberCell("–");
+                                               NumberCell(Scientific(e.bound)) + ErrorCell(e.float_error, e.float_bound)
+                                         : NumberCell("–") + NumberCell("–") + NumberCell("–") + NumberCell("–");
     const bool passed = Holds(e);
     rows +=
         NamedRow(e.tensor, passed,
@@ -105,6 +105,7 @@ std::string LedgerTable(const std::vector<LedgerEntry>& ledger) {
                 {"worst entry", true},
                 {"worst direction", true},
                 {"bound", true},
+                {"float build", true},
                 {"result"}},
                rows);
 }

@@ -148,21 +148,22 @@ std::string LedgerTable(const Findings& findings) {
   if (findings.ledger.empty()) return "";
   std::string text = Heading(
       "Ledger: of each tensor, the entries compared with a central difference, those above its noise floor, the "
-      "gradient's norm, and the worst error of an entry and of a direction");
+      "gradient's norm, the worst error of an entry and of a direction, and how far the float build's gradient is off");
   const auto rest = [](const std::string& entries, const std::string& compared, const std::string& above,
                        const std::string& norm, const std::string& entry, const std::string& direction,
-                       const std::string& bound, const std::string& result) {
-    return Right(entries, 10) + Right(compared, 9) + Right(above, 6) + Right(norm, 8) + Right(entry, 8) +
-           Right(direction, 8) + Right(bound, 8) + " " + result;
+                       const std::string& bound, const std::string& in_float, const std::string& result) {
+    return Right(entries, 9) + Right(compared, 9) + Right(above, 6) + Right(norm, 8) + Right(entry, 8) +
+           Right(direction, 8) + Right(bound, 8) + Right(in_float, 8) + " " + result;
   };
-  const size_t width = NameWidth(findings.ledger, &LedgerEntry::tensor, 36);
-  text += Row("tensor", width, rest("entries", "compared", "above", "norm", "entry", "direct", "bound", "result"));
+  const size_t width = NameWidth(findings.ledger, &LedgerEntry::tensor, 29);
+  text +=
+      Row("tensor", width, rest("entries", "compared", "above", "norm", "entry", "direct", "bound", "float", "result"));
   for (const LedgerEntry& f : findings.ledger) {
     const auto number = [&](double value) { return f.trained ? Scientific(value) : "-"; };
     text += Row(f.tensor, width,
                 rest(std::to_string(f.entries), std::to_string(f.compared), std::to_string(f.above_floor),
                      Scientific(f.gradient_norm), number(f.entry_error), number(f.direction_error), number(f.bound),
-                     Holds(f) && !f.trained ? "frozen" : Result(Holds(f))));
+                     number(f.float_error), Holds(f) && !f.trained ? "frozen" : Result(Holds(f))));
   }
   return text;
 }
@@ -216,8 +217,9 @@ std::string Verdict(const Findings& findings) {
 
 std::string FormatText(const Findings& findings) {
   return Wrap("Gradient audit: " + Printable(findings.title) + ", " + Print("%.1f s", findings.seconds), 2) + "\n" +
-         OpTable(findings) + IdentityTable(findings) + KernelTable(findings) + LedgerTable(findings) +
-         MutantTable(findings) + Verdict(findings);
+         Wrap("The same again: " + Printable(findings.command), 2) + "\n" + OpTable(findings) +
+         IdentityTable(findings) + KernelTable(findings) + LedgerTable(findings) + MutantTable(findings) +
+         Verdict(findings);
 }
 
 }  // namespace ampgrad::audit

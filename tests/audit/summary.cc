@@ -16,7 +16,7 @@ constexpr const char* kNotFinite = "a number is not finite";
 void AddReason(std::string& reasons, const std::string& reason) { reasons += (reasons.empty() ? "" : "; ") + reason; }
 
 // Says so if `error` is not within `bound`.
-void AddExcess(std::string& reasons, const char* what, double error, double bound) {
+void AddExcess(std::string& reasons, const std::string& what, double error, double bound) {
   if (error <= bound) return;
   AddReason(reasons, what + (" " + Scientific(error)) + ", bound " + Scientific(bound));
 }
@@ -42,8 +42,9 @@ std::string WhyFailed(const LedgerEntry& entry) {
   std::string reasons;
   if (!(entry.gradient_norm > 0)) AddReason(reasons, "gradient norm " + Scientific(entry.gradient_norm));
   if (entry.above_floor <= 0) AddReason(reasons, "no compared entry above the noise floor");
-  AddExcess(reasons, "entry error", entry.entry_error, entry.bound);
+  AddExcess(reasons, "entry error at " + std::to_string(entry.worst_entry), entry.entry_error, entry.bound);
   AddExcess(reasons, "direction error", entry.direction_error, entry.bound);
+  AddExcess(reasons, "error of the float build", entry.float_error, entry.float_bound);
   return reasons.empty() ? kNotFinite : reasons;
 }
 
@@ -126,7 +127,8 @@ bool Holds(const MutantFinding& finding) { return finding.killed; }
 
 bool Holds(const LedgerEntry& entry) {
   return entry.Passed() && std::isfinite(entry.gradient_norm) && std::isfinite(entry.entry_error) &&
-         std::isfinite(entry.direction_error) && std::isfinite(entry.bound);
+         std::isfinite(entry.direction_error) && std::isfinite(entry.bound) && std::isfinite(entry.float_error) &&
+         std::isfinite(entry.float_bound);
 }
 
 std::vector<Failure> Failures(const Findings& findings) {

@@ -1,0 +1,46 @@
+// The float half of the audit. The program of the double half runs it and reads what it writes:
+//   kernels SEED OUT.json                                        the largest error of each kernel as a share of its bound
+//   gradients MODEL DATA LENGTH BATCH SEED OUT.safetensors       the gradients of a model on one batch
+#include <cstdio>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "models/atomic_file.h"
+#include "models/model_directory.h"
+#include "tests/audit/kernel_audit.h"
+#include "tests/audit/model_audit.h"
+
+namespace ampgrad::audit {
+namespace {
+
+void WriteKernels(const std::vector<std::string>& words) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const KernelFinding& f : AuditKernels(std::stoull(words.at(1)))) {
+    json.push_back({{"target", f.target}, {"kernel", f.kernel}, {"share", f.share}});
+  }
+  models::WriteFileAtomically(words.at(2), json.dump());
+}
+
+void WriteGradients(const std::vector<std::string>& words) {
+  const std::string directory = words.at(1);
+  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  const train::Batch batch =
+      ReadBatch(words.at(2), directory, std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5)));
+  models::WriteSafetensors(words.at(6), DenseGradients(*model, batch), {});
+}
+
+}  // namespace
+}  // namespace ampgrad::audit
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  try {
+    words.at(0) == "kernels" ? ampgrad::audit::WriteKernels(words) : ampgrad::audit::WriteGradients(words);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ampgrad-audit-float: %s\n", error.what());
+    return 1;
+  }
+}
