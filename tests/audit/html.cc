@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tests/audit/summary.h"
+#include "train/format.h"
 
 namespace ampgrad::audit {
 
@@ -64,7 +65,7 @@ std::string NumberCell(const std::string& html) { return R"(<td class="number">)
 std::string BarCell(const std::string& html, double fraction, bool passed) {
   const double width = std::isnan(fraction) ? 1 : std::clamp(fraction, 0.0, 1.0);
   return std::string(R"(<td class="number bar)") + (passed ? "" : " over") +
-         "\" style=\"--w:" + Print("%.1f%%", 100 * width) + "\">" + html + "</td>";
+         "\" style=\"--w:" + train::Format("%.1f%%", 100 * width) + "\">" + html + "</td>";
 }
 
 std::string ErrorCell(double error, double bound) {

@@ -132,6 +132,61 @@ double AuditLayerNorm(uint64_t seed) {
   return share.worst();
 }
 
+double AuditRmsNorm(uint64_t seed) {
+  Share share;
+  for (const Index cols : kLengths) {
+    const Numbers x(seed, 14, cols), gain(seed, 15, cols);
+    Tensor y({cols});
+    Real rstd_found;
+    const Real eps = Real(1e-5);
+    kernels::RmsNorm(x.t.data(), gain.t.data(), 1, cols, eps, y.data(), &rstd_found);
+    const double n = static_cast<double>(cols);
+    double squares = 0;
+    for (Index j = 0; j < cols; ++j) squares += x[j] * x[j] / n;
+    const double rstd = 1 / std::sqrt(squares + eps);
+    // The mean of squares takes n + 2 roundings, of which the root leaves half; root, reciprocal and products four more.
+    for (Index j = 0; j < cols; ++j) {
+      const double expected = x[j] * rstd * gain[j];
+      share.Add(y[j], expected, kU * std::abs(expected) * (0.5 * (n + 2) + 4));
+    }
+  }
+  return share.worst();
+}
+
+double AuditRotary(uint64_t seed) {
+  Share share;
+  for (const Index half : kLengths) {
+    const Numbers x(seed, 16, 2 * half), angle(seed, 17, half);
+    Tensor cosines({half}), sines({half}), y({2 * half});
+    for (Index j = 0; j < half; ++j) {
+      cosines[j] = std::cos(angle.t[j]);
+      sines[j] = std::sin(angle.t[j]);
+    }
+    kernels::AddRotary(x.t.data(), 1, 1, 1, 2 * half, cosines.data(), sines.data(), 1, y.data());
+    // Two products and the sum of two, each rounded at most once.
+    for (Index j = 0; j < half; ++j) {
+      const double c = cosines[j], s = sines[j], a = x[j], b = x[j + half];
+      share.Add(y[j], a * c - b * s, 2 * kU * (std::abs(a * c) + std::abs(b * s)));
+      share.Add(y[j + half], b * c + a * s, 2 * kU * (std::abs(b * c) + std::abs(a * s)));
+    }
+  }
+  return share.worst();
+}
+
+double AuditAddMul(uint64_t seed) {
+  Share share;
+  for (const Index n : kLengths) {
+    const Numbers x(seed, 18, n), y(seed, 19, n), start(seed, 20, n);
+    Tensor z = start.t.Clone();
+    kernels::AddMul(x.t.data(), y.t.data(), z.data(), n);
+    for (Index i = 0; i < n; ++i) {
+      const double expected = start[i] + x[i] * y[i];
+      share.Add(z[i], expected, kU * (std::abs(x[i] * y[i]) + std::abs(expected)));
+    }
+  }
+  return share.worst();
+}
+
 double AuditCrossEntropyGradient(uint64_t seed) {
   Share share;
   for (const Index vocab : kLengths) {
@@ -209,7 +264,10 @@ std::vector<KernelFinding> AuditKernels(uint64_t seed) {
          return AuditGate(
              seed, kernels::Silu, [](double x) { return x; }, 1);
        }},
+      {"multiply and add", [&] { return AuditAddMul(seed); }},
       {"LayerNorm", [&] { return AuditLayerNorm(seed); }},
+      {"RMSNorm", [&] { return AuditRmsNorm(seed); }},
+      {"rotary", [&] { return AuditRotary(seed); }},
       {"cross-entropy gradient", [&] { return AuditCrossEntropyGradient(seed); }},
       {"AdamW", [&] { return AuditAdamW(seed); }},
   };

@@ -7,6 +7,7 @@
 #include "tests/audit/report_style.h"
 #include "tests/audit/report_tables.h"
 #include "tests/audit/summary.h"
+#include "train/format.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -49,7 +50,7 @@ std::string Facts(const Findings& findings) {
     for (const KernelFinding& f : findings.kernels) worst = Worse(worst, f.share);
     facts += Fact("kernels", CountPassed(findings.kernels), "worst error " + Decimal(worst) + " of its bound");
   }
-  facts += Fact("time", Print("%.1f s", findings.seconds), "");
+  facts += Fact("time", train::Format("%.1f s", findings.seconds), "");
   return "<dl class=\"facts\">\n" + facts + "</dl>\n";
 }
 

@@ -5,6 +5,7 @@
 
 #include "tests/audit/html.h"
 #include "tests/audit/svg.h"
+#include "train/format.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -62,7 +63,7 @@ std::string DrawGrid(const ErrorPlotFrame& frame) {
     return SvgLine("grid", x, kTop, x, frame.bottom) + SvgText("tick", x, labels, "middle", text);
   };
   for (int decade = frame.axis.low; decade <= frame.axis.high; decade += frame.axis.Step(10)) {
-    svg += tick(frame.axis.At(std::pow(10, decade)), Print("1e%d", decade));
+    svg += tick(frame.axis.At(std::pow(10, decade)), train::Format("1e%d", decade));
   }
   if (frame.zeros) svg += tick(kZeroLane, "0");
   if (frame.not_finite) svg += tick(kNotFiniteLane, "∞/NaN");
@@ -172,12 +173,12 @@ std::string DrawTaylor(const OpFinding& finding, const TaylorFrame& frame) {
   for (int d = x.low; d <= x.high; d += x.Step(3)) {
     const double at = x.At(std::pow(10, d));
     svg += SvgLine("grid", at, kTaylorTop, at, kTaylorBottom) +
-           SvgText("tick", at, kTaylorBottom + 14, "middle", Print("1e%d", d));
+           SvgText("tick", at, kTaylorBottom + 14, "middle", train::Format("1e%d", d));
   }
   for (int d = y.high; d >= y.low; d -= y.Step(4)) {
     const double at = y.At(std::pow(10, d));
     svg += SvgLine("grid", kTaylorLeft, at, kTaylorRight, at) +
-           SvgText("tick", kTaylorLeft - 5, at + 4, "end", Print("1e%d", d));
+           SvgText("tick", kTaylorLeft - 5, at + 4, "end", train::Format("1e%d", d));
   }
   svg += SvgText("tick", kTaylorRight, kTaylorHeight - 3, "end", "step h →") + DrawGuide(finding, x, y);
   for (const TaylorPoint& point : finding.taylor) {

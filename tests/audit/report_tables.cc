@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tests/audit/html.h"
+#include "train/format.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -41,7 +42,7 @@ std::string KernelCell(const std::optional<double>& share) {
   const bool passed = Holds(KernelFinding{.target = {}, .kernel = {}, .share = *share});
   if (!passed) return R"(<td class="number heat over">✗ )" + Decimal(*share) + "</td>";
   const double heat = std::sqrt(std::clamp(*share, 0.0, 1.0));  // so that small shares differ in shade too
-  return "<td class=\"number heat\" style=\"--s:" + Print("%.2f", heat) + "\">" + Decimal(*share) + "</td>";
+  return "<td class=\"number heat\" style=\"--s:" + train::Format("%.2f", heat) + "\">" + Decimal(*share) + "</td>";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tests/audit/summary.h"
+#include "train/format.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -216,8 +217,8 @@ std::string Verdict(const Findings& findings) {
 }  // namespace
 
 std::string FormatText(const Findings& findings) {
-  return Wrap("Gradient audit: " + Printable(findings.title) + ", " + Print("%.1f s", findings.seconds), 2) + "\n" +
-         Wrap("The same again: " + Printable(findings.command), 2) + "\n" + OpTable(findings) +
+  return Wrap("Gradient audit: " + Printable(findings.title) + ", " + train::Format("%.1f s", findings.seconds), 2) +
+         "\n" + Wrap("The same again: " + Printable(findings.command), 2) + "\n" + OpTable(findings) +
          IdentityTable(findings) + KernelTable(findings) + LedgerTable(findings) + MutantTable(findings) +
          Verdict(findings);
 }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 #include <limits>
 #include <set>
+
+#include "train/format.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -79,25 +79,16 @@ OpSummary SummarizeOp(const std::string& op, const std::vector<const OpFinding*>
 
 }  // namespace
 
-std::string Print(const char* format, ...) {
-  char text[256];
-  va_list args;
-  va_start(args, format);
-  std::vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  return text;
-}
-
 std::string Scientific(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return value == 0 ? "0" : Print("%.1e", value);
+  return value == 0 ? "0" : train::Format("%.1e", value);
 }
 
 std::string Decimal(double value) {
   const double size = std::fabs(value);
   const bool short_enough = value == 0 || (size >= 0.001 && size < 1000);
-  return short_enough ? Print("%.3f", value) : Scientific(value);
+  return short_enough ? train::Format("%.3f", value) : Scientific(value);
 }
 
 double Worse(double a, double b) { return std::isnan(b) || b > a ? b : a; }

@@ -9,9 +9,6 @@
 /// What the reports say alike: how a number is written, what failed and why, and the figures that sum up many findings.
 namespace ampgrad::audit {
 
-/// As printf.
-[[gnu::format(printf, 1, 2)]] std::string Print(const char* format, ...);
-
 /// "1.2e-12", "0", "NaN", "inf".
 std::string Scientific(double value);
 

@@ -5,6 +5,7 @@
 
 #include "tests/audit/html.h"
 #include "tests/audit/summary.h"
+#include "train/format.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 // The exponents of double; errors beyond any sense stay on the drawing.
 constexpr double kMinExponent = -30, kMaxExponent = 10;
 
-std::string Attribute(const char* name, double value) { return Print(" %s=\"%.1f\"", name, value); }
+std::string Attribute(const char* name, double value) { return train::Format(" %s=\"%.1f\"", name, value); }
 
 std::string Open(const char* element, const std::string& style) {
   return std::string("<") + element + " class=\"" + style + "\"";
@@ -43,8 +44,8 @@ double LogAxis::At(double value) const {
 int LogAxis::Step(int labels) const { return std::max(1, (high - low + labels - 1) / labels); }
 
 std::string OpenSvg(double width, double height, const std::string& label, const std::string& style) {
-  return Open("svg", style) + Print(" viewBox=\"0 0 %.0f %.0f\"", width, height) + R"( role="img" aria-label=")" +
-         Escape(label) + "\">\n<title>" + Escape(label) + "</title>\n";
+  return Open("svg", style) + train::Format(" viewBox=\"0 0 %.0f %.0f\"", width, height) +
+         R"( role="img" aria-label=")" + Escape(label) + "\">\n<title>" + Escape(label) + "</title>\n";
 }
 
 std::string SvgLine(const std::string& style, double x1, double y1, double x2, double y2) {
@@ -68,8 +69,8 @@ std::string SvgCircle(const std::string& style, double x, double y, double radiu
 }
 
 std::string SvgDiamond(const std::string& style, double x, double y, double radius, const std::string& title) {
-  const std::string points =
-      Print("%.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f", x, y - radius, x + radius, y, x, y + radius, x - radius, y);
+  const std::string points = train::Format("%.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f", x, y - radius, x + radius, y, x,
+                                           y + radius, x - radius, y);
   return WithTitle(Open("polygon", style) + " points=\"" + points + "\"", "polygon", title);
 }
 
