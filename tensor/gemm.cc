@@ -9,134 +9,215 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/gemm.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "tensor/simd-inl.h"
 // clang-format on
 
 // How a product is blocked (after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008):
 //
-//   B is packed once into panels of kPanelCols columns, A block by block into panels of kPanelRows rows. The micro-kernel
-//   keeps a kPanelRows x kPanelCols tile of C in registers and walks along k. A B panel of kDepth rows stays in the L1
-//   cache while a block of A panels, which stays in L2, passes by.
-//   B panels are read as vectors, so they lie [k, columns]. Of an A panel the kernel reads single numbers, so it may lie
-//   either way: [rows, k] when A is stored by rows and [k, rows] when it is read transposed. Packing A is then a copy of
-//   contiguous runs, never a transposition.
+//   A task owns a block of C, and walks along k in steps of kDepth. In each step it packs B one panel of columns at a time,
+//   [kDepth, PanelCols()], which stays in the L1 cache while all rows of the block's A, which stay in L2, pass by. The
+//   micro-kernel keeps a tile of kPanelRows x PanelCols() of C in registers.
+//   Of B the kernel reads vectors, so its panel lies [k, columns]. Of A it reads single numbers, so A is read where it
+//   stands; only an A that is read transposed is copied, as short runs, lest every k be on another memory page.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
 // Two vectors of columns by as many rows as registers allow: of 32 (AVX-512, NEON) 28 sums, 2 of B and 1 of A; of 16
-// (SSE, AVX2) 12 sums, 2 of B and 1 of A.
+// (AVX2) 12 sums, 2 of B and 1 of A.
 constexpr Index kPanelRows = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM) ? 14 : 6;
 constexpr Index kPanelVectors = 2;
+constexpr Index kMaxPanelCols = kPanelVectors * HWY_MAX_BYTES / sizeof(Real);
 
+using kernels::Init;
 using kernels::kDepth;
-// Distance of the rows of an A panel that lies by rows: a cache line more than kDepth, lest all rows fall into one cache set.
-constexpr Index kRowStride = kDepth + 64 / sizeof(Real);
+using kernels::Operand;
 
 inline Index PanelCols() { return kPanelVectors * LanesOf(D()); }
 
-// tile [kPanelRows, PanelCols()] at c = Init + A panel · B panel
-//   A panel: element (i, k) at a[i * kARow + k * kACol]   B panel [depth, PanelCols()]
-template <Index kARow, Index kACol>
-void MicroKernel(Index depth, const Real* HWY_RESTRICT a, const Real* HWY_RESTRICT b, kernels::Init init, Real* c,
-                 Index c_stride) {
+// One step along k:  C [rows, cols] = Init + A [rows, depth] · panel [depth, PanelCols()], with cols <= PanelCols().
+struct Step {
+  Index depth;
+  const Real* a;  // element (i, k) at a[i * a_row + k * a_col]; from one panel of rows to the next are a_panel numbers
+  Index a_row, a_col, a_panel;
+  const Real* b;
+  Index cols;
+  Init init;
+  Real* c;
+  Index c_stride;
+};
+
+// kRows x kVectors sums in registers, one multiply-add for each number of A and vector of B.
+template <Index kRows, Index kVectors>
+void MicroKernel(const Step& s) {
   const D d;
   const Index lanes = LanesOf(d);
-  V sum0[kPanelRows], sum1[kPanelRows];
+  // C may be far away: it is fetched while the sums are made.
 #pragma GCC unroll 14
-  for (Index i = 0; i < kPanelRows; ++i) sum0[i] = sum1[i] = hn::Zero(d);
-
-  for (Index k = 0; k < depth; ++k) {
-    const V b0 = hn::Load(d, b);
-    const V b1 = hn::Load(d, b + lanes);
-    b += kPanelVectors * lanes;
+  for (Index i = 0; i < kRows; ++i) {
+    hwy::Prefetch(s.c + i * s.c_stride);
+    hwy::Prefetch(s.c + i * s.c_stride + s.cols - 1);
+  }
+  V sums[kRows][kVectors];
 #pragma GCC unroll 14
-    for (Index i = 0; i < kPanelRows; ++i) {
-      const V a_ik = hn::Set(d, a[i * kARow]);
-      sum0[i] = hn::MulAdd(a_ik, b0, sum0[i]);
-      sum1[i] = hn::MulAdd(a_ik, b1, sum1[i]);
-    }
-    a += kACol;
+  for (Index i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+    for (Index j = 0; j < kVectors; ++j) sums[i][j] = hn::Zero(d);
   }
 
+  const Real *HWY_RESTRICT a = s.a, *HWY_RESTRICT b = s.b;
+  const Index a_row = s.a_row, a_col = s.a_col;
+  for (Index k = 0; k < s.depth; ++k, a += a_col, b += kPanelVectors * lanes) {
+    V b_k[kVectors];
+#pragma GCC unroll 2
+    for (Index j = 0; j < kVectors; ++j) b_k[j] = hn::Load(d, b + j * lanes);
 #pragma GCC unroll 14
-  for (Index i = 0; i < kPanelRows; ++i) {
-    if (init.data != nullptr) {
-      sum0[i] = hn::Add(hn::LoadU(d, init.data + i * init.stride), sum0[i]);
-      sum1[i] = hn::Add(hn::LoadU(d, init.data + i * init.stride + lanes), sum1[i]);
+    for (Index i = 0; i < kRows; ++i) {
+      const V a_ik = hn::Set(d, a[i * a_row]);
+#pragma GCC unroll 2
+      for (Index j = 0; j < kVectors; ++j) sums[i][j] = hn::MulAdd(a_ik, b_k[j], sums[i][j]);
     }
-    hn::StoreU(sum0[i], d, c + i * c_stride);
-    hn::StoreU(sum1[i], d, c + i * c_stride + lanes);
   }
-}
 
-// Numbers in an A panel, which lies by rows or by k.
-Index APanelSize(bool by_rows, Index depth) { return kPanelRows * (by_rows ? kRowStride : depth); }
-
-// One tile of rows x cols numbers. At the lower or right edge of C, where it is not full, the kernel writes into a buffer
-// of which the wanted part is copied.
-void Tile(Index depth, const Real* a, bool by_rows, const Real* b, kernels::Init init, Real* c, Index c_stride,
-          Index rows, Index cols) {
-  const auto kernel = by_rows ? MicroKernel<kRowStride, 1> : MicroKernel<1, kPanelRows>;
-  if (rows == kPanelRows && cols == PanelCols()) return kernel(depth, a, b, init, c, c_stride);
-  HWY_ALIGN Real tile[kPanelRows * kPanelVectors * HWY_MAX_BYTES / sizeof(Real)];
-  kernel(depth, a, b, {}, tile, PanelCols());
-  for (Index i = 0; i < rows; ++i) {
-    const Real* start = init.data == nullptr ? nullptr : init.data + i * init.stride;
-    for (Index j = 0; j < cols; ++j) {
-      c[i * c_stride + j] = (start ? start[j] : Real(0)) + tile[i * PanelCols() + j];
+  const Index last = s.cols - (kVectors - 1) * lanes;  // columns of the last vector
+#pragma GCC unroll 14
+  for (Index i = 0; i < kRows; ++i) {
+    const Real* init = s.init.data == nullptr ? nullptr : s.init.data + i * s.init.stride;
+    Real* c = s.c + i * s.c_stride;
+#pragma GCC unroll 2
+    for (Index j = 0; j < kVectors; ++j) {
+      if (j + 1 < kVectors || last == lanes) {
+        const V sum = init ? hn::Add(hn::LoadU(d, init + j * lanes), sums[i][j]) : sums[i][j];
+        hn::StoreU(sum, d, c + j * lanes);
+      } else {
+        const V sum = init ? hn::Add(LoadTail(d, init + j * lanes, last), sums[i][j]) : sums[i][j];
+        StoreTail(sum, d, c + j * lanes, last);
+      }
     }
   }
 }
 
-// The part of C that one B panel and a block of A panels make:  c [rows, cols], cols <= PanelCols().
-void PanelTimesBlock(Index depth, const Real* a, bool by_rows, const Real* b, kernels::Init init, Real* c,
-                     Index c_stride, Index rows, Index cols) {
-  for (Index i = 0; i < rows; i += kPanelRows) {
-    Tile(depth, a, by_rows, b, init, c, c_stride, std::min(kPanelRows, rows - i), cols);
-    a += APanelSize(by_rows, depth);
-    if (init.data != nullptr) init.data += kPanelRows * init.stride;
-    c += kPanelRows * c_stride;
+// The next kRows rows of a step, of one vector of columns if that is all it has.
+template <Index kRows>
+void TileOf(Step& s) {
+  s.cols > LanesOf(D()) ? MicroKernel<kRows, kPanelVectors>(s) : MicroKernel<kRows, 1>(s);
+  s.a += kRows * s.a_row;
+  if (s.init.data != nullptr) s.init.data += kRows * s.init.stride;
+  s.c += kRows * s.c_stride;
+}
+
+// A step for `rows` rows: full panels, then what is left in powers of two.
+void AllRows(Step s, Index rows) {
+  for (; rows >= kPanelRows; rows -= kPanelRows) {
+    const Real* next = s.a + s.a_panel;
+    TileOf<kPanelRows>(s);
+    s.a = next;
   }
+  if (rows & 8) TileOf<8>(s);
+  if (rows & 4) TileOf<4>(s);
+  if (rows & 2) TileOf<2>(s);
+  if (rows & 1) TileOf<1>(s);
 }
 
 void Copy(const Real* from, Index count, Real* to) {
   Map(from, to, count, [](V x) HWY_ATTR { return x; });
 }
 
-// Rows row..row+rows of A, from k = k0 on, as panels one behind the other; missing rows of the last one are zero.
-void PackA(kernels::Operand a, Index row, Index rows, Index k0, Index depth, Real* packed) {
-  for (Index i = 0; i < rows; i += kPanelRows, packed += APanelSize(!a.transposed, depth)) {
-    const Index count = std::min(kPanelRows, rows - i);
-    if (count < kPanelRows) std::fill_n(packed, APanelSize(!a.transposed, depth), Real(0));
-    if (a.transposed) {
-      for (Index k = 0; k < depth; ++k) Copy(a.data + (k0 + k) * a.stride + row + i, count, packed + k * kPanelRows);
-    } else {
-      for (Index j = 0; j < count; ++j) Copy(a.data + (row + i + j) * a.stride + k0, depth, packed + j * kRowStride);
+// Distance of the rows of a copied A that is not transposed: a cache line more than kDepth, for the same reason.
+constexpr Index kRowStride = kDepth + 64 / sizeof(Real);
+
+// Rows 0..rows of an A that is read transposed, as panels [depth, kPanelRows] one behind the other. Sixteen k at a time:
+// their runs are read in one go, and each panel is written a kilobyte at a time.
+void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real* packed) {
+  for (Index k0 = 0; k0 < depth; k0 += 16) {
+    for (Index i = 0; i < rows; i += kPanelRows) {
+      Real* panel = packed + i * depth;
+      for (Index k = k0; k < std::min(depth, k0 + 16); ++k) {
+        Copy(a + k * stride + i, std::min(kPanelRows, rows - i), panel + k * kPanelRows);
+      }
     }
   }
 }
 
-// Columns col..col+count of B [k, n] as one panel [k, PanelCols()]; missing columns are zero.
-void PackB(kernels::Operand b, Index col, Index count, Index k, Real* panel) {
+// to [count, 4 or what a 128-bit vector holds] = the transpose of as many rows of `from`, each 16 bytes.
+void TransposeBlock(const Real* from, Index from_stride, Real* to, Index to_stride) {
+#if HWY_TARGET == HWY_SCALAR
+  *to = *from;
+  (void)from_stride, (void)to_stride;
+#else
+  const hn::FixedTag<Real, 16 / sizeof(Real)> d;
+  const auto row = [=](Index i) HWY_ATTR { return hn::LoadU(d, from + i * from_stride); };
+  if constexpr (sizeof(Real) == 4) {
+    const auto even_low = hn::InterleaveLower(d, row(0), row(2)), even_high = hn::InterleaveUpper(d, row(0), row(2));
+    const auto odd_low = hn::InterleaveLower(d, row(1), row(3)), odd_high = hn::InterleaveUpper(d, row(1), row(3));
+    hn::StoreU(hn::InterleaveLower(d, even_low, odd_low), d, to);
+    hn::StoreU(hn::InterleaveUpper(d, even_low, odd_low), d, to + to_stride);
+    hn::StoreU(hn::InterleaveLower(d, even_high, odd_high), d, to + 2 * to_stride);
+    hn::StoreU(hn::InterleaveUpper(d, even_high, odd_high), d, to + 3 * to_stride);
+  } else {
+    hn::StoreU(hn::InterleaveLower(d, row(0), row(1)), d, to);
+    hn::StoreU(hn::InterleaveUpper(d, row(0), row(1)), d, to + to_stride);
+  }
+#endif
+}
+
+// Columns 0..cols of B [depth, n] as one panel [depth, PanelCols()]; missing columns are zero.
+void PackB(Operand b, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
-  if (count < width) std::fill_n(panel, k * width, Real(0));
+  if (cols < width) std::fill_n(panel, depth * width, Real(0));
   if (!b.transposed) {
-    for (Index p = 0; p < k; ++p) Copy(b.data + p * b.stride + col, count, panel + p * width);
+    for (Index k = 0; k < depth; ++k) Copy(b.data + k * b.stride, cols, panel + k * width);
     return;
   }
-  // Sixteen k at a time, so that every cache line of the panel is written while it is at hand.
-  for (Index p = 0; p < k; p += 16) {
-    for (Index j = 0; j < count; ++j) {
-      for (Index q = p; q < std::min(k, p + 16); ++q) panel[q * width + j] = b.data[(col + j) * b.stride + q];
+  constexpr Index kBlock = HWY_TARGET == HWY_SCALAR ? 1 : 16 / sizeof(Real);
+  const Index whole_cols = cols / kBlock * kBlock, whole_depth = depth / kBlock * kBlock;
+  for (Index k = 0; k < whole_depth; k += kBlock) {
+    for (Index j = 0; j < whole_cols; j += kBlock) {
+      TransposeBlock(b.data + j * b.stride + k, b.stride, panel + k * width + j, width);
+    }
+  }
+  for (Index j = 0; j < cols; ++j) {
+    for (Index k = j < whole_cols ? whole_depth : 0; k < depth; ++k) panel[k * width + j] = b.data[j * b.stride + k];
+  }
+}
+
+// Whether A is copied before it is multiplied: what is read transposed, and rows so far apart that each lies on a page of
+// its own and many of them fall into one cache set.
+bool NeedsPacking(const Operand& a) { return a.transposed || a.stride * sizeof(Real) >= 4096; }
+
+// The left side of a step: rows 0..m of A [m, depth], in place or copied to `packed`.
+Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
+  if (a.transposed) {
+    PackTransposedA(a.data, a.stride, m, depth, packed);
+    return {depth, packed, 1, kPanelRows, kPanelRows * depth};
+  }
+  if (!NeedsPacking(a)) return {depth, a.data, a.stride, 1, kPanelRows * a.stride};
+  for (Index i = 0; i < m; ++i) Copy(a.data + i * a.stride, depth, packed + i * kRowStride);
+  return {depth, packed, kRowStride, 1, kPanelRows * kRowStride};
+}
+
+// C [m, n] = Init + A·B, all by the calling thread. packed_a: room for ScratchSize(a, m) numbers.
+void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* packed_a) {
+  HWY_ALIGN Real panel[kDepth * kMaxPanelCols];
+  for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kDepth) {  // k = 0 still writes Init
+    Step step = ReadA(a.At(0, k0), m, std::min(kDepth, k - k0), packed_a);
+    if (k0 > 0) init = {c, c_stride};
+    for (Index j = 0; j < n; j += PanelCols()) {
+      step.cols = std::min(PanelCols(), n - j);
+      PackB(b.At(k0, j), step.cols, step.depth, panel);
+      step.b = panel;
+      step.init = init.At(0, j);
+      step.c = c + j;
+      step.c_stride = c_stride;
+      AllRows(step, m);
     }
   }
 }
 
-Index ABlockSize(bool by_rows, Index rows, Index depth) {
-  return (rows + kPanelRows - 1) / kPanelRows * APanelSize(by_rows, depth);
-}
+// The numbers of a packed A of m rows, the last panel being full.
+Index ScratchSize(const Operand& a, Index m) { return NeedsPacking(a) ? (m + kPanelRows) * kRowStride : 0; }
 Index PanelRowsOfTarget() { return kPanelRows; }
 Index PanelColsOfTarget() { return PanelCols(); }
 
@@ -147,40 +228,43 @@ HWY_AFTER_NAMESPACE();
 namespace ampgrad::kernels {
 namespace {
 
-HWY_EXPORT(PanelTimesBlock);
-HWY_EXPORT(PackA);
-HWY_EXPORT(PackB);
-HWY_EXPORT(ABlockSize);
+HWY_EXPORT(Block);
+HWY_EXPORT(ScratchSize);
 HWY_EXPORT(PanelRowsOfTarget);
 HWY_EXPORT(PanelColsOfTarget);
 
-// Panels of A in a block: 8 x 14 rows x 256 floats are 112 KiB, well inside an L2 cache.
-constexpr Index kBlockPanels = 8;
+// Rows of a block: 512 rows x 256 floats of A are 512 KiB, half of a 1 MiB L2 cache.
+constexpr Index kBlockRows = 512;
+// Multiply-adds below which a second thread costs more than it saves.
+constexpr Index kWorthAThread = 1 << 16;
 
 Index CeilDiv(Index a, Index b) { return (a + b - 1) / b; }
 
-// Scratch memory of the calling thread that only grows; two slots, as a product packs A and B at the same time.
-Real* Scratch(int slot, Index count) {
-  thread_local Tensor buffers[2];
-  if (buffers[slot].empty() || buffers[slot].size() < count) buffers[slot] = Tensor::Uninitialized({count});
-  return buffers[slot].data();
+// Scratch memory of the calling thread that only grows; null for none.
+Real* Scratch(Index count) {
+  thread_local Tensor buffer;
+  if (count == 0) return nullptr;
+  if (buffer.empty() || buffer.size() < count) buffer = Tensor::Uninitialized({count});
+  return buffer.data();
 }
 
-// How C is cut into tasks: blocks of whole panels, a multiple of the number of threads, rows first.
+// Where part i of `parts` begins when `panels` panels are dealt out evenly.
+Index Begin(Index i, Index parts, Index panels) { return i * panels / parts; }
+
+// In how many blocks C is cut: few enough rows for the L2 cache, and a multiple of the number of threads, cut across
+// the longer side: a cut across rows packs B again, one across columns A.
 struct Grid {
-  Index row_panels, col_panels;  // panels per block
-  Index row_blocks, col_blocks;  // blocks
+  Index rows, cols;
 };
 
-Grid CutForThreads(Index row_panels, Index col_panels) {
-  const Index threads = NumThreads();
-  Grid grid;
-  grid.row_blocks = std::min(row_panels, CeilDiv(CeilDiv(row_panels, kBlockPanels), threads) * threads);
-  grid.row_panels = CeilDiv(row_panels, grid.row_blocks);
-  grid.row_blocks = CeilDiv(row_panels, grid.row_panels);
-  const Index wanted = grid.row_blocks >= threads ? 1 : CeilDiv(threads, grid.row_blocks);
-  grid.col_panels = CeilDiv(col_panels, std::min(col_panels, wanted));
-  grid.col_blocks = CeilDiv(col_panels, grid.col_panels);
+Grid Cut(Index m, Index n, Index k, Index row_panels, Index col_panels) {
+  Grid grid{std::min(row_panels, CeilDiv(m, kBlockRows)), 1};
+  const Index threads = std::min<Index>(NumThreads(), 1 + m * n * k / kWorthAThread);
+  if (m >= n) {
+    grid.rows = std::min(row_panels, CeilDiv(grid.rows, threads) * threads);
+  } else {
+    grid.cols = std::min(col_panels, threads);
+  }
   return grid;
 }
 
@@ -195,35 +279,16 @@ void Check(const char* name, const Tensor& a, const Tensor& b, const Tensor& c, 
 void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
   if (m == 0 || n == 0) return;
   const Index height = HWY_DYNAMIC_DISPATCH(PanelRowsOfTarget)(), width = HWY_DYNAMIC_DISPATCH(PanelColsOfTarget)();
-  const Grid grid = CutForThreads(CeilDiv(m, height), CeilDiv(n, width));
-  Real* packed_b = Scratch(0, CeilDiv(n, width) * width * k);
-  ParallelFor(CeilDiv(n, width), [=](Index panel) {
-    const Index col = panel * width;
-    HWY_DYNAMIC_DISPATCH(PackB)(b, col, std::min(width, n - col), k, packed_b + col * k);
-  });
-
-  ParallelFor(grid.row_blocks * grid.col_blocks, [&](Index task) {
-    const Index row = task / grid.col_blocks * grid.row_panels * height;
-    const Index rows = std::min(m - row, grid.row_panels * height);
-    const Index col = task % grid.col_blocks * grid.col_panels * width;
-    const Index col_end = std::min(n, col + grid.col_panels * width);
-    for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kDepth) {  // k = 0 still writes Init
-      const Index depth = std::min(kDepth, k - k0);
-      Real* packed_a = Scratch(1, HWY_DYNAMIC_DISPATCH(ABlockSize)(!a.transposed, rows, depth));
-      HWY_DYNAMIC_DISPATCH(PackA)(a, row, rows, k0, depth, packed_a);
-      for (Index j = col; j < col_end; j += width) {
-        Real* tile = c + row * c_stride + j;
-        Init start = init;
-        if (k0 > 0) {
-          start = {tile, c_stride};
-        } else if (init.data != nullptr) {
-          start.data = init.data + row * init.stride + j;
-        }
-        HWY_DYNAMIC_DISPATCH(PanelTimesBlock)
-        (depth, packed_a, !a.transposed, packed_b + j * k + k0 * width, start, tile, c_stride, rows,
-         std::min(width, col_end - j));
-      }
-    }
+  const Index row_panels = CeilDiv(m, height), col_panels = CeilDiv(n, width);
+  const Grid grid = Cut(m, n, k, row_panels, col_panels);
+  ParallelFor(grid.rows * grid.cols, [&](Index task) {
+    const Index i = task / grid.cols, j = task % grid.cols;
+    const Index row = Begin(i, grid.rows, row_panels) * height, col = Begin(j, grid.cols, col_panels) * width;
+    const Index rows = std::min(m, Begin(i + 1, grid.rows, row_panels) * height) - row;
+    const Index cols = std::min(n, Begin(j + 1, grid.cols, col_panels) * width) - col;
+    Real* packed_a = Scratch(HWY_DYNAMIC_DISPATCH(ScratchSize)(a, rows));
+    HWY_DYNAMIC_DISPATCH(Block)
+    (rows, cols, k, a.At(row, 0), b.At(0, col), init.At(row, col), c + row * c_stride + col, c_stride, packed_a);
   });
 }
 

@@ -10,6 +10,11 @@ struct Operand {
   const Real* data;
   Index stride;
   bool transposed = false;
+
+  /// The part that begins at element (i, j).
+  Operand At(Index i, Index j) const {
+    return {data + (transposed ? j * stride + i : i * stride + j), stride, transposed};
+  }
 };
 
 /// What a product starts from: nothing, one row for all rows (stride 0: a bias, the mean row), or a matrix. It may be
@@ -17,10 +22,13 @@ struct Operand {
 struct Init {
   const Real* data = nullptr;
   Index stride = 0;
+
+  /// The part that begins at element (i, j).
+  Init At(Index i, Index j) const { return data == nullptr ? *this : Init{data + i * stride + j, stride}; }
 };
 
-/// Length of the blocks in which a product is summed along k. A panel of B, 256 x 32 floats, is then 32 KiB: two thirds of
-/// a 48 KiB L1 cache.
+/// Length of the blocks in which a product is summed along k. A panel of B, 256 x 32 floats, is then 32 KiB, two thirds
+/// of a 48 KiB L1 cache; a panel of A, 14 x 256 floats, takes most of the rest.
 inline constexpr Index kDepth = 256 * sizeof(float) / sizeof(Real);
 
 /// C = Init + A·B     A [m, k]   B [k, n]   C [m, n], row i at c + i * c_stride

@@ -43,7 +43,7 @@ inline void StoreTail(V v, D d, Real* p, Index count) {
 #if HWY_TARGET <= HWY_AVX2
   hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, p);
 #else
-  HWY_ALIGN Real buffer[HWY_MAX_BYTES / sizeof(Real)];
+  HWY_ALIGN Real buffer[HWY_MAX_BYTES / sizeof(Real)] = {};
   hn::Store(v, d, buffer);
   for (Index i = 0; i < count; ++i) p[i] = buffer[i];
 #endif
