@@ -26,8 +26,6 @@ Var Mul(const Var& x, const Var& y);
 Var Gelu(const Var& x);
 /// SiLU, x·σ(x).
 Var Silu(const Var& x);
-/// Columns begin..begin+width of x [N, C].
-Var Columns(const Var& x, Index begin, Index width);
 
 // ops_matmul.cc
 /// Rows `ids` of the table [V, C]; ids are checked against V.
@@ -48,6 +46,8 @@ Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies);
 /// Causal scaled-dot-product attention: q [N, H·D], k and v [N, G·D], rows grouped in sequences of `length`; query head
 /// h reads key/value head h / (H/G).
 Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Index heads, Index kv_heads);
+/// The same with q, k and v side by side: qkv [N, 3·H·D].
+Var CausalSelfAttention(const Var& qkv, Index length, Index heads);
 
 // ops_loss.cc
 /// Mean negative log-likelihood of `targets` [N] under softmax(logits [N, V]), over targets that are not kIgnored.

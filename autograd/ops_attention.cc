@@ -31,11 +31,11 @@ Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies) {
   }
   const Index dim = 2 * half, heads = x.shape().cols() / dim;
 
-  Tensor y(x.shape());
-  kernels::AddRotary(x.value.data(), rows, length, heads, dim, cosines.data(), sines.data(), 1, y.data());
+  Tensor y = Tensor::Uninitialized(x.shape());
+  kernels::Rotary(x.value.data(), rows, length, heads, dim, cosines.data(), sines.data(), 1, {y.data()});
 
   return x.tape->Record("rotary", y, {&x}, [=](const Tensor& dy, InputGrads& d) {
-    kernels::AddRotary(dy.data(), rows, length, heads, dim, cosines.data(), sines.data(), -1, d[0]->data());
+    kernels::Rotary(dy.data(), rows, length, heads, dim, cosines.data(), sines.data(), -1, d.Into(0));
   });
 }
 
@@ -56,16 +56,45 @@ Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Inde
   CheckShapes(
       q.shape() == Shape{rows, heads * dim} && k.shape() == Shape{rows, kv_heads * dim} && v.shape() == k.shape(),
       "causal_attention", "q [N, H·D], k and v [N, G·D]", {{"q", q.shape()}, {"k", k.shape()}, {"v", v.shape()}});
-  const kernels::AttentionShape sizes{rows / length, length, heads, kv_heads, dim};
+  const kernels::AttentionShape sizes{rows / length, length, heads, kv_heads, dim, heads * dim, kv_heads * dim};
 
   Tensor o = Tensor::Uninitialized(q.shape()), log_sums = Tensor::Uninitialized({rows, heads});
   kernels::CausalAttention(sizes, q.value.data(), k.value.data(), v.value.data(), o.data(), log_sums.data());
 
   const auto backward = [=, q = q.value, k = k.value, v = v.value](const Tensor& d_o, InputGrads& d) {
-    kernels::AddCausalAttentionBackward(sizes, q.data(), k.data(), v.data(), o.data(), log_sums.data(), d_o.data(),
-                                        d.data(0), d.data(1), d.data(2));
+    kernels::CausalAttentionBackward(sizes, q.data(), k.data(), v.data(), o.data(), log_sums.data(), d_o.data(),
+                                     d.Into(0), d.Into(1), d.Into(2));
   };
   return q.tape->Record("causal_attention", o, {&q, &k, &v}, backward);
+}
+
+// CausalSelfAttention   CausalAttention with q, k and v side by side in one matrix
+//   shapes    qkv [N, 3C]: q, k, v [N, C] each   o [N, C]   N = B·length   C = H·D
+//   forward   o = softmax(mask(q·kᵀ/√D))·v, for each sequence and head
+//   backward  dqkv = dq, dk, dv side by side
+//   saves     qkv, o, L (N·H numbers)
+Var CausalSelfAttention(const Var& qkv, Index length, Index heads) {
+  const Index rows = qkv.shape().rows(), channels = qkv.shape().cols() / 3;
+  if (length <= 0 || rows % length != 0 || heads <= 0 || channels % heads != 0 ||
+      qkv.shape() != Shape{rows, 3 * channels}) {
+    Fail("causal_self_attention", "expected qkv [N, 3·heads·D] with length dividing N, found qkv " +
+                                      qkv.shape().ToString() + ", heads " + std::to_string(heads) + ", length " +
+                                      std::to_string(length));
+  }
+  const Index stride = 3 * channels;
+  const kernels::AttentionShape sizes{rows / length, length, heads, heads, channels / heads, stride, stride};
+
+  Tensor o = Tensor::Uninitialized({rows, channels}), log_sums = Tensor::Uninitialized({rows, heads});
+  const Real* q = qkv.value.data();
+  kernels::CausalAttention(sizes, q, q + channels, q + 2 * channels, o.data(), log_sums.data());
+
+  const auto backward = [=, qkv = qkv.value](const Tensor& d_o, InputGrads& d) {
+    const Real* q = qkv.data();
+    const kernels::Sink dq = d.Into(0);
+    kernels::CausalAttentionBackward(sizes, q, q + channels, q + 2 * channels, o.data(), log_sums.data(), d_o.data(),
+                                     dq, dq.At(channels), dq.At(2 * channels));
+  };
+  return qkv.tape->Record("causal_self_attention", o, {&qkv}, backward);
 }
 
 }  // namespace ampgrad::ops

@@ -43,8 +43,8 @@ Var CrossEntropy(const Var& logits, const std::vector<int>& targets) {
   Tensor loss = Tensor::Scalar(static_cast<Real>(sum / static_cast<double>(count)));
 
   const auto backward = [=, logits = logits.value](const Tensor& dloss, InputGrads& d) {
-    kernels::AddCrossEntropyBackward(logits.data(), targets.data(), max.data(), log_sums.data(), rows, vocab,
-                                     dloss[0] / static_cast<Real>(count), d[0]->data());
+    kernels::CrossEntropyBackward(logits.data(), targets.data(), max.data(), log_sums.data(), rows, vocab,
+                                  dloss[0] / static_cast<Real>(count), d.Into(0));
   };
   return logits.tape->Record("cross_entropy", loss, {&logits}, backward);
 }

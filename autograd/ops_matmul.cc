@@ -55,8 +55,8 @@ Var Linear(const Var& x, const Var& w, Layout layout, const Var* bias) {
 
   const auto backward = [out_in, x = w.needs_grad() ? x.value : Tensor(), w = x.needs_grad() ? w.value : Tensor()](
                             const Tensor& dy, InputGrads& d) {
-    if (Tensor* dx = d[0]) out_in ? kernels::AddNN(dy, w, *dx) : kernels::AddNT(dy, w, *dx);
-    if (Tensor* dw = d[1]) out_in ? kernels::AddTN(dy, x, *dw) : kernels::AddTN(x, dy, *dw);
+    if (const kernels::Sink dx = d.Into(0)) out_in ? kernels::ProductNN(dy, w, dx) : kernels::ProductNT(dy, w, dx);
+    if (const kernels::Sink dw = d.Into(1)) out_in ? kernels::ProductTN(dy, x, dw) : kernels::ProductTN(x, dy, dw);
     if (Tensor* db = d[2]) kernels::AddColumnSums(dy.data(), dy.rows(), dy.cols(), db->data());
   };
   const Var no_bias = x.tape->Constant(Tensor());

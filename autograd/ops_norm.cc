@@ -21,8 +21,9 @@ Var LayerNorm(const Var& x, const Var& gain, const Var& bias, Real eps) {
                      rstd.data());
 
   const auto backward = [x = x.value, gain = gain.value, mean, rstd](const Tensor& dy, InputGrads& d) {
-    kernels::AddLayerNormBackward(x.data(), gain.data(), mean.data(), rstd.data(), dy.data(), x.rows(), x.cols(),
-                                  d.data(0), d.data(1), d.data(2));
+    Tensor *dgain = d[1], *dbias = d[2];
+    kernels::LayerNormBackward(x.data(), gain.data(), mean.data(), rstd.data(), dy.data(), x.rows(), x.cols(),
+                               d.Into(0), dgain ? dgain->data() : nullptr, dbias ? dbias->data() : nullptr);
   };
   return x.tape->Record("layer_norm", y, {&x, &gain, &bias}, backward);
 }
@@ -41,8 +42,9 @@ Var RmsNorm(const Var& x, const Var& gain, Real eps) {
   kernels::RmsNorm(x.value.data(), gain.value.data(), rows, cols, eps, y.data(), rstd.data());
 
   const auto backward = [x = x.value, gain = gain.value, rstd](const Tensor& dy, InputGrads& d) {
-    kernels::AddRmsNormBackward(x.data(), gain.data(), rstd.data(), dy.data(), x.rows(), x.cols(), d.data(0),
-                                d.data(1));
+    Tensor* dgain = d[1];
+    kernels::RmsNormBackward(x.data(), gain.data(), rstd.data(), dy.data(), x.rows(), x.cols(), d.Into(0),
+                             dgain ? dgain->data() : nullptr);
   };
   return x.tape->Record("rms_norm", y, {&x, &gain}, backward);
 }

@@ -3,9 +3,37 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tensor/kernels.h"
+
 namespace ampgrad {
 
-Tensor* InputGrads::operator[](int i) { return inputs_[i] < 0 ? nullptr : &tape_.GradOf(inputs_[i]); }
+kernels::Sink InputGrads::Into(int i) {
+  if (inputs_[i] < 0) return {};
+  Tensor& grad = tape_.GradOf(inputs_[i]);
+  if (!grad.empty() && !grad.IsShared()) return {grad.data(), grad.data()};
+  replaced_.push_back(grad);
+  grad = Tensor::Uninitialized(tape_.shape(inputs_[i]));
+  return {grad.data(), replaced_.back().data()};
+}
+
+Tensor* InputGrads::operator[](int i) {
+  if (inputs_[i] < 0) return nullptr;
+  Tensor& grad = tape_.GradOf(inputs_[i]);
+  if (grad.empty()) grad = Tensor(tape_.shape(inputs_[i]));
+  if (grad.IsShared()) grad = grad.Clone();
+  return &grad;
+}
+
+void InputGrads::Pass(int i, const Tensor& dY) {
+  if (inputs_[i] < 0) return;
+  Tensor& grad = tape_.GradOf(inputs_[i]);
+  if (grad.empty()) {
+    grad = dY;
+  } else {
+    const kernels::Sink dx = Into(i);
+    kernels::Add(dx.onto, dY.data(), dx.to, dY.size());
+  }
+}
 
 Var Tape::Leaf(Param& param) {
   if (mode_ == Mode::kInference || !param.trainable) return Constant(param.value);
@@ -28,12 +56,6 @@ Var Tape::Record(const char* op, Tensor value, std::initializer_list<const Var*>
   return {std::move(value), this, static_cast<int>(size()) - 1};
 }
 
-Tensor& Tape::GradOf(int node) {
-  Tensor& grad = nodes_[node].param ? nodes_[node].param->grad : nodes_[node].grad;
-  if (grad.empty()) grad = Tensor(nodes_[node].shape);
-  return grad;
-}
-
 void Tape::Backward(const Var& loss, const Observer& observer) {
   if (loss.value.size() != 1) {
     throw std::invalid_argument("[backward] expected a scalar loss, found shape " + loss.shape().ToString());
@@ -44,7 +66,9 @@ void Tape::Backward(const Var& loss, const Observer& observer) {
   if (std::exchange(spent_, true)) {
     throw std::logic_error("[backward] this tape has run already: record the forward pass again");
   }
-  GradOf(loss.node).Fill(1);
+  Tensor& dloss = GradOf(loss.node);
+  dloss = Tensor(loss.shape());
+  dloss.Fill(1);
   for (int i = loss.node; i >= 0; --i) {
     Node& node = nodes_[i];
     if (node.param || node.grad.empty()) continue;  // leaves end here; no gradient arrived at the others

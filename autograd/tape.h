@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/sink.h"
 #include "tensor/tensor.h"
 
 namespace ampgrad {
@@ -33,17 +34,19 @@ class InputGrads {
  public:
   InputGrads(Tape& tape, const std::vector<int>& inputs) : tape_(tape), inputs_(inputs) {}
 
-  /// The gradient buffer of input `i`, zeroed on first touch and only ever added to; null when input `i` needs none.
+  /// Where the closure puts its part of the gradient of input `i`, every element of it, once: the first part to arrive
+  /// sets the buffer and no zeros are written before. False when input `i` needs none.
+  kernels::Sink Into(int i);
+  /// The gradient of input `i` for a closure that reaches only some elements: zeroed on first touch and only ever added
+  /// to. Null when input `i` needs none.
   Tensor* operator[](int i);
-  /// The numbers of that buffer, or null.
-  Real* data(int i) {
-    Tensor* grad = (*this)[i];
-    return grad ? grad->data() : nullptr;
-  }
+  /// Adds dY itself to the gradient of input `i`, without a copy when it is the first to arrive.
+  void Pass(int i, const Tensor& dY);
 
  private:
   Tape& tape_;
   const std::vector<int>& inputs_;
+  std::vector<Tensor> replaced_;  // buffers that a sink still reads
 };
 
 /// Adds the input gradients, given dY, the gradient of the op's output.
@@ -98,7 +101,9 @@ class Tape {
     BackwardFn backward;
   };
 
-  Tensor& GradOf(int node);
+  /// The buffer where the gradient of a node gathers; empty until touched. It may be shared with another node until one
+  /// of them is written.
+  Tensor& GradOf(int node) { return nodes_[node].param ? nodes_[node].param->grad : nodes_[node].grad; }
 
   Mode mode_;
   std::vector<Node> nodes_;

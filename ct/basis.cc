@@ -46,7 +46,7 @@ void AddGram(const Tensor& centred, double repeats, std::vector<double>& gram) {
   for (Index begin = 0; begin < centred.rows(); begin += kBlockRows) {
     const Tensor block = centred.Rows(begin, std::min(centred.rows(), begin + kBlockRows));
     Tensor product({d, d});
-    kernels::AddTN(block, block, product);
+    kernels::ProductTN(block, block, {product.data(), product.data()});
     for (Index i = 0; i < d * d; ++i) gram[i] += repeats * product[i];
   }
 }
@@ -96,7 +96,7 @@ Basis Truncated(const Basis& basis, Index k) {
 
 Tensor Scores(const Tensor& rows, const Basis& basis) {
   Tensor scores({rows.rows(), basis.k()});
-  kernels::AddNT(Centred(rows, basis.mean), basis.vectors, scores);
+  kernels::ProductNT(Centred(rows, basis.mean), basis.vectors, {scores.data(), scores.data()});
   return scores;
 }
 

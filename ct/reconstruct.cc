@@ -20,7 +20,7 @@ Var Reconstruct(const Var& s, const Tensor& b, const Tensor& c) {
   kernels::Gemm(n, d, k, {s.value.data(), k}, {b.data(), d}, {c.data(), c.shape().rank() == 1 ? 0 : d}, w.data(), d);
 
   return s.tape->Record("reconstruct", w, {&s}, [b](const Tensor& dw, InputGrads& d_in) {
-    kernels::AddNT(dw, b, *d_in[0]);  // dS += dW·Bᵀ
+    kernels::ProductNT(dw, b, d_in.Into(0));  // dS = dW·Bᵀ
   });
 }
 

@@ -36,12 +36,7 @@ void GptAttention::AddTo(Parts& parts) {
 }
 
 Var GptAttention::Forward(const Var& x, Index length) {
-  const Index channels = x.shape().cols();
-  const Var qkv = c_attn.Forward(x);  // [N, 3C]
-  const Var q = ops::Columns(qkv, 0, channels);
-  const Var k = ops::Columns(qkv, channels, channels);
-  const Var v = ops::Columns(qkv, 2 * channels, channels);
-  return c_proj.Forward(ops::CausalAttention(q, k, v, length, heads, heads));
+  return c_proj.Forward(ops::CausalSelfAttention(c_attn.Forward(x), length, heads));
 }
 
 GptMlp::GptMlp(const std::string& name, Index channels, Index inner)

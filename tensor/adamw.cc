@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tensor/kernels.h"
 #include "tensor/thread_pool.h"
 
@@ -18,12 +20,18 @@ void AdamWRange(const kernels::AdamWStep& step, const Real* grad, Real* param, R
   const V beta2 = hn::Set(d, step.beta2), rest2 = hn::Set(d, step.rest2);
   const V decay = hn::Set(d, step.decay), rate = hn::Set(d, step.rate);
   const V unbias2 = hn::Set(d, step.unbias2), eps = hn::Set(d, step.eps);
-  Map(grad, m, m, n, [=](V g, V old) HWY_ATTR { return hn::MulAdd(beta1, old, hn::Mul(rest1, g)); });
-  Map(grad, v, v, n, [=](V g, V old) HWY_ATTR { return hn::MulAdd(beta2, old, hn::Mul(rest2, hn::Mul(g, g))); });
-  Map(m, v, param, param, n, [=](V m1, V v1, V p) HWY_ATTR {
+  const Index lanes = LanesOf(d);
+  for (Index i = 0; i < n; i += lanes) {
+    const Index count = std::min(lanes, n - i);
+    const V g = LoadTail(d, grad + i, count);
+    const V m1 = hn::MulAdd(beta1, LoadTail(d, m + i, count), hn::Mul(rest1, g));
+    const V v1 = hn::MulAdd(beta2, LoadTail(d, v + i, count), hn::Mul(rest2, hn::Mul(g, g)));
     const V scale = hn::Add(hn::Sqrt(hn::Mul(v1, unbias2)), eps);
-    return hn::NegMulAdd(rate, hn::Div(m1, scale), hn::Mul(p, decay));
-  });
+    const V p = hn::NegMulAdd(rate, hn::Div(m1, scale), hn::Mul(LoadTail(d, param + i, count), decay));
+    StoreTail(m1, d, m + i, count);
+    StoreTail(v1, d, v + i, count);
+    StoreTail(p, d, param + i, count);
+  }
 }
 
 }  // namespace ampgrad::HWY_NAMESPACE

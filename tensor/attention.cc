@@ -6,91 +6,204 @@
 #include "tensor/tensor.h"
 #include "tensor/thread_pool.h"
 
+// clang-format off
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/attention.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+#include "tensor/simd-inl.h"
+// clang-format on
+
 // Attention works through blocks of queries against all keys up to the block's end, so that of the T x T products only
 // kQueryBlock x T exist at a time, for each thread. The backward pass rebuilds each block's probabilities from the saved
 // log-sums (Dao et al., "FlashAttention", arXiv:2205.14135). A task is one key/value head of one sequence: all query heads
 // that read it belong to the task, so dk and dv have one writer and a fixed order of sums.
+//
+// Row i of a block that begins at query `first` attends to keys 0..first + i; behind them its row is exactly 0.
+
+HWY_BEFORE_NAMESPACE();
+namespace ampgrad::HWY_NAMESPACE {
+
+// s [rows, keys], the products q·k, becomes e^(scale·s − max of the row); inverse_sums [rows] receives one over the sum of
+// each row and log_sums[i·stride] its log Σ e^(scale·s).
+void ExponentiateRows(Index rows, Index keys, Index first, Real scale, Real* s, Real* inverse_sums, Real* log_sums,
+                      Index stride) {
+  const D d;
+  const Index lanes = LanesOf(d);
+  for (Index i = 0; i < rows; ++i, s += keys) {
+    const Index n = first + i + 1;
+    const Real max = scale * Max(s, n);
+    const V f = hn::Set(d, scale), m = hn::Set(d, max);
+    V sums = hn::Zero(d);
+    for (Index j = 0; j < n; j += lanes) {
+      const Index count = std::min(lanes, n - j);
+      V e = Exp(d, hn::MulSub(f, LoadTail(d, s + j, count), m));
+      if (count < lanes) e = hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(count)), e);
+      sums = hn::Add(sums, e);
+      StoreTail(e, d, s + j, count);
+    }
+    std::fill(s + n, s + keys, Real(0));
+    const Real sum = hn::GetLane(hn::SumOfLanes(d, sums));
+    inverse_sums[i] = 1 / sum;
+    log_sums[i * stride] = max + std::log(sum);
+  }
+}
+
+// Row i of x [rows, cols] times factors[i].
+void ScaleRows(Index rows, Index cols, const Real* factors, Real* x, Index stride) {
+  for (Index i = 0; i < rows; ++i, x += stride) {
+    const V f = hn::Set(D(), factors[i]);
+    Map(x, x, cols, [f](V a) HWY_ATTR { return hn::Mul(f, a); });
+  }
+}
+
+// p [rows, keys], the products q·k, becomes P = e^(scale·p − L), and dp [rows, keys], the products do·v, becomes
+// dS = scale·P ⊙ (dP − o·do).   o and d_o [rows, dim], rows `stride` apart; L at log_sums[i·log_stride].
+void ProbabilitiesAndGradient(Index rows, Index keys, Index first, Real scale, Real* p, Real* dp, const Real* o,
+                              const Real* d_o, Index dim, Index stride, const Real* log_sums, Index log_stride) {
+  const D d;
+  const Index lanes = LanesOf(d);
+  for (Index i = 0; i < rows; ++i, p += keys, dp += keys) {
+    const Index n = first + i + 1;
+    const V f = hn::Set(d, scale), l = hn::Set(d, log_sums[i * log_stride]);
+    // Σ_j P_ij dP_ij = Σ_c o_ic do_ic, which needs no pass over keys.
+    const V p_dp = hn::Set(d, Dot(o + i * stride, d_o + i * stride, dim));
+    for (Index j = 0; j < n; j += lanes) {
+      const Index count = std::min(lanes, n - j);
+      const V e = Exp(d, hn::MulSub(f, LoadTail(d, p + j, count), l));
+      StoreTail(e, d, p + j, count);
+      StoreTail(hn::Mul(hn::Mul(f, e), hn::Sub(LoadTail(d, dp + j, count), p_dp)), d, dp + j, count);
+    }
+    std::fill(p + n, p + keys, Real(0));
+    std::fill(dp + n, dp + keys, Real(0));
+  }
+}
+
+void TransposeRows(const Real* from, Index from_stride, Index rows, Index cols, Real* to) {
+  TransposeMatrix(from, from_stride, rows, cols, to, rows);
+}
+
+}  // namespace ampgrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace ampgrad::kernels {
 namespace {
 
+HWY_EXPORT(ExponentiateRows);
+HWY_EXPORT(ScaleRows);
+HWY_EXPORT(ProbabilitiesAndGradient);
+HWY_EXPORT(TransposeRows);
+
+// Two such blocks of 512 keys, P and dS, are 256 KiB, an eighth of an L2 cache of 2 MiB.
 constexpr Index kQueryBlock = 64;
 
-// Where the rows of one head of one sequence lie in a tensor [batch·length, heads·dim].
+// One query head of one sequence, and the key/value head it reads: where their first numbers lie.
 struct Head {
-  Index offset, stride;
+  Index q, kv;       // in q, and in k and v
+  Index o, log_sum;  // in o, and in log_sums
 };
 
-Head Locate(const AttentionShape& s, Index sequence, Index head, Index heads) {
-  return {(sequence * s.length * heads + head) * s.dim, heads * s.dim};
+Head Locate(const AttentionShape& s, Index sequence, Index head) {
+  const Index row = sequence * s.length, kv_head = head / (s.heads / s.kv_heads);
+  return {row * s.q_stride + head * s.dim, row * s.kv_stride + kv_head * s.dim, (row * s.heads + head) * s.dim,
+          row * s.heads + head};
 }
 
 Real ScoreScale(const AttentionShape& s) { return 1 / std::sqrt(static_cast<Real>(s.dim)); }
 
-// Calls body(sequence, query head, key/value head) for every query head, one task per key/value head.
-template <class Body>
-void ForEachHead(const AttentionShape& s, Body body) {
-  const Index group = s.heads / s.kv_heads;
-  ParallelFor(s.batch * s.kv_heads, [&](Index task) {
-    for (Index i = 0; i < group; ++i) {
-      const Index kv_head = task % s.kv_heads;
-      body(task / s.kv_heads, kv_head * group + i, kv_head);
+// The transpose [dim, length] of a key/value head.
+Tensor TransposedHead(const AttentionShape& s, const Real* head) {
+  Tensor transposed = Tensor::Uninitialized({s.dim, s.length});
+  HWY_DYNAMIC_DISPATCH(TransposeRows)(head, s.kv_stride, s.length, s.dim, transposed.data());
+  return transposed;
+}
+
+// Sets the rows of a key/value head to what their gradient adds to.
+void Begin(const AttentionShape& s, const Sink& head) {
+  for (Index t = 0; head && t < s.length; ++t) {
+    const Sink row = head.At(t * s.kv_stride);
+    if (row.onto == nullptr) std::fill_n(row.to, s.dim, Real(0));
+    if (row.onto != nullptr && row.onto != row.to) std::copy_n(row.onto, s.dim, row.to);
+  }
+}
+
+// One head of the forward pass, with kᵀ [dim, length].
+void AttendHead(const AttentionShape& s, const Real* q, const Tensor& k_t, const Real* v, Real* o, Real* log_sums) {
+  Tensor scores = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.length});
+  Real inverse_sums[kQueryBlock];
+  const Index o_stride = s.heads * s.dim;
+  for (Index first = 0; first < s.length; first += kQueryBlock) {
+    const Index rows = std::min(kQueryBlock, s.length - first), keys = first + rows;
+    Real *p = scores.data(), *o_block = o + first * o_stride;  // p [rows, keys]
+    Gemm(rows, keys, s.dim, {q + first * s.q_stride, s.q_stride}, {k_t.data(), s.length}, {}, p, keys);
+    HWY_DYNAMIC_DISPATCH(ExponentiateRows)
+    (rows, keys, first, ScoreScale(s), p, inverse_sums, log_sums + first * s.heads, s.heads);
+    Gemm(rows, s.dim, keys, {p, keys}, {v, s.kv_stride}, {}, o_block, o_stride);
+    HWY_DYNAMIC_DISPATCH(ScaleRows)(rows, s.dim, inverse_sums, o_block, o_stride);
+  }
+}
+
+// What the backward pass of one head reads.
+struct HeadInputs {
+  const Real *q, *k, *o, *log_sums, *d_o;
+  const Tensor &k_t, &v_t;  // [dim, length]
+};
+
+// One head of the backward pass. dk and dv have been begun: they are only added to.
+void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sink& dq, Real* dk, Real* dv) {
+  Tensor p_block = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.length});
+  Tensor ds_block = Tensor::Uninitialized(p_block.shape());
+  const Index o_stride = s.heads * s.dim;
+  for (Index first = 0; first < s.length; first += kQueryBlock) {
+    const Index rows = std::min(kQueryBlock, s.length - first), keys = first + rows;
+    Real *p = p_block.data(), *ds = ds_block.data();  // [rows, keys]
+    const Operand q{in.q + first * s.q_stride, s.q_stride}, d_o{in.d_o + first * o_stride, o_stride};
+    Gemm(rows, keys, s.dim, q, {in.k_t.data(), s.length}, {}, p, keys);
+    Gemm(rows, keys, s.dim, d_o, {in.v_t.data(), s.length}, {}, ds, keys);
+    HWY_DYNAMIC_DISPATCH(ProbabilitiesAndGradient)
+    (rows, keys, first, ScoreScale(s), p, ds, in.o + first * o_stride, d_o.data, s.dim, o_stride,
+     in.log_sums + first * s.heads, s.heads);
+    if (dv) Gemm(keys, s.dim, rows, {p, keys, true}, d_o, {dv, s.kv_stride}, dv, s.kv_stride);
+    if (dk) Gemm(keys, s.dim, rows, {ds, keys, true}, q, {dk, s.kv_stride}, dk, s.kv_stride);
+    if (dq) {
+      const Sink block = dq.At(first * s.q_stride);
+      Gemm(rows, s.dim, keys, {ds, keys}, {in.k, s.kv_stride}, {block.onto, s.q_stride}, block.to, s.q_stride);
     }
-  });
+  }
 }
 
 }  // namespace
 
 void CausalAttention(const AttentionShape& s, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums) {
-  ForEachHead(s, [=](Index sequence, Index head, Index kv_head) {
-    const Head qh = Locate(s, sequence, head, s.heads), kh = Locate(s, sequence, kv_head, s.kv_heads);
-    Tensor scores = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.length});
-    for (Index first = 0; first < s.length; first += kQueryBlock) {
-      const Index rows = std::min(kQueryBlock, s.length - first), keys = first + rows;
-      const Index q0 = qh.offset + first * qh.stride;
-      Real* p = scores.data();  // [rows, keys]
-      Gemm(rows, keys, s.dim, {q + q0, qh.stride}, {k + kh.offset, kh.stride, true}, {}, p, keys);
-      CausalSoftmax(rows, keys, first, ScoreScale(s), p, log_sums + (sequence * s.length + first) * s.heads + head,
-                    s.heads);
-      Gemm(rows, s.dim, keys, {p, keys}, {v + kh.offset, kh.stride}, {}, o + q0, qh.stride);
+  const Index group = s.heads / s.kv_heads;
+  ParallelFor(s.batch * s.kv_heads, [=](Index task) {
+    const Index sequence = task / s.kv_heads, first_head = task % s.kv_heads * group;
+    const Tensor k_t = TransposedHead(s, k + Locate(s, sequence, first_head).kv);
+    for (Index head = first_head; head < first_head + group; ++head) {
+      const Head at = Locate(s, sequence, head);
+      AttendHead(s, q + at.q, k_t, v + at.kv, o + at.o, log_sums + at.log_sum);
     }
   });
 }
 
-void AddCausalAttentionBackward(const AttentionShape& s, const Real* q, const Real* k, const Real* v, const Real* o,
-                                const Real* log_sums, const Real* d_o, Real* dq, Real* dk, Real* dv) {
-  ForEachHead(s, [=](Index sequence, Index head, Index kv_head) {
-    const Head qh = Locate(s, sequence, head, s.heads), kh = Locate(s, sequence, kv_head, s.kv_heads);
-    const Operand keys_of_head{k + kh.offset, kh.stride};
-    Tensor p_block = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.length});
-    Tensor ds_block = Tensor::Uninitialized(p_block.shape());
-    Tensor o_dot_do = Tensor::Uninitialized({kQueryBlock});
-    for (Index first = 0; first < s.length; first += kQueryBlock) {
-      const Index rows = std::min(kQueryBlock, s.length - first), keys = first + rows;
-      const Index q0 = qh.offset + first * qh.stride;
-      Real *p = p_block.data(), *ds = ds_block.data();  // [rows, keys]
-      Gemm(rows, keys, s.dim, {q + q0, qh.stride}, {k + kh.offset, kh.stride, true}, {}, p, keys);
-      CausalProbabilities(rows, keys, first, ScoreScale(s), p,
-                          log_sums + (sequence * s.length + first) * s.heads + head, s.heads);
-      if (dv) {  // dV += Pᵀ·dO
-        Real* dv_head = dv + kh.offset;
-        Gemm(keys, s.dim, rows, {p, keys, true}, {d_o + q0, qh.stride}, {dv_head, kh.stride}, dv_head, kh.stride);
-      }
-      if (!dq && !dk) continue;
-      // dP = dO·Vᵀ; Σ_j P_ij dP_ij = Σ_c O_ic dO_ic, which needs no pass over keys.
-      Gemm(rows, keys, s.dim, {d_o + q0, qh.stride}, {v + kh.offset, kh.stride, true}, {}, ds, keys);
-      for (Index i = 0; i < rows; ++i) {
-        Real sum = 0;
-        for (Index c = 0; c < s.dim; ++c) sum += o[q0 + i * qh.stride + c] * d_o[q0 + i * qh.stride + c];
-        o_dot_do[i] = sum;
-      }
-      SoftmaxBackward(rows, keys, ScoreScale(s), p, ds, o_dot_do.data(), 1);
-      if (dq) Gemm(rows, s.dim, keys, {ds, keys}, keys_of_head, {dq + q0, qh.stride}, dq + q0, qh.stride);
-      if (dk) {
-        Real* dk_head = dk + kh.offset;
-        Gemm(keys, s.dim, rows, {ds, keys, true}, {q + q0, qh.stride}, {dk_head, kh.stride}, dk_head, kh.stride);
-      }
+void CausalAttentionBackward(const AttentionShape& s, const Real* q, const Real* k, const Real* v, const Real* o,
+                             const Real* log_sums, const Real* d_o, Sink dq, Sink dk, Sink dv) {
+  const Index group = s.heads / s.kv_heads;
+  ParallelFor(s.batch * s.kv_heads, [=](Index task) {
+    const Index sequence = task / s.kv_heads, first_head = task % s.kv_heads * group;
+    const Index kv = Locate(s, sequence, first_head).kv;
+    const Tensor k_t = TransposedHead(s, k + kv), v_t = TransposedHead(s, v + kv);
+    const Sink dk_head = dk ? dk.At(kv) : dk, dv_head = dv ? dv.At(kv) : dv;
+    Begin(s, dk_head);
+    Begin(s, dv_head);
+    for (Index head = first_head; head < first_head + group; ++head) {
+      const Head at = Locate(s, sequence, head);
+      const HeadInputs in{q + at.q, k + at.kv, o + at.o, log_sums + at.log_sum, d_o + at.o, k_t, v_t};
+      AttendHeadBackward(s, in, dq ? dq.At(at.q) : dq, dk_head.to, dv_head.to);
     }
   });
 }
 
 }  // namespace ampgrad::kernels
+#endif  // HWY_ONCE

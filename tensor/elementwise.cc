@@ -18,12 +18,8 @@ void AddRange(const Real* x, const Real* y, Real* z, Index n) {
   Map(x, y, z, n, [](V a, V b) HWY_ATTR { return hn::Add(a, b); });
 }
 
-void MulRange(const Real* x, const Real* y, Real* z, Index n) {
-  Map(x, y, z, n, [](V a, V b) HWY_ATTR { return hn::Mul(a, b); });
-}
-
-void AddMulRange(const Real* x, const Real* y, Real* z, Index n) {
-  Map(x, y, z, z, n, [](V a, V b, V sum) HWY_ATTR { return hn::MulAdd(a, b, sum); });
+void MulRange(const Real* x, const Real* y, kernels::Sink z, Index n) {
+  MapTo(z, x, y, n, [](V a, V b) HWY_ATTR { return hn::Mul(a, b); });
 }
 
 void ScaleRange(Real factor, Real* x, Index n) {
@@ -47,15 +43,15 @@ void GeluRange(const Real* x, Real* y, Index n) {
 
 // GELU'(x) = σ + x·σ(1 − σ)·(2u)',  (2u)' = 2√(2/π)·(1 + 3·0.044715x²). For |x| > 100, σ(1 − σ) is exactly 0, so x² is
 // capped there to keep (2u)' finite.
-void AddGeluBackwardRange(const Real* x, const Real* dy, Real* dx, Index n) {
+void GeluBackwardRange(const Real* x, const Real* dy, kernels::Sink dx, Index n) {
   const D d;
   const V one = hn::Set(d, Real(1)), slope = hn::Set(d, kTwoRootTwoOverPi), cubic = hn::Set(d, 3 * kCubic);
   const V cap = hn::Set(d, Real(1e4));
-  Map(x, dy, dx, dx, n, [=](V a, V da, V sum) HWY_ATTR {
+  MapTo(dx, x, dy, n, [=](V a, V da) HWY_ATTR {
     const V s = Sigmoid(d, GeluArgument(d, a));
     const V du = hn::Mul(slope, hn::MulAdd(cubic, hn::Min(hn::Mul(a, a), cap), one));
     const V xs = hn::Mul(a, hn::Mul(s, hn::Sub(one, s)));
-    return hn::MulAdd(da, hn::MulAdd(xs, du, s), sum);
+    return hn::Mul(da, hn::MulAdd(xs, du, s));
   });
 }
 
@@ -65,12 +61,12 @@ void SiluRange(const Real* x, Real* y, Index n) {
 }
 
 // SiLU'(x) = σ + x·σ(1 − σ)
-void AddSiluBackwardRange(const Real* x, const Real* dy, Real* dx, Index n) {
+void SiluBackwardRange(const Real* x, const Real* dy, kernels::Sink dx, Index n) {
   const D d;
   const V one = hn::Set(d, Real(1));
-  Map(x, dy, dx, dx, n, [=](V a, V da, V sum) HWY_ATTR {
+  MapTo(dx, x, dy, n, [=](V a, V da) HWY_ATTR {
     const V s = Sigmoid(d, a);
-    return hn::MulAdd(da, hn::MulAdd(hn::Mul(a, s), hn::Sub(one, s), s), sum);
+    return hn::Mul(da, hn::MulAdd(hn::Mul(a, s), hn::Sub(one, s), s));
   });
 }
 
@@ -83,12 +79,11 @@ namespace {
 
 HWY_EXPORT(AddRange);
 HWY_EXPORT(MulRange);
-HWY_EXPORT(AddMulRange);
 HWY_EXPORT(ScaleRange);
 HWY_EXPORT(GeluRange);
-HWY_EXPORT(AddGeluBackwardRange);
+HWY_EXPORT(GeluBackwardRange);
 HWY_EXPORT(SiluRange);
-HWY_EXPORT(AddSiluBackwardRange);
+HWY_EXPORT(SiluBackwardRange);
 
 // Work of one task: 64 KiB of floats per array, large beside the cost of handing out a task.
 constexpr Index kChunk = 16384;
@@ -99,13 +94,9 @@ void Add(const Real* x, const Real* y, Real* z, Index n) {
   ParallelChunks(n, kChunk, [=](Index i, Index end) { HWY_DYNAMIC_DISPATCH(AddRange)(x + i, y + i, z + i, end - i); });
 }
 
-void Mul(const Real* x, const Real* y, Real* z, Index n) {
-  ParallelChunks(n, kChunk, [=](Index i, Index end) { HWY_DYNAMIC_DISPATCH(MulRange)(x + i, y + i, z + i, end - i); });
-}
-
-void AddMul(const Real* x, const Real* y, Real* z, Index n) {
+void Mul(const Real* x, const Real* y, Sink z, Index n) {
   ParallelChunks(n, kChunk, [=](Index i, Index end) {
-    HWY_DYNAMIC_DISPATCH(AddMulRange)(x + i, y + i, z + i, end - i);
+    HWY_DYNAMIC_DISPATCH(MulRange)(x + i, y + i, z.At(i), end - i);
   });
 }
 
@@ -117,9 +108,9 @@ void Gelu(const Real* x, Real* y, Index n) {
   ParallelChunks(n, kChunk, [=](Index i, Index end) { HWY_DYNAMIC_DISPATCH(GeluRange)(x + i, y + i, end - i); });
 }
 
-void AddGeluBackward(const Real* x, const Real* dy, Real* dx, Index n) {
+void GeluBackward(const Real* x, const Real* dy, Sink dx, Index n) {
   ParallelChunks(n, kChunk, [=](Index i, Index end) {
-    HWY_DYNAMIC_DISPATCH(AddGeluBackwardRange)(x + i, dy + i, dx + i, end - i);
+    HWY_DYNAMIC_DISPATCH(GeluBackwardRange)(x + i, dy + i, dx.At(i), end - i);
   });
 }
 
@@ -127,9 +118,9 @@ void Silu(const Real* x, Real* y, Index n) {
   ParallelChunks(n, kChunk, [=](Index i, Index end) { HWY_DYNAMIC_DISPATCH(SiluRange)(x + i, y + i, end - i); });
 }
 
-void AddSiluBackward(const Real* x, const Real* dy, Real* dx, Index n) {
+void SiluBackward(const Real* x, const Real* dy, Sink dx, Index n) {
   ParallelChunks(n, kChunk, [=](Index i, Index end) {
-    HWY_DYNAMIC_DISPATCH(AddSiluBackwardRange)(x + i, dy + i, dx + i, end - i);
+    HWY_DYNAMIC_DISPATCH(SiluBackwardRange)(x + i, dy + i, dx.At(i), end - i);
   });
 }
 

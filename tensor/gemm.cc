@@ -42,11 +42,11 @@ struct Step {
   Index depth;
   const Real* a;  // element (i, k) at a[i * a_row + k * a_col]; from one panel of rows to the next are a_panel numbers
   Index a_row, a_col, a_panel;
-  const Real* b;
-  Index cols;
-  Init init;
-  Real* c;
-  Index c_stride;
+  const Real* b = nullptr;
+  Index cols = 0;
+  Init init = {};
+  Real* c = nullptr;
+  Index c_stride = 0;
 };
 
 // kRows x kVectors sums in registers, one multiply-add for each number of A and vector of B.
@@ -141,64 +141,39 @@ void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real*
   }
 }
 
-// to [count, 4 or what a 128-bit vector holds] = the transpose of as many rows of `from`, each 16 bytes.
-void TransposeBlock(const Real* from, Index from_stride, Real* to, Index to_stride) {
-#if HWY_TARGET == HWY_SCALAR
-  *to = *from;
-  (void)from_stride, (void)to_stride;
-#else
-  const hn::FixedTag<Real, 16 / sizeof(Real)> d;
-  const auto row = [=](Index i) HWY_ATTR { return hn::LoadU(d, from + i * from_stride); };
-  if constexpr (sizeof(Real) == 4) {
-    const auto even_low = hn::InterleaveLower(d, row(0), row(2)), even_high = hn::InterleaveUpper(d, row(0), row(2));
-    const auto odd_low = hn::InterleaveLower(d, row(1), row(3)), odd_high = hn::InterleaveUpper(d, row(1), row(3));
-    hn::StoreU(hn::InterleaveLower(d, even_low, odd_low), d, to);
-    hn::StoreU(hn::InterleaveUpper(d, even_low, odd_low), d, to + to_stride);
-    hn::StoreU(hn::InterleaveLower(d, even_high, odd_high), d, to + 2 * to_stride);
-    hn::StoreU(hn::InterleaveUpper(d, even_high, odd_high), d, to + 3 * to_stride);
-  } else {
-    hn::StoreU(hn::InterleaveLower(d, row(0), row(1)), d, to);
-    hn::StoreU(hn::InterleaveUpper(d, row(0), row(1)), d, to + to_stride);
-  }
-#endif
-}
-
 // Columns 0..cols of B [depth, n] as one panel [depth, PanelCols()]; missing columns are zero.
 void PackB(Operand b, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
   if (cols < width) std::fill_n(panel, depth * width, Real(0));
   if (!b.transposed) {
     for (Index k = 0; k < depth; ++k) Copy(b.data + k * b.stride, cols, panel + k * width);
-    return;
-  }
-  constexpr Index kBlock = HWY_TARGET == HWY_SCALAR ? 1 : 16 / sizeof(Real);
-  const Index whole_cols = cols / kBlock * kBlock, whole_depth = depth / kBlock * kBlock;
-  for (Index k = 0; k < whole_depth; k += kBlock) {
-    for (Index j = 0; j < whole_cols; j += kBlock) {
-      TransposeBlock(b.data + j * b.stride + k, b.stride, panel + k * width + j, width);
-    }
-  }
-  for (Index j = 0; j < cols; ++j) {
-    for (Index k = j < whole_cols ? whole_depth : 0; k < depth; ++k) panel[k * width + j] = b.data[j * b.stride + k];
+  } else {
+    TransposeMatrix(b.data, b.stride, cols, depth, panel, width);
   }
 }
 
-// Whether A is copied before it is multiplied: what is read transposed, and rows so far apart that each lies on a page of
-// its own and many of them fall into one cache set.
-bool NeedsPacking(const Operand& a) { return a.transposed || a.stride * sizeof(Real) >= 4096; }
+// Whether A is copied before it is multiplied by n columns: what is read transposed, and rows so far apart that each lies on
+// a page of its own and many of them fall into one cache set. For a few panels of B a copy costs more than it saves.
+constexpr Index kPackingPays = 64;
+bool NeedsPacking(const Operand& a, Index n) {
+  return n > kPackingPays && (a.transposed || a.stride * sizeof(Real) >= 4096);
+}
 
-// The left side of a step: rows 0..m of A [m, depth], in place or copied to `packed`.
+// The left side of a step: rows 0..m of A [m, depth], in place or, where there is room for it, copied to `packed`.
 Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
+  if (packed == nullptr) {
+    return a.transposed ? Step{depth, a.data, 1, a.stride, kPanelRows}
+                        : Step{depth, a.data, a.stride, 1, kPanelRows * a.stride};
+  }
   if (a.transposed) {
     PackTransposedA(a.data, a.stride, m, depth, packed);
     return {depth, packed, 1, kPanelRows, kPanelRows * depth};
   }
-  if (!NeedsPacking(a)) return {depth, a.data, a.stride, 1, kPanelRows * a.stride};
   for (Index i = 0; i < m; ++i) Copy(a.data + i * a.stride, depth, packed + i * kRowStride);
   return {depth, packed, kRowStride, 1, kPanelRows * kRowStride};
 }
 
-// C [m, n] = Init + A·B, all by the calling thread. packed_a: room for ScratchSize(a, m) numbers.
+// C [m, n] = Init + A·B, all by the calling thread. packed_a: ScratchSize(a, m, n) numbers.
 void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* packed_a) {
   HWY_ALIGN Real panel[kDepth * kMaxPanelCols];
   for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kDepth) {  // k = 0 still writes Init
@@ -216,8 +191,8 @@ void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, 
   }
 }
 
-// The numbers of a packed A of m rows, the last panel being full.
-Index ScratchSize(const Operand& a, Index m) { return NeedsPacking(a) ? (m + kPanelRows) * kRowStride : 0; }
+// The numbers of a packed A of m rows, the last panel being full; 0 when it is read in place.
+Index ScratchSize(const Operand& a, Index m, Index n) { return NeedsPacking(a, n) ? (m + kPanelRows) * kRowStride : 0; }
 Index PanelRowsOfTarget() { return kPanelRows; }
 Index PanelColsOfTarget() { return PanelCols(); }
 
@@ -259,7 +234,7 @@ struct Grid {
 
 Grid Cut(Index m, Index n, Index k, Index row_panels, Index col_panels) {
   Grid grid{std::min(row_panels, CeilDiv(m, kBlockRows)), 1};
-  const Index threads = std::min<Index>(NumThreads(), 1 + m * n * k / kWorthAThread);
+  const Index threads = std::min<Index>(FreeThreads(), 1 + m * n * k / kWorthAThread);
   if (m >= n) {
     grid.rows = std::min(row_panels, CeilDiv(grid.rows, threads) * threads);
   } else {
@@ -268,10 +243,10 @@ Grid Cut(Index m, Index n, Index k, Index row_panels, Index col_panels) {
   return grid;
 }
 
-void Check(const char* name, const Tensor& a, const Tensor& b, const Tensor& c, bool fits) {
+void CheckInner(const char* name, const Tensor& a, const Tensor& b, bool fits) {
   if (fits) return;
   throw std::invalid_argument(std::string("[") + name + "] shapes do not fit: A " + a.shape().ToString() + ", B " +
-                              b.shape().ToString() + ", C " + c.shape().ToString());
+                              b.shape().ToString());
 }
 
 }  // namespace
@@ -286,7 +261,7 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
     const Index row = Begin(i, grid.rows, row_panels) * height, col = Begin(j, grid.cols, col_panels) * width;
     const Index rows = std::min(m, Begin(i + 1, grid.rows, row_panels) * height) - row;
     const Index cols = std::min(n, Begin(j + 1, grid.cols, col_panels) * width) - col;
-    Real* packed_a = Scratch(HWY_DYNAMIC_DISPATCH(ScratchSize)(a, rows));
+    Real* packed_a = Scratch(HWY_DYNAMIC_DISPATCH(ScratchSize)(a, rows, cols));
     HWY_DYNAMIC_DISPATCH(Block)
     (rows, cols, k, a.At(row, 0), b.At(0, col), init.At(row, col), c + row * c_stride + col, c_stride, packed_a);
   });
@@ -305,22 +280,21 @@ void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real*
   }
 }
 
-void AddNT(const Tensor& a, const Tensor& b, Tensor& c) {
-  Check("gemm_nt", a, b, c, a.cols() == b.cols() && c.rows() == a.rows() && c.cols() == b.rows());
-  Gemm(a.rows(), b.rows(), a.cols(), {a.data(), a.cols()}, {b.data(), b.cols(), true}, {c.data(), c.cols()}, c.data(),
-       c.cols());
+void ProductNT(const Tensor& a, const Tensor& b, Sink c) {
+  CheckInner("gemm_nt", a, b, a.cols() == b.cols());
+  Gemm(a.rows(), b.rows(), a.cols(), {a.data(), a.cols()}, {b.data(), b.cols(), true}, {c.onto, b.rows()}, c.to,
+       b.rows());
 }
 
-void AddNN(const Tensor& a, const Tensor& b, Tensor& c) {
-  Check("gemm_nn", a, b, c, a.cols() == b.rows() && c.rows() == a.rows() && c.cols() == b.cols());
-  Gemm(a.rows(), b.cols(), a.cols(), {a.data(), a.cols()}, {b.data(), b.cols()}, {c.data(), c.cols()}, c.data(),
-       c.cols());
+void ProductNN(const Tensor& a, const Tensor& b, Sink c) {
+  CheckInner("gemm_nn", a, b, a.cols() == b.rows());
+  Gemm(a.rows(), b.cols(), a.cols(), {a.data(), a.cols()}, {b.data(), b.cols()}, {c.onto, b.cols()}, c.to, b.cols());
 }
 
-void AddTN(const Tensor& a, const Tensor& b, Tensor& c) {
-  Check("gemm_tn", a, b, c, a.rows() == b.rows() && c.rows() == a.cols() && c.cols() == b.cols());
-  Gemm(a.cols(), b.cols(), a.rows(), {a.data(), a.cols(), true}, {b.data(), b.cols()}, {c.data(), c.cols()}, c.data(),
-       c.cols());
+void ProductTN(const Tensor& a, const Tensor& b, Sink c) {
+  CheckInner("gemm_tn", a, b, a.rows() == b.rows());
+  Gemm(a.cols(), b.cols(), a.rows(), {a.data(), a.cols(), true}, {b.data(), b.cols()}, {c.onto, b.cols()}, c.to,
+       b.cols());
 }
 
 }  // namespace ampgrad::kernels

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tensor/sink.h"
 #include "tensor/tensor.h"
 
 namespace ampgrad::kernels {
@@ -39,12 +40,13 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
 /// The same by its definition, three loops; what `Gemm` is tested and timed against.
 void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride);
 
-/// Whole tensors, seen as matrices [rows, cols]. The letters say which operand is read transposed, and all three add:
-/// AddNT  C += A·Bᵀ    A [m, k]   B [n, k]   C [m, n]
-/// AddNN  C += A·B     A [m, k]   B [k, n]   C [m, n]
-/// AddTN  C += Aᵀ·B    A [k, m]   B [k, n]   C [m, n]
-void AddNT(const Tensor& a, const Tensor& b, Tensor& c);
-void AddNN(const Tensor& a, const Tensor& b, Tensor& c);
-void AddTN(const Tensor& a, const Tensor& b, Tensor& c);
+/// Whole tensors, seen as matrices [rows, cols]. The letters say which operand is read transposed. All three throw
+/// std::invalid_argument when the inner sizes differ.
+/// ProductNT  C = A·Bᵀ    A [m, k]   B [n, k]   C [m, n]
+/// ProductNN  C = A·B     A [m, k]   B [k, n]   C [m, n]
+/// ProductTN  C = Aᵀ·B    A [k, m]   B [k, n]   C [m, n]
+void ProductNT(const Tensor& a, const Tensor& b, Sink c);
+void ProductNN(const Tensor& a, const Tensor& b, Sink c);
+void ProductTN(const Tensor& a, const Tensor& b, Sink c);
 
 }  // namespace ampgrad::kernels

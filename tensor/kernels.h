@@ -1,9 +1,10 @@
 #pragma once
 
-#include "tensor/real.h"
+#include "tensor/sink.h"
 
-/// Vectorised loops over plain memory. Kernels check nothing: shapes are the callers' business. Names that begin with
-/// `Add` add to their output, all others set it; outputs do not overlap inputs unless a line says so.
+/// Vectorised loops over plain memory. Kernels check nothing: shapes are the callers' business. A result goes to a `Sink`
+/// where it may have to be added to something; names that begin with `Add` add to their output, all others set it; outputs
+/// do not overlap inputs unless a line says so.
 /// Sums run in Real with one partial sum per vector lane unless a line says otherwise.
 namespace ampgrad::kernels {
 
@@ -14,20 +15,18 @@ void Add(const Real* x, const Real* y, Real* z, Index n);
 /// y += x
 inline void AddInto(const Real* x, Real* y, Index n) { Add(x, y, y, n); }
 /// z = x ⊙ y
-void Mul(const Real* x, const Real* y, Real* z, Index n);
-/// z += x ⊙ y
-void AddMul(const Real* x, const Real* y, Real* z, Index n);
+void Mul(const Real* x, const Real* y, Sink z, Index n);
 /// x *= factor
 void Scale(Real factor, Real* x, Index n);
 
 /// y = GELU(x) = ½x(1 + tanh u) = x·σ(2u), u = √(2/π)(x + 0.044715x³)
 void Gelu(const Real* x, Real* y, Index n);
-/// dx += dy ⊙ GELU'(x)
-void AddGeluBackward(const Real* x, const Real* dy, Real* dx, Index n);
+/// dx = dy ⊙ GELU'(x)
+void GeluBackward(const Real* x, const Real* dy, Sink dx, Index n);
 /// y = SiLU(x) = x·σ(x)
 void Silu(const Real* x, Real* y, Index n);
-/// dx += dy ⊙ SiLU'(x)
-void AddSiluBackward(const Real* x, const Real* dy, Real* dx, Index n);
+/// dx = dy ⊙ SiLU'(x)
+void SiluBackward(const Real* x, const Real* dy, Sink dx, Index n);
 
 // --- reduce.cc ----------------------------------------------------------------------------------------------------
 
@@ -41,14 +40,14 @@ double SumSquares(const Real* x, Index n);
 /// y = (x − mean)·rstd ⊙ gain + bias,  rstd = 1/√(var + eps), per row.
 void LayerNorm(const Real* x, const Real* gain, const Real* bias, Index rows, Index cols, Real eps, Real* y, Real* mean,
                Real* rstd);
-/// Adds dx [rows, cols], dgain [cols], dbias [cols]; any of them may be null.
-void AddLayerNormBackward(const Real* x, const Real* gain, const Real* mean, const Real* rstd, const Real* dy,
-                          Index rows, Index cols, Real* dx, Real* dgain, Real* dbias);
+/// dx [rows, cols]; dgain [cols] and dbias [cols] are added to. Any of them may be null.
+void LayerNormBackward(const Real* x, const Real* gain, const Real* mean, const Real* rstd, const Real* dy, Index rows,
+                       Index cols, Sink dx, Real* dgain, Real* dbias);
 /// y = x·rstd ⊙ gain,  rstd = 1/√(mean(x²) + eps), per row.
 void RmsNorm(const Real* x, const Real* gain, Index rows, Index cols, Real eps, Real* y, Real* rstd);
-/// Adds dx and dgain; either may be null.
-void AddRmsNormBackward(const Real* x, const Real* gain, const Real* rstd, const Real* dy, Index rows, Index cols,
-                        Real* dx, Real* dgain);
+/// dx [rows, cols]; dgain [cols] is added to. Either may be null.
+void RmsNormBackward(const Real* x, const Real* gain, const Real* rstd, const Real* dy, Index rows, Index cols, Sink dx,
+                     Real* dgain);
 
 // --- softmax.cc -----------------------------------------------------------------------------------------------------
 
@@ -56,37 +55,31 @@ void AddRmsNormBackward(const Real* x, const Real* gain, const Real* rstd, const
 /// out. max [rows] receives the largest logit M of each row, log_sums [rows] log Σ e^(logit − M): kept apart, because
 /// their sum would lose the digits of a small loss beside a large logit.
 double CrossEntropySum(const Real* logits, const int* targets, Index rows, Index cols, Real* max, Real* log_sums);
-/// dlogits += scale·(softmax(logits) − onehot(target)) for rows with a target.
-void AddCrossEntropyBackward(const Real* logits, const int* targets, const Real* max, const Real* log_sums, Index rows,
-                             Index cols, Real scale, Real* dlogits);
-
-/// Turns raw products s [rows, keys] into causal probabilities in place: row i attends to keys 0..first + i and is
-/// softmax(scale·s) there, exactly 0 behind. log_sums[i·stride] receives log Σ e^(scale·s).
-void CausalSoftmax(Index rows, Index keys, Index first, Real scale, Real* s, Real* log_sums, Index stride);
-/// Rebuilds the same probabilities from raw products and saved log_sums, in place.
-void CausalProbabilities(Index rows, Index keys, Index first, Real scale, Real* s, const Real* log_sums, Index stride);
-/// ds = scale·p ⊙ (dp − Σ p ⊙ dp) per row, written over dp [rows, keys]; `pdp` [rows·stride] holds Σ p ⊙ dp.
-void SoftmaxBackward(Index rows, Index keys, Real scale, const Real* p, Real* dp, const Real* pdp, Index stride);
+/// dlogits = scale·(softmax(logits) − onehot(target)), and 0 for rows without a target.
+void CrossEntropyBackward(const Real* logits, const int* targets, const Real* max, const Real* log_sums, Index rows,
+                          Index cols, Real scale, Sink dlogits);
 
 // --- attention.cc: see ops_attention.cc for the formulas --------------------------------------------------------------
 
-/// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·length, kv_heads·dim].
+/// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·length, kv_heads·dim]; the rows of q, and those
+/// of k and v, are `q_stride` and `kv_stride` numbers apart.
 struct AttentionShape {
   Index batch, length, heads, kv_heads, dim;
+  Index q_stride, kv_stride;
 };
 
 /// o [batch·length, heads·dim], log_sums [batch·length, heads]
 void CausalAttention(const AttentionShape& shape, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums);
-/// Adds dq, dk, dv; any of them may be null.
-void AddCausalAttentionBackward(const AttentionShape& shape, const Real* q, const Real* k, const Real* v, const Real* o,
-                                const Real* log_sums, const Real* d_o, Real* dq, Real* dk, Real* dv);
+/// dq, dk and dv, laid out like q, k and v; any of them may be null.
+void CausalAttentionBackward(const AttentionShape& shape, const Real* q, const Real* k, const Real* v, const Real* o,
+                             const Real* log_sums, const Real* d_o, Sink dq, Sink dk, Sink dv);
 
 // --- rotary.cc ------------------------------------------------------------------------------------------------------
 
-/// y += R(±position)·x for every head of x [rows, heads·dim]; row n is at position n mod length. cosines and sines
+/// y = R(±position)·x for every head of x [rows, heads·dim]; row n is at position n mod length. cosines and sines
 /// [length, dim/2]; `sign` −1 rotates backwards, which is the transpose.
-void AddRotary(const Real* x, Index rows, Index length, Index heads, Index dim, const Real* cosines, const Real* sines,
-               Real sign, Real* y);
+void Rotary(const Real* x, Index rows, Index length, Index heads, Index dim, const Real* cosines, const Real* sines,
+            Real sign, Sink y);
 
 // --- adamw.cc -------------------------------------------------------------------------------------------------------
 

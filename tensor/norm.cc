@@ -30,24 +30,24 @@ void LayerNormRow(const Real* x, const Real* gain, const Real* bias, Index cols,
   *rstd_out = rstd;
 }
 
-// One row, with g = dy ⊙ gain:  dx += rstd·(g − mean(g) − x̂·mean(g ⊙ x̂)),  dgain += dy ⊙ x̂,  dbias += dy.
-// RMSNorm is the case mean = 0 without the term mean(g): `centred` tells which. scratch [2, cols].
-void AddNormBackwardRow(const Real* x, const Real* gain, Real mean, Real rstd, const Real* dy, Index cols, bool centred,
-                        Real* scratch, Real* dx, Real* dgain, Real* dbias) {
+// One row:  dx = rstd·(g − mean(g) − x̂·mean(g ⊙ x̂)),  dgain += dy ⊙ x̂,  dbias += dy.
+// RMSNorm is the case mean = 0 without the term mean(g): `centred` tells which.
+void NormBackwardRow(const Real* x, const Real* gain, Real mean, Real rstd, const Real* dy, Index cols, bool centred,
+                     kernels::Sink dx, Real* dgain, Real* dbias) {
   const D d;
   const V m = hn::Set(d, mean), r = hn::Set(d, rstd);
-  Real* x_hat = scratch;
-  Map(x, x_hat, cols, [=](V a) HWY_ATTR { return hn::Mul(hn::Sub(a, m), r); });
-  if (dgain) Map(dy, x_hat, dgain, dgain, cols, [](V a, V h, V sum) HWY_ATTR { return hn::MulAdd(a, h, sum); });
-  if (dbias) Map(dy, dbias, dbias, cols, [](V a, V sum) HWY_ATTR { return hn::Add(a, sum); });
+  const auto x_hat = [=](V a) HWY_ATTR { return hn::Mul(hn::Sub(a, m), r); };
+  if (dgain) Map(dy, x, dgain, dgain, cols, [=](V g, V a, V sum) HWY_ATTR { return hn::MulAdd(g, x_hat(a), sum); });
+  if (dbias) Map(dy, dbias, dbias, cols, [](V g, V sum) HWY_ATTR { return hn::Add(g, sum); });
   if (!dx) return;
 
-  Real* g = scratch + cols;
-  Map(dy, gain, g, cols, [](V a, V w) HWY_ATTR { return hn::Mul(a, w); });
-  const V mean_g = hn::Set(d, centred ? Sum(g, cols) / static_cast<Real>(cols) : Real(0));
-  const V mean_gx = hn::Set(d, Dot(g, x_hat, cols) / static_cast<Real>(cols));
-  Map(g, x_hat, dx, dx, cols,
-      [=](V a, V h, V sum) HWY_ATTR { return hn::MulAdd(r, hn::Sub(hn::NegMulAdd(h, mean_gx, a), mean_g), sum); });
+  const Real scale = 1 / static_cast<Real>(cols);
+  const V mean_g = hn::Set(d, centred ? scale * Dot(dy, gain, cols) : Real(0));
+  const V mean_gx = hn::Set(
+      d, scale * SumOf(x, dy, gain, cols, [=](V a, V g, V w) HWY_ATTR { return hn::Mul(x_hat(a), hn::Mul(g, w)); }));
+  MapTo(dx, x, dy, gain, cols, [=](V a, V g, V w) HWY_ATTR {
+    return hn::Mul(r, hn::Sub(hn::NegMulAdd(x_hat(a), mean_gx, hn::Mul(g, w)), mean_g));
+  });
 }
 
 void RmsNormRow(const Real* x, const Real* gain, Index cols, Real eps, Real* y, Real* rstd_out) {
@@ -67,24 +67,22 @@ namespace {
 
 HWY_EXPORT(LayerNormRow);
 HWY_EXPORT(RmsNormRow);
-HWY_EXPORT(AddNormBackwardRow);
+HWY_EXPORT(NormBackwardRow);
 
 // Rows of one task. Fixed, because dgain and dbias are summed chunk by chunk and then over chunks in order.
 constexpr Index kRowChunk = 32;
 
 // Both norms: `mean` null is RMSNorm.
-void AddNormBackward(const Real* x, const Real* gain, const Real* mean, const Real* rstd, const Real* dy, Index rows,
-                     Index cols, Real* dx, Real* dgain, Real* dbias) {
+void NormBackward(const Real* x, const Real* gain, const Real* mean, const Real* rstd, const Real* dy, Index rows,
+                  Index cols, Sink dx, Real* dgain, Real* dbias) {
   const Index chunks = (rows + kRowChunk - 1) / kRowChunk;
   Tensor dgain_parts = dgain ? Tensor({chunks, cols}) : Tensor();
   Tensor dbias_parts = dbias ? Tensor({chunks, cols}) : Tensor();
   ParallelFor(chunks, [&](Index chunk) {
-    Tensor scratch = Tensor::Uninitialized({2, cols});
     for (Index i = chunk * kRowChunk; i < std::min(rows, (chunk + 1) * kRowChunk); ++i) {
-      HWY_DYNAMIC_DISPATCH(AddNormBackwardRow)
-      (x + i * cols, gain, mean ? mean[i] : Real(0), rstd[i], dy + i * cols, cols, mean != nullptr, scratch.data(),
-       dx ? dx + i * cols : nullptr, dgain ? dgain_parts.row(chunk) : nullptr,
-       dbias ? dbias_parts.row(chunk) : nullptr);
+      HWY_DYNAMIC_DISPATCH(NormBackwardRow)
+      (x + i * cols, gain, mean ? mean[i] : Real(0), rstd[i], dy + i * cols, cols, mean != nullptr,
+       dx ? dx.At(i * cols) : dx, dgain ? dgain_parts.row(chunk) : nullptr, dbias ? dbias_parts.row(chunk) : nullptr);
     }
   });
   if (dgain) AddColumnSums(dgain_parts.data(), chunks, cols, dgain);
@@ -102,9 +100,9 @@ void LayerNorm(const Real* x, const Real* gain, const Real* bias, Index rows, In
   });
 }
 
-void AddLayerNormBackward(const Real* x, const Real* gain, const Real* mean, const Real* rstd, const Real* dy,
-                          Index rows, Index cols, Real* dx, Real* dgain, Real* dbias) {
-  AddNormBackward(x, gain, mean, rstd, dy, rows, cols, dx, dgain, dbias);
+void LayerNormBackward(const Real* x, const Real* gain, const Real* mean, const Real* rstd, const Real* dy, Index rows,
+                       Index cols, Sink dx, Real* dgain, Real* dbias) {
+  NormBackward(x, gain, mean, rstd, dy, rows, cols, dx, dgain, dbias);
 }
 
 void RmsNorm(const Real* x, const Real* gain, Index rows, Index cols, Real eps, Real* y, Real* rstd) {
@@ -115,9 +113,9 @@ void RmsNorm(const Real* x, const Real* gain, Index rows, Index cols, Real eps, 
   });
 }
 
-void AddRmsNormBackward(const Real* x, const Real* gain, const Real* rstd, const Real* dy, Index rows, Index cols,
-                        Real* dx, Real* dgain) {
-  AddNormBackward(x, gain, nullptr, rstd, dy, rows, cols, dx, dgain, nullptr);
+void RmsNormBackward(const Real* x, const Real* gain, const Real* rstd, const Real* dy, Index rows, Index cols, Sink dx,
+                     Real* dgain) {
+  NormBackward(x, gain, nullptr, rstd, dy, rows, cols, dx, dgain, nullptr);
 }
 
 }  // namespace ampgrad::kernels

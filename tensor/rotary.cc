@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tensor/kernels.h"
 #include "tensor/thread_pool.h"
 
@@ -13,14 +15,18 @@ HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
 // One head: a pair (a, b) = (x[j], x[j + half]) turns by the angle of frequency j:  (a·c − b·s, b·c + a·s).
-void AddRotatedHead(const Real* x, Index half, const Real* cosines, const Real* sines, Real sign, Real* y) {
-  const V turn = hn::Set(D(), sign);
-  Map(x, cosines, y, y, half, [](V a, V c, V sum) HWY_ATTR { return hn::MulAdd(a, c, sum); });
-  Map(x + half, sines, y, y, half,
-      [turn](V b, V s, V sum) HWY_ATTR { return hn::NegMulAdd(hn::Mul(turn, b), s, sum); });
-  Map(x + half, cosines, y + half, y + half, half, [](V b, V c, V sum) HWY_ATTR { return hn::MulAdd(b, c, sum); });
-  Map(x, sines, y + half, y + half, half,
-      [turn](V a, V s, V sum) HWY_ATTR { return hn::MulAdd(hn::Mul(turn, a), s, sum); });
+void RotateHead(const Real* x, Index half, const Real* cosines, const Real* sines, Real sign, kernels::Sink y) {
+  const D d;
+  const Index lanes = LanesOf(d);
+  const auto put = [d](kernels::Sink to, Index count, V v)
+                       HWY_ATTR { StoreTail(to.onto ? hn::Add(LoadTail(d, to.onto, count), v) : v, d, to.to, count); };
+  for (Index j = 0; j < half; j += lanes) {
+    const Index count = std::min(lanes, half - j);
+    const V a = LoadTail(d, x + j, count), b = LoadTail(d, x + half + j, count);
+    const V c = LoadTail(d, cosines + j, count), s = hn::Mul(hn::Set(d, sign), LoadTail(d, sines + j, count));
+    put(y.At(j), count, hn::NegMulAdd(b, s, hn::Mul(a, c)));
+    put(y.At(half + j), count, hn::MulAdd(a, s, hn::Mul(b, c)));
+  }
 }
 
 }  // namespace ampgrad::HWY_NAMESPACE
@@ -30,21 +36,21 @@ HWY_AFTER_NAMESPACE();
 namespace ampgrad::kernels {
 namespace {
 
-HWY_EXPORT(AddRotatedHead);
+HWY_EXPORT(RotateHead);
 constexpr Index kRowChunk = 16;
 
 }  // namespace
 
-void AddRotary(const Real* x, Index rows, Index length, Index heads, Index dim, const Real* cosines, const Real* sines,
-               Real sign, Real* y) {
+void Rotary(const Real* x, Index rows, Index length, Index heads, Index dim, const Real* cosines, const Real* sines,
+            Real sign, Sink y) {
   const Index half = dim / 2;
   ParallelChunks(rows, kRowChunk, [=](Index begin, Index end) {
     for (Index n = begin; n < end; ++n) {
       const Index position = n % length;
       for (Index h = 0; h < heads; ++h) {
         const Index at = (n * heads + h) * dim;
-        HWY_DYNAMIC_DISPATCH(AddRotatedHead)
-        (x + at, half, cosines + position * half, sines + position * half, sign, y + at);
+        HWY_DYNAMIC_DISPATCH(RotateHead)
+        (x + at, half, cosines + position * half, sines + position * half, sign, y.At(at));
       }
     }
   });

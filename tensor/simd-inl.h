@@ -10,11 +10,12 @@
 #define AMPGRAD_TENSOR_SIMD_INL_H_
 #endif
 
+#include <algorithm>
 #include <limits>
 
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
-#include "tensor/real.h"
+#include "tensor/sink.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
@@ -47,6 +48,37 @@ inline void StoreTail(V v, D d, Real* p, Index count) {
   hn::Store(v, d, buffer);
   for (Index i = 0; i < count; ++i) p[i] = buffer[i];
 #endif
+}
+
+// to [cols, rows] = the transpose of from [rows, cols]; 16-byte blocks in registers, the edges one by one.
+inline void TransposeMatrix(const Real* from, Index from_stride, Index rows, Index cols, Real* to, Index to_stride) {
+  Index block_rows = 0, block_cols = 0;
+#if HWY_TARGET != HWY_SCALAR
+  constexpr Index kBlock = 16 / sizeof(Real);
+  const hn::FixedTag<Real, kBlock> d;
+  block_rows = rows / kBlock * kBlock, block_cols = cols / kBlock * kBlock;
+  for (Index j = 0; j < block_cols; j += kBlock) {
+    for (Index i = 0; i < block_rows; i += kBlock) {
+      const auto row = [=](Index k) HWY_ATTR { return hn::LoadU(d, from + (i + k) * from_stride + j); };
+      Real* out = to + j * to_stride + i;
+      if constexpr (kBlock == 4) {
+        const auto even_low = hn::InterleaveLower(d, row(0), row(2)), odd_low = hn::InterleaveLower(d, row(1), row(3));
+        const auto even_high = hn::InterleaveUpper(d, row(0), row(2)),
+                   odd_high = hn::InterleaveUpper(d, row(1), row(3));
+        hn::StoreU(hn::InterleaveLower(d, even_low, odd_low), d, out);
+        hn::StoreU(hn::InterleaveUpper(d, even_low, odd_low), d, out + to_stride);
+        hn::StoreU(hn::InterleaveLower(d, even_high, odd_high), d, out + 2 * to_stride);
+        hn::StoreU(hn::InterleaveUpper(d, even_high, odd_high), d, out + 3 * to_stride);
+      } else {
+        hn::StoreU(hn::InterleaveLower(d, row(0), row(1)), d, out);
+        hn::StoreU(hn::InterleaveUpper(d, row(0), row(1)), d, out + to_stride);
+      }
+    }
+  }
+#endif
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = i < block_rows ? block_cols : 0; j < cols; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+  }
 }
 
 // y[i] = f(x[i]) for full vectors, then once for the tail.
@@ -83,16 +115,59 @@ void Map(const Real* x, const Real* y, const Real* z, Real* w, Index n, F f) {
   }
 }
 
-// Σ f(x[i], y[i]) over n elements. f must map zeros to zero: the tail is padded with them.
+// v[i] = f(x[i], y[i], z[i], w[i]).
 template <class F>
-Real SumOf(const Real* x, const Real* y, Index n, F f) {
+void Map(const Real* x, const Real* y, const Real* z, const Real* w, Real* v, Index n, F f) {
   const D d;
   const Index lanes = LanesOf(d);
-  V sum = hn::Zero(d);
   Index i = 0;
-  for (; i + lanes <= n; i += lanes) sum = hn::Add(sum, f(hn::LoadU(d, x + i), hn::LoadU(d, y + i)));
-  if (i < n) sum = hn::Add(sum, f(LoadTail(d, x + i, n - i), LoadTail(d, y + i, n - i)));
-  return hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i + lanes <= n; i += lanes) {
+    hn::StoreU(f(hn::LoadU(d, x + i), hn::LoadU(d, y + i), hn::LoadU(d, z + i), hn::LoadU(d, w + i)), d, v + i);
+  }
+  if (i < n) {
+    const Index left = n - i;
+    StoreTail(f(LoadTail(d, x + i, left), LoadTail(d, y + i, left), LoadTail(d, z + i, left), LoadTail(d, w + i, left)),
+              d, v + i, left);
+  }
+}
+
+// sink = f(x[i], y[i]).
+template <class F>
+void MapTo(kernels::Sink sink, const Real* x, const Real* y, Index n, F f) {
+  if (sink.onto == nullptr) return Map(x, y, sink.to, n, f);
+  Map(x, y, sink.onto, sink.to, n, [f](V a, V b, V onto) HWY_ATTR { return hn::Add(onto, f(a, b)); });
+}
+
+// sink = f(x[i], y[i], z[i]).
+template <class F>
+void MapTo(kernels::Sink sink, const Real* x, const Real* y, const Real* z, Index n, F f) {
+  if (sink.onto == nullptr) return Map(x, y, z, sink.to, n, f);
+  Map(x, y, z, sink.onto, sink.to, n, [f](V a, V b, V c, V onto) HWY_ATTR { return hn::Add(onto, f(a, b, c)); });
+}
+
+// Σ f(x[i], y[i], z[i]) over n elements. f must map zeros to zero: the tail is padded with them. Two partial sums for each
+// lane, so that the additions need not wait for one another.
+template <class F>
+Real SumOf(const Real* x, const Real* y, const Real* z, Index n, F f) {
+  const D d;
+  const Index lanes = LanesOf(d);
+  V even = hn::Zero(d), odd = hn::Zero(d);
+  Index i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    even = hn::Add(even, f(hn::LoadU(d, x + i), hn::LoadU(d, y + i), hn::LoadU(d, z + i)));
+    odd = hn::Add(odd, f(hn::LoadU(d, x + i + lanes), hn::LoadU(d, y + i + lanes), hn::LoadU(d, z + i + lanes)));
+  }
+  for (; i < n; i += lanes) {
+    const Index left = std::min(lanes, n - i);
+    even = hn::Add(even, f(LoadTail(d, x + i, left), LoadTail(d, y + i, left), LoadTail(d, z + i, left)));
+  }
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
+}
+
+// Σ f(x[i], y[i]), likewise.
+template <class F>
+Real SumOf(const Real* x, const Real* y, Index n, F f) {
+  return SumOf(x, y, y, n, [f](V a, V b, V) HWY_ATTR { return f(a, b); });
 }
 
 inline Real Sum(const Real* x, Index n) {
@@ -118,13 +193,32 @@ inline Real Max(const Real* x, Index n) {
   return best;
 }
 
-// e^x within 1 unit in the last place. Highway's Exp is undefined above the overflow threshold and maps NaN to 0; here
-// large arguments give infinity and NaN stays NaN, so that a broken number is still seen in the loss.
+// e^x within 2 units in the last place. 0 below the smallest normal number, infinity from e^88 (float) or e^708 (double)
+// on; NaN stays NaN, so that a broken number is still seen in the loss.
 inline V Exp(D d, V x) {
-  const V limit = hn::Set(d, sizeof(Real) == 4 ? Real(88) : Real(708));
-  const V y = hn::IfThenElse(hn::Gt(x, limit), hn::Set(d, std::numeric_limits<Real>::infinity()),
-                             hn::Exp(d, hn::Min(x, limit)));
+  const V infinity = hn::Set(d, std::numeric_limits<Real>::infinity());
+#ifdef AMPGRAD_DOUBLE
+  const V limit = hn::Set(d, 708.0);
+  const V y = hn::IfThenElse(hn::Gt(x, limit), infinity, hn::Exp(d, hn::Min(x, limit)));
   return hn::IfThenElse(hn::Eq(x, x), y, x);
+#else
+  // e^x = 2^n·e^r with n = round(x / ln 2), so that |r| <= ½·ln 2; e^r = 1 + r + r²·p(r) with p from Moshier's Cephes,
+  // expf. ln 2 comes in two parts, of which the first times n is exact.
+  const hn::RebindToSigned<D> di;
+  const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504f)));
+  const V n_float = hn::ConvertTo(d, n);
+  V r = hn::NegMulAdd(n_float, hn::Set(d, 0.693359375f), x);
+  r = hn::NegMulAdd(n_float, hn::Set(d, -2.12194440e-4f), r);
+  V p = hn::MulAdd(hn::Set(d, 1.9875691500e-4f), r, hn::Set(d, 1.3981999507e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
+  const V e_r = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), hn::Set(d, 1.0f));
+  const V two_n = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(di, 127))));
+  const V y = hn::IfThenElse(hn::Gt(x, hn::Set(d, 88.0f)), infinity, hn::Mul(e_r, two_n));
+  return hn::IfThenElse(hn::Lt(x, hn::Set(d, -87.3f)), hn::Zero(d), y);
+#endif
 }
 
 // σ(x) = 1 / (1 + e^-x).

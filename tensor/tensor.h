@@ -22,6 +22,8 @@ class Tensor {
   static Tensor Scalar(Real value) { return FromValues({}, {value}); }
 
   bool empty() const { return data_ == nullptr; }
+  /// Whether another Tensor holds the same storage.
+  bool IsShared() const { return data_.use_count() > 1; }
   const Shape& shape() const { return shape_; }
   Index size() const { return shape_.size(); }
   Index rows() const { return shape_.rows(); }

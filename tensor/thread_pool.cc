@@ -127,6 +127,8 @@ std::unique_ptr<ThreadPool>& Pool() {
 
 int NumThreads() { return Pool()->size(); }
 
+int FreeThreads() { return inside_task ? 1 : NumThreads(); }
+
 void SetNumThreads(int threads) {
   if (threads < 0 || threads > 1024) {
     throw std::invalid_argument("[threads] expected 0 (all cores) to 1024, found " + std::to_string(threads));
@@ -136,7 +138,7 @@ void SetNumThreads(int threads) {
 }
 
 void ParallelFor(Index tasks, const std::function<void(Index)>& body) {
-  if (inside_task || tasks <= 1 || NumThreads() == 1) {
+  if (tasks <= 1 || FreeThreads() == 1) {
     for (Index i = 0; i < tasks; ++i) body(i);
     return;
   }

@@ -9,6 +9,9 @@ namespace ampgrad {
 /// Number of threads that `ParallelFor` uses: all cores unless set.
 int NumThreads();
 
+/// Number of threads that a call of `ParallelFor` would use here: 1 inside a task.
+int FreeThreads();
+
 /// Sets the number of threads; 0 means all cores. Throws std::invalid_argument when negative or over 1024.
 void SetNumThreads(int threads);
 

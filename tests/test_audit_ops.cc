@@ -72,8 +72,8 @@ TEST(Audit, OnlyLinearInputsAreStraight) {
       if (!f.straight) curved.insert(f.op + " " + f.input);
     }
   }
-  EXPECT_EQ(curved, (std::set<std::string>{"causal_attention k", "causal_attention q", "cross_entropy logits", "gelu x",
-                                           "layer_norm x", "rms_norm x", "silu x"}));
+  EXPECT_EQ(curved, (std::set<std::string>{"causal_attention k", "causal_attention q", "causal_self_attention qkv",
+                                           "cross_entropy logits", "gelu x", "layer_norm x", "rms_norm x", "silu x"}));
 }
 
 TEST(Audit, RefusesEveryMutant) {
@@ -120,8 +120,8 @@ TEST(Audit, WrongForwardIsRefused) {
   OpCase wrong = GeluCase({17});
   wrong.run = SiluCase({17}).run;
   EXPECT_TRUE(AuditRefuses(wrong, kAuditSeed));
-  wrong.run = ColumnsCase(1, 17, 0, 3).run;
-  wrong.inputs[0].value = Normal({1, 17}, 0);
+  wrong.run = SelfAttentionCase(1, 1, 1, 3).run;
+  wrong.inputs[0].value = Normal({1, 9}, 0);
   EXPECT_TRUE(AuditRefuses(wrong, kAuditSeed));  // an output of another size
 }
 

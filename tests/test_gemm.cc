@@ -86,7 +86,7 @@ TEST(Gemm, GivesTheSameBitsForAnyThreadCountAndPlace) {
   const auto product = [&](int threads) {
     SetNumThreads(threads);
     Tensor c({203, 155});
-    AddNN(a, b, c);
+    ProductNN(a, b, {c.data()});
     SetNumThreads(0);
     return c;
   };
@@ -97,7 +97,7 @@ TEST(Gemm, GivesTheSameBitsForAnyThreadCountAndPlace) {
   }
   for (Index row = 0; row < 203; row += 67) {
     Tensor alone({1, 155});
-    AddNN(a.Rows(row, row + 1), b, alone);
+    ProductNN(a.Rows(row, row + 1), b, {alone.data()});
     EXPECT_EQ(std::memcmp(one.row(row), alone.data(), 155 * sizeof(Real)), 0) << "row " << row;
   }
 }
@@ -105,7 +105,7 @@ TEST(Gemm, GivesTheSameBitsForAnyThreadCountAndPlace) {
 TEST(Gemm, CarriesNaN) {
   Tensor a({3, 2}), b({2, 3}), c({3, 3});
   a.row(1)[0] = std::numeric_limits<Real>::quiet_NaN();
-  AddNN(a, b, c);
+  ProductNN(a, b, {c.data()});
   EXPECT_TRUE(std::isnan(c.row(1)[2]));
   EXPECT_EQ(c.row(0)[0], 0);
 }
@@ -114,11 +114,11 @@ TEST(Gemm, RejectsWrongShapes) {
   Tensor c({2, 2});
   ExpectMessage<std::invalid_argument>(
       [&] {
-        AddNT(Tensor({2, 3}), Tensor({2, 4}), c);
+        ProductNT(Tensor({2, 3}), Tensor({2, 4}), {c.data()});
       },
-      "[gemm_nt] shapes do not fit: A [2, 3], B [2, 4], C [2, 2]");
-  EXPECT_THROW(AddNN(Tensor({2, 3}), Tensor({4, 2}), c), std::invalid_argument);
-  EXPECT_THROW(AddTN(Tensor({3, 2}), Tensor({4, 2}), c), std::invalid_argument);
+      "[gemm_nt] shapes do not fit: A [2, 3], B [2, 4]");
+  EXPECT_THROW(ProductNN(Tensor({2, 3}), Tensor({4, 2}), {c.data()}), std::invalid_argument);
+  EXPECT_THROW(ProductTN(Tensor({3, 2}), Tensor({4, 2}), {c.data()}), std::invalid_argument);
 }
 
 }  // namespace

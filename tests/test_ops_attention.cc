@@ -173,6 +173,55 @@ TEST(CausalAttention, LeaksNothingAcrossTheMask) {
   }
 }
 
+// ---- CausalSelfAttention
+
+void CheckSelfAttention(Index batch, Index length, Index heads, Index dim) {
+  SCOPED_TRACE(Sizes({batch, length, heads, dim}));
+  const Index rows = batch * length, channels = heads * dim;
+  ExpectGradMatches(
+      "causal_self_attention", [=](Tape&, const Vars& v) { return ops::CausalSelfAttention(v[0], length, heads); },
+      [=](const ComplexInputs& x) {
+        const auto part = [&](Index i) { return reference::Columns(x[0], rows, 3 * channels, i * channels, channels); };
+        return reference::CausalAttention(part(0), part(1), part(2), rows, length, heads, heads, dim);
+      },
+      {{"qkv", Normal({rows, 3 * channels}, 0)}}, kSeed);
+}
+
+TEST(CausalSelfAttention, GradMatchesComplexStep) {
+  for (const Index length : {1, 5, 7}) {
+    CheckSelfAttention(1, length, 1, 5);
+    CheckSelfAttention(3, length, 3, 2);
+    CheckSelfAttention(2, length, 2, 17);
+  }
+}
+
+// A second pass meets a buffer that holds the first one's gradient.
+TEST(CausalSelfAttention, AddsToAGradientThatIsThere) {
+  auto params = Trainable({Normal({6, 24}, 0)});
+  const auto attention = [](Tape&, const Vars& v) { return ops::CausalSelfAttention(v[0], 3, 2); };
+  const Tensor dY = Normal({6, 8}, 1);
+  Backpropagate(attention, params, dY);
+  const Tensor once = params[0].grad.Clone();
+  Backpropagate(attention, params, dY);
+  for (Index i = 0; i < once.size(); ++i) {
+    EXPECT_NEAR(params[0].grad[i], 2 * once[i], 20 * std::numeric_limits<Real>::epsilon() * (1 + std::abs(once[i])));
+  }
+}
+
+TEST(CausalSelfAttention, RejectsWrongShape) {
+  Tape tape;
+  const Var qkv = tape.Constant(Tensor({6, 24}));
+  const auto rejects = [](const Var& qkv, Index length, Index heads) {
+    ExpectRejects("causal_self_attention", [&] { ops::CausalSelfAttention(qkv, length, heads); });
+  };
+  EXPECT_NO_THROW(ops::CausalSelfAttention(qkv, 3, 2));
+  rejects(qkv, 4, 2);                             // six rows are no whole number of sequences of four
+  rejects(qkv, 0, 2);                             // no length
+  rejects(qkv, 3, 3);                             // eight columns do not split into three heads
+  rejects(qkv, 3, 0);                             // no heads
+  rejects(tape.Constant(Tensor({6, 25})), 3, 2);  // 25 columns are not three equal parts
+}
+
 TEST(CausalAttention, HandlesLargeScores) {
   constexpr Index kLength = 5, kDim = 4;
   auto params =

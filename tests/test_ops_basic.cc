@@ -135,58 +135,5 @@ TEST(Silu, GradMatchesComplexStep) {
 
 TEST(Silu, HandlesLargeInputs) { CheckLargeInputs(ops::Silu); }
 
-// ---- Columns
-
-void CheckColumns(Index rows, Index cols, Index begin, Index width) {
-  SCOPED_TRACE(Sizes({rows, cols, begin, width}));
-  ExpectGradMatches(
-      "columns", [=](Tape&, const Vars& v) { return ops::Columns(v[0], begin, width); },
-      [=](const ComplexInputs& x) { return reference::Columns(x[0], rows, cols, begin, width); },
-      {{"x", Normal({rows, cols}, 0)}}, kSeed);
-}
-
-TEST(Columns, GradMatchesComplexStep) {
-  CheckColumns(1, 1, 0, 1);
-  for (const Index rows : {1, 3}) {
-    CheckColumns(rows, 33, 0, 33);
-    CheckColumns(rows, 33, 0, 17);
-    CheckColumns(rows, 33, 16, 17);
-    CheckColumns(rows, 33, 5, 3);
-    CheckColumns(rows, 33, 32, 1);
-  }
-}
-
-// As query, key and value are cut from one matrix: three parts that cover x, added into one
-// gradient.
-TEST(Columns, PartsAddIntoOneGradient) {
-  constexpr Index kRows = 3, kPart = 5;
-  ExpectGradMatches(
-      "columns",
-      [](Tape&, const Vars& v) {
-        const Var q = ops::Columns(v[0], 0, kPart);
-        const Var k = ops::Columns(v[0], kPart, kPart);
-        const Var w = ops::Columns(v[0], 2 * kPart, kPart);
-        return ops::Add(ops::Mul(q, k), ops::Mul(w, q));
-      },
-      [](const ComplexInputs& x) {
-        const auto q = reference::Columns(x[0], kRows, 3 * kPart, 0, kPart);
-        const auto k = reference::Columns(x[0], kRows, 3 * kPart, kPart, kPart);
-        const auto w = reference::Columns(x[0], kRows, 3 * kPart, 2 * kPart, kPart);
-        return reference::Add(reference::Mul(q, k), reference::Mul(w, q));
-      },
-      {{"x", Normal({kRows, 3 * kPart}, 0)}}, kSeed);
-}
-
-TEST(Columns, RejectsWrongShape) {
-  Tape tape;
-  const Var x = tape.Constant(Tensor({2, 6}));
-  ExpectRejects("columns", [&] { ops::Columns(x, -1, 3); });
-  ExpectRejects("columns", [&] { ops::Columns(x, 4, 3); });
-  ExpectRejects("columns", [&] { ops::Columns(x, 0, 7); });
-  ExpectRejects("columns", [&] { ops::Columns(x, 7, 0); });
-  ExpectRejects("columns", [&] { ops::Columns(x, 3, -1); });
-  ExpectRejects("columns", [&] { ops::Columns(x, 2, std::numeric_limits<Index>::max()); });
-}
-
 }  // namespace
 }  // namespace ampgrad

@@ -164,17 +164,6 @@ void AuditMoves(Auditor& audit) {
   // Two rotations of three roundings an entry, and cos² + sin² = 1 to two.
   audit.Structure("rotary: the backward of the forward is the identity",
                   Apart(GradientsOf(rotary, {x}, Evaluate(rotary, {x}))[0], x), 8 * kEpsilon);
-
-  std::vector<Param> params = Trainable({audit.Draw({3, 15})});
-  const Tensor dY = audit.Draw({3, 15});
-  Tape tape;
-  const Var whole = tape.Leaf(params[0]);
-  const auto probe = [&](Index begin) {
-    return Probe(ops::Columns(whole, begin, 5), ops::Columns(tape.Constant(dY), begin, 5).value);
-  };
-  tape.Backward(ops::Add(probe(0), ops::Add(probe(5), probe(10))));
-  audit.Structure("columns: parts that cover x give back the whole of dY",
-                  MaxDifference(params[0].grad.data(), dY.data(), dY.size()), 0);
 }
 
 // Each input of each case frozen in turn. Counts gradients of frozen inputs, and other gradients that then change a bit.

@@ -162,7 +162,7 @@ double AuditRotary(uint64_t seed) {
       cosines[j] = std::cos(angle.t[j]);
       sines[j] = std::sin(angle.t[j]);
     }
-    kernels::AddRotary(x.t.data(), 1, 1, 1, 2 * half, cosines.data(), sines.data(), 1, y.data());
+    kernels::Rotary(x.t.data(), 1, 1, 1, 2 * half, cosines.data(), sines.data(), 1, {y.data()});
     // Two products and the sum of two, each rounded at most once.
     for (Index j = 0; j < half; ++j) {
       const double c = cosines[j], s = sines[j], a = x[j], b = x[j + half];
@@ -178,7 +178,7 @@ double AuditAddMul(uint64_t seed) {
   for (const Index n : kLengths) {
     const Numbers x(seed, 18, n), y(seed, 19, n), start(seed, 20, n);
     Tensor z = start.t.Clone();
-    kernels::AddMul(x.t.data(), y.t.data(), z.data(), n);
+    kernels::Mul(x.t.data(), y.t.data(), {z.data(), z.data()}, n);
     for (Index i = 0; i < n; ++i) {
       const double expected = start[i] + x[i] * y[i];
       share.Add(z[i], expected, kU * (std::abs(x[i] * y[i]) + std::abs(expected)));
@@ -195,7 +195,7 @@ double AuditCrossEntropyGradient(uint64_t seed) {
     Tensor dx({vocab});
     Real max_found, log_sum_found;
     kernels::CrossEntropySum(x.t.data(), &target, 1, vocab, &max_found, &log_sum_found);
-    kernels::AddCrossEntropyBackward(x.t.data(), &target, &max_found, &log_sum_found, 1, vocab, 1, dx.data());
+    kernels::CrossEntropyBackward(x.t.data(), &target, &max_found, &log_sum_found, 1, vocab, 1, {dx.data()});
     const double max = *std::max_element(x.t.begin(), x.t.end());
     double sum = 0, spread = 0;
     for (Index v = 0; v < vocab; ++v) {

@@ -94,15 +94,7 @@ void PlantActivations(Planter& planter) {
 
 void PlantCopies(Planter& planter) {
   const std::vector<int> ids = {6, 0, 3, 3, 6, 6, 1};
-  const OpCase columns = ColumnsCase(3, 33, 5, 3), embedding = EmbeddingCase(7, 17, ids);
-  planter.Plant(columns, "added at column 0", [](Pass& p) {
-    p.dX[0].Fill(0);
-    for (Index n = 0; n < 3; ++n) std::copy_n(p.dY.row(n), 3, p.dX[0].row(n));
-  });
-  planter.Plant(columns, "assigned, so that the other parts are lost", Assign);
-  planter.Plant(columns, "misses the last column", [](Pass& p) {
-    for (Index n = 0; n < 3; ++n) p.dX[0].row(n)[7] = 0;
-  });
+  const OpCase embedding = EmbeddingCase(7, 17, ids);
   planter.Plant(embedding, "a repeated id keeps its last row only", [ids](Pass& p) {
     for (size_t n = 0; n < ids.size(); ++n) std::copy_n(p.dY.row(static_cast<Index>(n)), 17, p.dX[0].row(ids[n]));
   });
@@ -113,12 +105,12 @@ void PlantLinear(Planter& planter) {
   const OpCase square = LinearCase(17, 7, 7, Layout::kOutIn, true), in_out = LinearCase(5, 3, 33, Layout::kInOut, true);
   planter.Plant(square, "dx = dy·Wᵀ instead of dy·W", [](Pass& p) {
     p.dX[0].Fill(0);
-    kernels::AddNT(p.dY, p.x[1], p.dX[0]);
+    kernels::ProductNT(p.dY, p.x[1], {p.dX[0].data(), p.dX[0].data()});
   });
   planter.Plant(square, "dW transposed", [](Pass& p) { p.dX[1] = p.dX[1].Transposed(); });
   planter.Plant(square, "dW without the last row of x", [](Pass& p) {
     p.dX[1].Fill(0);
-    kernels::AddTN(p.dY.Rows(0, 16), p.x[0].Rows(0, 16), p.dX[1]);
+    kernels::ProductTN(p.dY.Rows(0, 16), p.x[0].Rows(0, 16), {p.dX[1].data(), p.dX[1].data()});
   });
   planter.Plant(square, "dW assigned, not added", Assign);
   planter.Plant(square, "dW divided by the rows, as if y were a mean", Times(1, 1.0 / 17));
@@ -252,6 +244,14 @@ void PlantAttention(Planter& planter) {
   planter.Plant(attention, "the last head is dropped", AttentionBackward({.heads = 3}));
   planter.Plant(attention, "the last sequence is dropped", AttentionBackward({.sequences = 1}));
   planter.Plant(attention, "dk with half its size", Times(1, 0.5));
+  const OpCase packed = SelfAttentionCase(6, 3, 2, 3);  // dqkv [6, 18]: dq, dk, dv of six columns each
+  planter.Plant(packed, "dq and dk change places", [](Pass& p) {
+    for (Index n = 0; n < 6; ++n) std::swap_ranges(p.dX[0].row(n), p.dX[0].row(n) + 6, p.dX[0].row(n) + 6);
+  });
+  planter.Plant(packed, "dv is left out", [](Pass& p) {
+    for (Index n = 0; n < 6; ++n) std::fill_n(p.dX[0].row(n) + 12, 6, Real(0));
+  });
+  planter.Plant(packed, "assigned, not added", Assign);
 }
 
 struct LossTerms {
@@ -295,7 +295,7 @@ Fault OtherBasis(const Tensor& basis, const std::function<double(double entry, I
   }
   return [=](Pass& p) {
     p.dX[0].Fill(0);
-    kernels::AddNT(p.dY, other, p.dX[0]);
+    kernels::ProductNT(p.dY, other, {p.dX[0].data(), p.dX[0].data()});
   };
 }
 
@@ -304,7 +304,7 @@ void PlantReconstruct(Planter& planter) {
   const Tensor basis = ReconstructBasis(5, 33), mean = ReconstructCentre(17, 33, true);
   planter.Plant(square, "dS = dW·B instead of dW·Bᵀ", [](Pass& p) {
     p.dX[0].Fill(0);
-    kernels::AddNN(p.dY, ReconstructBasis(17, 17), p.dX[0]);
+    kernels::ProductNN(p.dY, ReconstructBasis(17, 17), {p.dX[0].data(), p.dX[0].data()});
   });
   planter.Plant(wide, "the mean row taken for part of the basis",
                 OtherBasis(basis, [=](double entry, Index, Index j) { return entry + mean[j]; }));

@@ -23,10 +23,6 @@ void AddElementwise(std::vector<OpCase>& cases) {
 }
 
 void AddMatrices(std::vector<OpCase>& cases) {
-  cases.push_back(ColumnsCase(1, 1, 0, 1));
-  cases.push_back(ColumnsCase(3, 33, 0, 17));
-  cases.push_back(ColumnsCase(3, 33, 16, 17));
-  cases.push_back(ColumnsCase(2, 33, 5, 3));
   cases.push_back(EmbeddingCase(1, 1, {0}));
   cases.push_back(EmbeddingCase(1, 3, {0, 0, 0}));
   for (const Index cols : {3, 17, 33}) cases.push_back(EmbeddingCase(7, cols, {6, 0, 3, 3, 6, 6, 1}));
@@ -65,6 +61,10 @@ void AddRows(std::vector<OpCase>& cases) {
   cases.push_back(AttentionCase(2, 4, 4, 2, 5));
   cases.push_back(AttentionCase(1, 3, 4, 1, 17));
   cases.push_back(AttentionCase(1, 33, 1, 1, 3));
+  cases.push_back(SelfAttentionCase(1, 1, 1, 1));
+  cases.push_back(SelfAttentionCase(6, 3, 2, 3));
+  cases.push_back(SelfAttentionCase(4, 2, 1, 33));
+  cases.push_back(SelfAttentionCase(5, 5, 3, 17));
   cases.push_back(CrossEntropyCase(1, {0}));
   for (const int vocab : {3, 17, 33}) {
     cases.push_back(CrossEntropyCase(vocab, {vocab - 1}));
@@ -127,14 +127,6 @@ OpCase SiluCase(Shape shape) {
           {{"x", Normal(shape, 0, 2)}},
           [](Tape&, const Vars& x) { return ops::Silu(x[0]); },
           [](const ComplexInputs& x) { return reference::Silu(x[0]); }};
-}
-
-OpCase ColumnsCase(Index rows, Index cols, Index begin, Index width) {
-  return {"columns",
-          Shape{rows, cols}.ToString() + Text(", from", begin) + Text(" width", width),
-          {{"x", Normal({rows, cols}, 0)}},
-          [=](Tape&, const Vars& x) { return ops::Columns(x[0], begin, width); },
-          [=](const ComplexInputs& x) { return reference::Columns(x[0], rows, cols, begin, width); }};
 }
 
 OpCase EmbeddingCase(Index rows, Index cols, const std::vector<int>& ids) {
@@ -203,6 +195,20 @@ OpCase AttentionCase(Index batch, Index length, Index heads, Index kv_heads, Ind
           [=](Tape&, const Vars& x) { return ops::CausalAttention(x[0], x[1], x[2], length, heads, kv_heads); },
           [=](const ComplexInputs& x) {
             return reference::CausalAttention(x[0], x[1], x[2], rows, length, heads, kv_heads, dim);
+          }};
+}
+
+OpCase SelfAttentionCase(Index rows, Index length, Index heads, Index dim) {
+  const Index channels = heads * dim;
+  return {"causal_self_attention",
+          Shape{rows, 3 * channels}.ToString() + Text(", length", length) + Text(", heads", heads),
+          {{"qkv", Normal({rows, 3 * channels}, 0)}},
+          [=](Tape&, const Vars& x) { return ops::CausalSelfAttention(x[0], length, heads); },
+          [=](const ComplexInputs& x) {
+            const auto part = [&](Index i) {
+              return reference::Columns(x[0], rows, 3 * channels, i * channels, channels);
+            };
+            return reference::CausalAttention(part(0), part(1), part(2), rows, length, heads, heads, dim);
           }};
 }
 
