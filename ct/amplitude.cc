@@ -1,8 +1,11 @@
 #include "ct/amplitude.h"
 
+#include <algorithm>
 #include <stdexcept>
 
+#include "ct/factored.h"
 #include "ct/reconstruct.h"
+#include "tensor/gemm.h"
 
 namespace ampgrad::ct {
 
@@ -14,26 +17,69 @@ Start ParseStart(const std::string& word) {
   throw std::invalid_argument("[start] expected reconstructed or exact, found '" + word + "'");
 }
 
-Amplitude::Amplitude(const RowSource& source, std::shared_ptr<const Basis> basis, Start start)
-    : basis_(std::move(basis)), rows_layout_(source.layout), stored_layout_(source.matrix->layout) {
+const char* ToString(Chain chain) { return chain == Chain::kExplicit ? "explicit" : "factored"; }
+
+Chain ParseChain(const std::string& word) {
+  if (word == "explicit") return Chain::kExplicit;
+  if (word == "factored") return Chain::kFactored;
+  throw std::invalid_argument("[chain] expected explicit or factored, found '" + word + "'");
+}
+
+AmplitudeSetup::AmplitudeSetup(std::shared_ptr<const Basis> shared_basis, Start start, Chain chain)
+    : basis(std::move(shared_basis)),
+      basis_and_mean(Tensor::Uninitialized({basis->k() + 1, basis->width()})),
+      start(start),
+      chain(chain) {
+  std::copy(basis->vectors.begin(), basis->vectors.end(), basis_and_mean.begin());
+  std::copy(basis->mean.begin(), basis->mean.end(), basis_and_mean.row(basis->k()));
+}
+
+Amplitude::Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup)
+    : setup_(std::move(setup)), rows_layout_(source.layout), stored_layout_(source.matrix->layout) {
   const Tensor rows = ReadRows(source);
-  const bool exact = start == Start::kExact;
-  scores_ = {"scores." + source.matrix->name, exact ? Tensor({rows.rows(), basis_->k()}) : Scores(rows, *basis_), {}};
-  centre_ = exact ? rows : basis_->mean;
+  const Basis& basis = *setup_->basis;
+  const bool exact = setup_->start == Start::kExact;
+  scores_ = {"scores." + source.matrix->name, exact ? Tensor({rows.rows(), basis.k()}) : Scores(rows, basis), {}};
+  centre_ = exact ? rows : basis.mean;
 }
 
 nn::Weight Amplitude::Make(Tape& tape) {
-  return {Reconstruct(tape.Leaf(scores_), basis_->vectors, centre_), rows_layout_};
+  return {Reconstruct(tape.Leaf(scores_), setup_->basis->vectors, centre_), rows_layout_};
+}
+
+Var Amplitude::Apply(nn::Input& input, const Var* bias) {
+  if (setup_->chain == Chain::kExplicit) return WeightForm::Apply(input, bias);
+  Tape& tape = *input.x().tape;
+  const Var scores = tape.Leaf(scores_);
+  const bool rows_are_outputs = rows_layout_ == ops::Layout::kOutIn;
+
+  if (setup_->start == Start::kExact) {  // W₀ is no product of narrow matrices, so W is made and only dW is not
+    const Tensor& vectors = setup_->basis->vectors;
+    const auto project = [&](const Var& x) {
+      Tensor projection = Tensor::Uninitialized({x.shape().rows(), vectors.rows()});
+      kernels::ProductNT(x.value, vectors, {projection.data()});
+      return tape.Constant(projection);
+    };
+    const Tensor projection = rows_are_outputs ? input.Derived(setup_.get(), project).value : Tensor();
+    return FactoredLinear(input.x(), projection, scores, vectors, centre_, rows_layout_, bias);
+  }
+  // W = S'·B':  x·Wᵀ = (x·B'ᵀ)·S'ᵀ  or  x·W = (x·S')·B'
+  const Var extended = AppendOnes(scores), basis = tape.Constant(setup_->basis_and_mean);
+  const auto narrow = [&](const Var& x) { return ops::Linear(x, basis, rows_layout_, nullptr); };
+  if (rows_are_outputs) return ops::Linear(input.Derived(setup_.get(), narrow), extended, rows_layout_, bias);
+  return ops::Linear(ops::Linear(input.x(), extended, rows_layout_, nullptr), basis, rows_layout_, bias);
 }
 
 Tensor Amplitude::Merged() const {
   Tape tape(Tape::Mode::kInference);
-  const Tensor rows = Reconstruct(tape.Constant(scores_.value), basis_->vectors, centre_).value;
+  const Tensor rows = Reconstruct(tape.Constant(scores_.value), setup_->basis->vectors, centre_).value;
   return rows_layout_ == stored_layout_ ? rows : rows.Transposed();
 }
 
-void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start) {
-  for (const RowSource& source : sources) source.matrix->form = std::make_unique<Amplitude>(source, basis, start);
+void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,
+                  Chain chain) {
+  const auto setup = std::make_shared<const AmplitudeSetup>(basis, start, chain);
+  for (const RowSource& source : sources) source.matrix->form = std::make_unique<Amplitude>(source, setup);
 }
 
 }  // namespace ampgrad::ct

@@ -15,29 +15,51 @@ enum class Start {
   kExact,          // W = ΔS·B + W₀ with ΔS = 0: step 0 is the pretrained model, bit for bit
 };
 
+/// Which way the gradient takes to the scores. Both give the same numbers to rounding.
+enum class Chain {
+  kExplicit,  // W is made, and dS = dW·Bᵀ: every step can be looked at
+  kFactored,  // dS = dYᵀ·(X·Bᵀ), without dW; from start reconstructed without W either
+};
+
 const char* ToString(Start start);
 /// "reconstructed" or "exact"; throws std::invalid_argument for another word.
 Start ParseStart(const std::string& word);
+
+const char* ToString(Chain chain);
+/// "explicit" or "factored"; throws std::invalid_argument for another word.
+Chain ParseChain(const std::string& word);
+
+/// What all weights of a model in amplitude form share.
+struct AmplitudeSetup {
+  AmplitudeSetup(std::shared_ptr<const Basis> basis, Start start, Chain chain);
+
+  std::shared_ptr<const Basis> basis;
+  Tensor basis_and_mean;  // B' [K+1, d]: the vectors, then the mean row
+  Start start;
+  Chain chain;
+};
 
 /// A weight matrix of which only the scores may be trained: W = S·B + C, with C the mean row (start reconstructed) or the
 /// pretrained rows (start exact). One form and one op for both.
 class Amplitude : public nn::WeightForm {
  public:
   /// Takes over the matrix as it stands. The scores are named "scores.<matrix>".
-  Amplitude(const RowSource& source, std::shared_ptr<const Basis> basis, Start start);
+  Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup);
 
+  Var Apply(nn::Input& input, const Var* bias) override;
   nn::Weight Make(Tape& tape) override;
   std::vector<Param*> Params() override { return {&scores_}; }
   Tensor Merged() const override;
 
  private:
-  std::shared_ptr<const Basis> basis_;  // shared by all matrices of the model
-  Param scores_;                        // S or ΔS [n, K]
-  Tensor centre_;                       // C: μ [d] or W₀ [n, d]
+  std::shared_ptr<const AmplitudeSetup> setup_;
+  Param scores_;   // S or ΔS [n, K]
+  Tensor centre_;  // C: μ [d] or W₀ [n, d]
   ops::Layout rows_layout_, stored_layout_;
 };
 
 /// Puts every source into amplitude form. What trains elsewhere is the caller's business.
-void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start);
+void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,
+                  Chain chain = Chain::kExplicit);
 
 }  // namespace ampgrad::ct

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,10 +16,28 @@ struct Weight {
   ops::Layout layout;
 };
 
+/// An activation that one or several matrices read, with what their forms derive from it once for all of them.
+class Input {
+ public:
+  explicit Input(Var x) : x_(std::move(x)) {}
+  const Var& x() const { return x_; }
+
+  /// What `make` returns for x; it is called the first time that `key` is seen, and `key` must be the same for the same
+  /// `make`.
+  const Var& Derived(const void* key, const std::function<Var(const Var& x)>& make);
+
+ private:
+  Var x_;
+  std::map<const void*, Var> derived_;
+};
+
 /// How a weight matrix is made from what may be trained. A fine-tuning method is a choice of form.
 class WeightForm {
  public:
   virtual ~WeightForm() = default;
+  /// The linear map of this weight: x·Wᵀ or x·W by the layout, plus `bias` unless it is null. As the form makes W, unless it
+  /// knows a way round it.
+  virtual Var Apply(Input& input, const Var* bias);
   /// The weight on a tape, as a function of the form's trainable parameters.
   virtual Weight Make(Tape& tape) = 0;
   /// The parameters it is made from.
@@ -49,6 +69,7 @@ struct Matrix {
   Matrix(std::string name, Role role, ops::Layout layout, Index out, Index in);
 
   Weight Use(Tape& tape) { return form->Make(tape); }
+  Var Apply(Input& input, const Var* bias) { return form->Apply(input, bias); }
   /// Its shape in the stored layout: [out, in] or [in, out].
   Shape StoredShape() const;
 

@@ -8,9 +8,13 @@ void Linear::AddTo(Parts& parts) {
 }
 
 Var Linear::Forward(const Var& x) {
-  const Weight w = weight.Use(*x.tape);
-  const Var b = x.tape->Leaf(bias);
-  return ops::Linear(x, w.value, w.layout, &b);
+  Input input(x);
+  return Forward(input);
+}
+
+Var Linear::Forward(Input& x) {
+  const Var b = x.x().tape->Leaf(bias);
+  return weight.Apply(x, &b);
 }
 
 LayerNorm::LayerNorm(const std::string& name, Index channels, Real eps)

@@ -31,6 +31,8 @@ class Linear {
   void AddTo(Parts& parts);
   /// x [N, in] → [N, out]
   Var Forward(const Var& x);
+  /// The same for an x that other matrices read too.
+  Var Forward(Input& x);
 
   Matrix weight;
   Param bias;  // [out]

@@ -45,9 +45,11 @@ TEST_F(GptGolden, NothingIsLeftOut) {
                                                    {"basis (subspace)", 1},
                                                    {"scores", 8},
                                                    {"spectrum", 5},
-                                                   {"score gradients, reconstructed", 8},
-                                                   {"score gradients, exact", 8},
-                                                   {"loss curves", 3}}));
+                                                   {"score gradients, reconstructed, explicit", 8},
+                                                   {"score gradients, exact, explicit", 8},
+                                                   {"score gradients, reconstructed, factored", 8},
+                                                   {"score gradients, exact, factored", 8},
+                                                   {"loss curves", 5}}));
 }
 
 // attn.c_proj is square, so that no check of shapes sees it transposed.

@@ -26,9 +26,9 @@ std::string ToJson(const ReferenceCheck& check) {
 
 int Run(const Options& options) {
   const ReferenceCheck check = CheckReference(options.String("reference"));
-  std::printf("%-32s %7s  %-10s %-8s %s\n", "group", "tensors", "error", "bound", "worst tensor");
+  std::printf("%-40s %7s  %-10s %-8s %s\n", "group", "tensors", "error", "bound", "worst tensor");
   for (const GroupResult& g : check.groups) {
-    std::printf("%-32s %7lld  %-10.2e %-8.0e %s%s\n", g.group.c_str(), static_cast<long long>(g.tensors), g.error,
+    std::printf("%-40s %7lld  %-10.2e %-8.0e %s%s\n", g.group.c_str(), static_cast<long long>(g.tensors), g.error,
                 g.bound, g.worst.c_str(), g.Passed() ? "" : "  OVER ITS BOUND");
   }
   if (options.Has("json")) models::WriteFileAtomically(options.String("json"), ToJson(check));

@@ -54,7 +54,7 @@ int Run(const Options& options) {
     basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, k, ReadSample(options)));
     PrintBasis(*basis, sources);
   }
-  const Method method{amplitude, start, k};
+  const Method method{amplitude, start, k, ReadChain(options)};
   Prepare(*model, method, basis, policy);
   std::printf("%s: %lld numbers are trained\n", method.Label().c_str(),
               static_cast<long long>(models::CountNumbers(models::TrainableParams(*model))));

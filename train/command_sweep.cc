@@ -17,6 +17,7 @@ int Run(const Options& options) {
   sweep.amplitude_lrs = options.Numbers("amplitude-lr", 1e-30, 1e30);
   sweep.policy = ReadRowsPolicy(options);
   sweep.sample = ReadSample(options);
+  sweep.chain = ReadChain(options);
   sweep.ks = options.Integers("k", 1, 1'000'000'000);
   const Index batch = options.Integer("batch", 1, 1 << 20);
 

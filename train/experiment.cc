@@ -90,7 +90,8 @@ void Prepare(models::LanguageModel& model, const Method& method, const std::shar
   models::SetTrainable(model, !method.amplitude);
   if (!method.amplitude) return;
   const auto truncated = std::make_shared<const ct::Basis>(ct::Truncated(*basis, method.k));
-  ct::UseAmplitude(ct::SelectRows(model.Parts().matrices, model.width(), policy), truncated, method.start);
+  ct::UseAmplitude(ct::SelectRows(model.Parts().matrices, model.width(), policy), truncated, method.start,
+                   method.chain);
 }
 
 std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, const SweepOptions& options,
@@ -104,9 +105,9 @@ std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, co
   std::vector<SweepRow> rows;
   rows.push_back(RunMethod(bench, {}, SearchLearningRate(bench, {}, options.full_lrs), base_loss));
   for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
-    const Method middle{true, start, options.ks[options.ks.size() / 2]};
+    const Method middle{true, start, options.ks[options.ks.size() / 2], options.chain};
     const double lr = SearchLearningRate(bench, middle, options.amplitude_lrs);
-    for (const Index k : options.ks) rows.push_back(RunMethod(bench, {true, start, k}, lr, base_loss));
+    for (const Index k : options.ks) rows.push_back(RunMethod(bench, {true, start, k, options.chain}, lr, base_loss));
   }
   const SweepRow full = rows.front();
   for (SweepRow& row : rows) {

@@ -15,6 +15,7 @@ struct Method {
   bool amplitude = false;
   ct::Start start = ct::Start::kExact;
   Index k = 0;
+  ct::Chain chain = ct::Chain::kExplicit;  // changes the time of a step, and what it learns by rounding alone
 
   /// "full", "exact K=8".
   std::string Label() const;
@@ -32,6 +33,7 @@ struct SweepOptions {
   std::vector<double> full_lrs = {1e-4, 3e-4, 1e-3};
   std::vector<double> amplitude_lrs = {1e-3, 3e-3, 1e-2, 3e-2};
   ct::RowsPolicy policy = ct::RowsPolicy::kBlocks;
+  ct::Chain chain = ct::Chain::kFactored;
   ct::Sample sample;
 };
 

@@ -54,11 +54,13 @@ class Checker {
   ReferenceCheck Run() {
     CheckForward();
     CheckBasis();
-    CheckScoreGradients(ct::Start::kReconstructed);
-    CheckScoreGradients(ct::Start::kExact);
     CheckCurve("losses_full", {}, Number("full_lr"));
-    CheckCurve("losses_reconstructed", Amplitude(ct::Start::kReconstructed), Number("lr"));
-    CheckCurve("losses_exact", Amplitude(ct::Start::kExact), Number("lr"));
+    for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
+      for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
+        CheckScoreGradients(start, chain);
+        CheckCurve(std::string("losses_") + ct::ToString(start), Amplitude(start, chain), Number("lr"));
+      }
+    }
     return std::move(result_);
   }
 
@@ -78,11 +80,12 @@ class Checker {
   }
 
   Index K() const { return static_cast<Index>(Number("K")); }
-  Method Amplitude(ct::Start start) const { return {true, start, K()}; }
+  Method Amplitude(ct::Start start, ct::Chain chain) const { return {true, start, K(), chain}; }
 
-  // Notes our tensor and its error in a group; the group keeps the worst.
+  // Notes our tensor, once for each name, and its error in a group; the group keeps the worst.
   void Add(const std::string& group, const std::string& name, const Tensor& own, double error, double bound = kBound) {
-    result_.own.push_back({name, own});
+    const auto same_name = [&](const models::NamedTensor& tensor) { return tensor.name == name; };
+    if (std::none_of(result_.own.begin(), result_.own.end(), same_name)) result_.own.push_back({name, own});
     auto it =
         std::find_if(result_.groups.begin(), result_.groups.end(), [&](const auto& g) { return g.group == group; });
     if (it == result_.groups.end()) {
@@ -155,12 +158,12 @@ class Checker {
     return model;
   }
 
-  void CheckScoreGradients(ct::Start start) {
-    const std::unique_ptr<models::LanguageModel> model = Prepared(Amplitude(start));
+  void CheckScoreGradients(ct::Start start, ct::Chain chain) {
+    const std::unique_ptr<models::LanguageModel> model = Prepared(Amplitude(start, chain));
     Tape tape;
     tape.Backward(BatchLoss(*model, tape, batch_));
     for (const ct::RowSource& source : Sources(*model)) {
-      AddGolden(std::string("score gradients, ") + ct::ToString(start),
+      AddGolden(std::string("score gradients, ") + ct::ToString(start) + ", " + ct::ToString(chain),
                 std::string("score_grad.") + ct::ToString(start) + "." + StoredName(source.matrix->name),
                 source.matrix->form->Params()[0]->grad);
     }

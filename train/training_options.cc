@@ -36,11 +36,17 @@ std::vector<OptionSpec> BasisOptionSpecs() {
       {"rows", "POLICY", "blocks",
        "rows that are decomposed: blocks, or width (with the vocabulary, nothing transposed)"},
       {"sample", "N", "0", "rows of each matrix that the basis is computed from; 0: all"},
+      {"chain", "NAME", "factored",
+       "gradient of the scores: explicit (dS = dW·Bᵀ) or factored (dS = dYᵀ·(X·Bᵀ)), faster"},
   };
 }
 
 ct::RowsPolicy ReadRowsPolicy(const Options& options) {
   return ct::ParseRowsPolicy(options.Choice("rows", {"blocks", "width"}));
+}
+
+ct::Chain ReadChain(const Options& options) {
+  return ct::ParseChain(options.Choice("chain", {"explicit", "factored"}));
 }
 
 ct::Sample ReadSample(const Options& options) {

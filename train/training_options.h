@@ -16,9 +16,10 @@ std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch
 /// The run that they describe; lr is left at its default.
 TrainOptions ReadTrainOptions(const Options& options);
 
-/// Which rows the universal basis sees.
+/// Which rows the universal basis sees, and which way the gradient takes to the scores.
 std::vector<OptionSpec> BasisOptionSpecs();
 ct::RowsPolicy ReadRowsPolicy(const Options& options);
+ct::Chain ReadChain(const Options& options);
 ct::Sample ReadSample(const Options& options);
 
 /// One list after the other.
