@@ -23,8 +23,10 @@ Var Embedding(const Var& table, const std::vector<int>& ids) {
       Fail("embedding", "expected ids in 0.." + std::to_string(table.shape().rows() - 1) + ", found " +
                             std::to_string(ids[n]) + " at position " + std::to_string(n));
     }
-    std::copy_n(table.value.row(ids[n]), channels, y.row(static_cast<Index>(n)));
   }
+  ParallelChunks(y.rows(), 64, [&](Index n, Index end) {
+    for (; n < end; ++n) std::copy_n(table.value.row(ids[n]), channels, y.row(n));
+  });
 
   return table.tape->Record("embedding", y, {&table}, [ids](const Tensor& dy, InputGrads& d) {
     Tensor& dtable = *d[0];

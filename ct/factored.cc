@@ -21,8 +21,12 @@ Var AppendOnes(const Var& s) {
   for (Index i = 0; i < n; ++i) *std::copy_n(s.value.row(i), k, extended.row(i)) = 1;
 
   return s.tape->Record("append_ones", extended, {&s}, [n, k](const Tensor& d_extended, InputGrads& d) {
-    Tensor& ds = *d[0];
-    for (Index i = 0; i < n; ++i) kernels::AddInto(d_extended.row(i), ds.row(i), k);
+    const kernels::Sink ds = d.Into(0);
+    for (Index i = 0; i < n; ++i) {
+      for (Index j = 0; j < k; ++j) {
+        ds.to[i * k + j] = (ds.onto ? ds.onto[i * k + j] : Real(0)) + d_extended.row(i)[j];
+      }
+    }
   });
 }
 

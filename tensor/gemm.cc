@@ -1,7 +1,9 @@
 #include "tensor/gemm.h"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
+#include <utility>
 
 #include "tensor/thread_pool.h"
 
@@ -99,26 +101,24 @@ void MicroKernel(const Step& s) {
   }
 }
 
-// The next kRows rows of a step, of one vector of columns if that is all it has.
-template <Index kRows>
-void TileOf(Step& s) {
-  s.cols > LanesOf(D()) ? MicroKernel<kRows, kPanelVectors>(s) : MicroKernel<kRows, 1>(s);
-  s.a += kRows * s.a_row;
-  if (s.init.data != nullptr) s.init.data += kRows * s.init.stride;
-  s.c += kRows * s.c_stride;
+// One kernel for each number of rows, so that the last rows of a block cost no more than they are.
+using Kernel = void (*)(const Step&);
+template <Index kVectors, Index... kIndices>
+constexpr std::array<Kernel, kPanelRows> KernelsOf(std::integer_sequence<Index, kIndices...>) {
+  return {MicroKernel<kIndices + 1, kVectors>...};
 }
+constexpr auto kNarrowKernels = KernelsOf<1>(std::make_integer_sequence<Index, kPanelRows>());
+constexpr auto kWideKernels = KernelsOf<kPanelVectors>(std::make_integer_sequence<Index, kPanelRows>());
 
-// A step for `rows` rows: full panels, then what is left in powers of two.
+// A step for `rows` rows, panel by panel.
 void AllRows(Step s, Index rows) {
-  for (; rows >= kPanelRows; rows -= kPanelRows) {
-    const Real* next = s.a + s.a_panel;
-    TileOf<kPanelRows>(s);
-    s.a = next;
+  const auto& kernels = s.cols > LanesOf(D()) ? kWideKernels : kNarrowKernels;
+  for (; rows > 0; rows -= kPanelRows) {
+    kernels[std::min(rows, kPanelRows) - 1](s);
+    s.a += s.a_panel;
+    if (s.init.data != nullptr) s.init.data += kPanelRows * s.init.stride;
+    s.c += kPanelRows * s.c_stride;
   }
-  if (rows & 8) TileOf<8>(s);
-  if (rows & 4) TileOf<4>(s);
-  if (rows & 2) TileOf<2>(s);
-  if (rows & 1) TileOf<1>(s);
 }
 
 void Copy(const Real* from, Index count, Real* to) {
@@ -243,6 +243,21 @@ Grid Cut(Index m, Index n, Index k, Index row_panels, Index col_panels) {
   return grid;
 }
 
+// Fewer columns than this leave a good part of a vector of B empty.
+constexpr Index kNarrow = 16;
+
+// The same product as Cᵀ = Bᵀ·Aᵀ: with A read transposed, its columns are what vectors want.
+void NarrowProduct(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
+  Tensor transposed = Tensor::Uninitialized({n, m});
+  Gemm(n, m, k, {b.data, b.stride, !b.transposed}, {a.data, a.stride, false}, {}, transposed.data(), m);
+  for (Index i = 0; i < m; ++i) {
+    for (Index j = 0; j < n; ++j) {
+      const Real start = init.data == nullptr ? 0 : init.data[i * init.stride + j];
+      c[i * c_stride + j] = start + transposed[j * m + i];
+    }
+  }
+}
+
 void CheckInner(const char* name, const Tensor& a, const Tensor& b, bool fits) {
   if (fits) return;
   throw std::invalid_argument(std::string("[") + name + "] shapes do not fit: A " + a.shape().ToString() + ", B " +
@@ -253,6 +268,7 @@ void CheckInner(const char* name, const Tensor& a, const Tensor& b, bool fits) {
 
 void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
   if (m == 0 || n == 0) return;
+  if (a.transposed && n < kNarrow && m > n) return NarrowProduct(m, n, k, a, b, init, c, c_stride);
   const Index height = HWY_DYNAMIC_DISPATCH(PanelRowsOfTarget)(), width = HWY_DYNAMIC_DISPATCH(PanelColsOfTarget)();
   const Index row_panels = CeilDiv(m, height), col_panels = CeilDiv(n, width);
   const Grid grid = Cut(m, n, k, row_panels, col_panels);

@@ -3,10 +3,14 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
 #include <climits>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <stdexcept>
@@ -17,7 +21,14 @@ namespace {
 // A cache line, and the width of the widest vector: a kernel's loads never straddle two lines.
 constexpr size_t kAlignment = 64;
 
-std::atomic<Index> live_bytes{0};
+std::atomic<Index> live_bytes{0}, peak_bytes{0};
+
+void CountBytes(Index bytes) {
+  const Index live = live_bytes += bytes;
+  Index peak = peak_bytes;
+  while (live > peak && !peak_bytes.compare_exchange_weak(peak, live)) {
+  }
+}
 
 // Tells the allocator to keep what is freed instead of handing it back to the system, so that a training step finds the
 // memory of the step before, mapped and warm.
@@ -29,12 +40,26 @@ std::atomic<Index> live_bytes{0};
 #endif
 }();
 
+// Blocks from this size on ask for pages of 2 MiB where the system has them: a product that walks down a column of a large
+// matrix would otherwise need the address of another page for each row.
+constexpr size_t kLarge = 1 << 18;
+
+void AskForHugePages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
+#ifdef __linux__
+  constexpr uintptr_t kPage = 4096;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(data) / kPage * kPage;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes + kPage - 1) / kPage * kPage;
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // advice: where it fails, small pages do
+#endif
+}
+
 std::shared_ptr<Real> Allocate(Index count) {
   const size_t wanted = static_cast<size_t>(count) * sizeof(Real);
   const size_t bytes = std::max(kAlignment, (wanted + kAlignment - 1) / kAlignment * kAlignment);
   auto* data = static_cast<Real*>(std::aligned_alloc(kAlignment, bytes));
   if (data == nullptr) throw std::bad_alloc();
-  live_bytes += static_cast<Index>(bytes);
+  if (bytes >= kLarge) AskForHugePages(data, bytes);
+  CountBytes(static_cast<Index>(bytes));
   return std::shared_ptr<Real>(data, [bytes](Real* p) {
     std::free(p);
     live_bytes -= static_cast<Index>(bytes);
@@ -99,5 +124,9 @@ Tensor Tensor::Rows(Index begin, Index end) const {
 }
 
 Index Tensor::LiveBytes() { return live_bytes; }
+
+Index Tensor::PeakBytes() { return peak_bytes; }
+
+void Tensor::ResetPeakBytes() { peak_bytes = live_bytes.load(); }
 
 }  // namespace ampgrad

@@ -53,6 +53,9 @@ class Tensor {
 
   /// Bytes of tensor storage alive in this process, for tests and memory reports.
   static Index LiveBytes();
+  /// The largest that LiveBytes() has been since the start, or since ResetPeakBytes().
+  static Index PeakBytes();
+  static void ResetPeakBytes();
 
  private:
   Shape shape_;

@@ -4,6 +4,7 @@
 #include "models/json_file.h"
 #include "models/model_directory.h"
 #include "train/commands.h"
+#include "train/memory_plan.h"
 #include "train/text_data.h"
 #include "train/training_options.h"
 
@@ -31,15 +32,19 @@ int Run(const Options& options) {
   model.Initialise(seed);
   std::printf("%s: %lld parameters, %zu bytes of text, unigram entropy %.4f nats\n", options.String("preset").c_str(),
               static_cast<long long>(models::CountNumbers(models::Params(model))), text.size(), UnigramEntropy(text));
+  std::printf("memory: %s\n", ToString(PlanMemory(model), batch * ReadLength(options, model)).c_str());
+  Tensor::ResetPeakBytes();
   Progress progress("pretrain", stderr);
   const double seconds = Train(model, data.train, train, [&](const StepReport& report) {
     progress.Show(report);
     log.Add("pretrain", report);
   });
+  const Index peak = Tensor::PeakBytes();
   const double loss = Evaluate(model, data.held_out);
   models::SaveModel(out.path(), model, tokenizer);
   out.Commit();
-  std::printf("held-out loss %.4f, %.4f s/step; wrote %s\n", loss, seconds, options.String("out").c_str());
+  std::printf("held-out loss %.4f, %.4f s/step, peak %s of tensors; wrote %s\n", loss, seconds, Megabytes(peak).c_str(),
+              options.String("out").c_str());
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "models/model_directory.h"
 #include "models/safetensors.h"
 #include "train/commands.h"
+#include "train/memory_plan.h"
 #include "train/pair_data.h"
 #include "train/training_options.h"
 
@@ -59,17 +60,20 @@ int Run(const Options& options) {
   std::printf("%s: %lld numbers are trained\n", method.Label().c_str(),
               static_cast<long long>(models::CountNumbers(models::TrainableParams(*model))));
   const double start_loss = Evaluate(*model, pairs.data.held_out);
+  std::printf("memory: %s\n", ToString(PlanMemory(*model), batch * ReadLength(options, *model)).c_str());
+  Tensor::ResetPeakBytes();
   Progress progress(method.Label(), stderr);
   const double seconds = Train(*model, pairs.data.train, train, [&](const StepReport& report) {
     progress.Show(report);
     log.Add(method.Label(), report);
   });
+  const Index peak = Tensor::PeakBytes();
   const double end_loss = Evaluate(*model, pairs.data.held_out);
   models::SaveModel(out.path(), *model, tokenizer);
   if (amplitude) SaveAmplitudes(out.path() / "amplitudes.safetensors", *model, *basis, start);
   out.Commit();
-  std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step; wrote %s\n", base_loss, start_loss,
-              end_loss, seconds, options.String("out").c_str());
+  std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
+              start_loss, end_loss, seconds, Megabytes(peak).c_str(), options.String("out").c_str());
   return 0;
 }
 

@@ -1,0 +1,140 @@
+#include <gtest/gtest.h>
+
+#ifdef __linux__
+#include <sys/resource.h>
+#endif
+
+#include "models/gpt.h"
+#include "tensor/random.h"
+#include "train/experiment.h"
+#include "train/memory_plan.h"
+
+namespace ampgrad::train {
+namespace {
+
+// A GPT whose activations outweigh its parameters, as in training.
+models::GptConfig Config() {
+  models::GptConfig config;
+  config.vocab_size = 300;
+  config.n_positions = 256;
+  config.n_embd = 64;
+  config.n_layer = 3;
+  config.n_head = 4;
+  return config;
+}
+
+Batch RandomBatch(Index batch, Index length) {
+  Batch result{length, {}, {}};
+  const Random random(3, 1);
+  for (Index n = 0; n < batch * length; ++n) {
+    result.inputs.push_back(static_cast<int>(random.Below(2 * n, 300)));
+    result.targets.push_back(static_cast<int>(random.Below(2 * n + 1, 300)));
+  }
+  return result;
+}
+
+models::Gpt Prepared(const Method& method) {
+  models::Gpt model(Config());
+  model.Initialise(1);
+  if (method.amplitude) {
+    const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
+    Prepare(model, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)),
+            ct::RowsPolicy::kBlocks);
+  }
+  return model;
+}
+
+std::vector<Method> Methods() {
+  std::vector<Method> methods = {{}};
+  for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
+    for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored})
+      methods.push_back({true, start, 8, chain});
+  }
+  return methods;
+}
+
+void Step(models::LanguageModel& model, AdamW& optimizer, const Batch& batch) {
+  optimizer.ZeroGrad();
+  Tape tape;
+  tape.Backward(BatchLoss(model, tape, batch));
+  optimizer.Step(1e-3);
+}
+
+// From steps of 16 and 32 tokens to one of 1024.
+TEST(MemoryPlan, PredictsThePeakOfAStep) {
+  for (const Method& method : Methods()) {
+    SCOPED_TRACE(method.Label() + " " + ct::ToString(method.chain));
+    models::Gpt model = Prepared(method);
+    const MemoryPlan plan = PlanMemory(model);
+    AdamW optimizer(models::TrainableParams(model), {});
+    const Batch batch = RandomBatch(8, 128);
+    Tensor::ResetPeakBytes();
+    Step(model, optimizer, batch);
+    const double measured = static_cast<double>(Tensor::PeakBytes()), predicted = static_cast<double>(plan.Total(1024));
+    EXPECT_NEAR(predicted / measured, 1, 0.02)
+        << Megabytes(plan.Total(1024)) << " of " << Megabytes(Tensor::PeakBytes());
+  }
+}
+
+// What the ops' `saves` lines add up to in a GPT whose parameters all train, for each token: of a block its input and
+// both norms' outputs (C each), qkv (3C), the attention's output (C), the sum after it (C), and the MLP's inner layer
+// before and after GELU (2·4C); mean and rstd of two norms (4) and a log-sum for each head. Behind the blocks the last
+// norm's input, output and statistics (2C + 2), the logits, and their max and log-sum (V + 2).
+TEST(MemoryPlan, KeepsWhatTheSavesLinesName) {
+  models::Gpt model = Prepared({});
+  const models::GptConfig c = Config();
+  const Index block = 8 * c.n_embd + 2 * 4 * c.n_embd + 4 + c.n_head;
+  const Index expected = c.n_layer * block + 2 * c.n_embd + 2 + c.vocab_size + 2;
+  const auto kept = [&](Index tokens) {
+    const Batch batch = RandomBatch(1, tokens);
+    const Index before = Tensor::LiveBytes();
+    Tape tape;
+    const Var loss = BatchLoss(model, tape, batch);
+    return Tensor::LiveBytes() - before;
+  };
+  EXPECT_EQ(kept(256) - kept(128), 128 * expected * static_cast<Index>(sizeof(Real)));
+}
+
+// The factored chain from start reconstructed keeps neither W nor the wide input of a projection.
+TEST(MemoryPlan, TheFactoredChainKeepsLess) {
+  models::Gpt explicit_chain = Prepared({true, ct::Start::kReconstructed, 8, ct::Chain::kExplicit});
+  models::Gpt factored_chain = Prepared({true, ct::Start::kReconstructed, 8, ct::Chain::kFactored});
+  EXPECT_LT(PlanMemory(factored_chain).Step(1024), PlanMemory(explicit_chain).Step(1024));
+}
+
+TEST(MemoryPlan, LeavesTheModelAsItWas) {
+  models::Gpt model = Prepared({});
+  const Index before = Tensor::LiveBytes();
+  PlanMemory(model);
+  EXPECT_EQ(Tensor::LiveBytes(), before);
+  for (const Param* param : models::Params(model)) EXPECT_TRUE(param->grad.empty());
+}
+
+TEST(MemoryPlan, ReadsAsASum) {
+  const MemoryPlan plan{26'100'000, 52'100'000, {1'000'000, 5'000'000}, {1e5, 100}};
+  EXPECT_EQ(plan.Step(10), 5'001'000);
+  EXPECT_EQ(plan.Step(1000), 101'000'000);
+  EXPECT_EQ(ToString(plan, 1000), "weights 26.1 MB + moments 52.1 MB + step of 1000 tokens 101.0 MB = 179.2 MB");
+}
+
+#ifdef __linux__
+// After the first step every buffer comes from memory that an earlier one has freed: the system maps no page more.
+TEST(MemoryPlan, StepsReuseTheMemoryOfTheFirst) {
+  models::Gpt model = Prepared({});
+  AdamW optimizer(models::TrainableParams(model), {});
+  const Batch batch = RandomBatch(8, 128);
+  const auto faults = [] {
+    rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+  };
+  for (int i = 0; i < 3; ++i) Step(model, optimizer, batch);
+  const long before = faults();
+  for (int i = 0; i < 5; ++i) Step(model, optimizer, batch);
+  const Index step_pages = PlanMemory(model).Step(1024) / 4096;
+  EXPECT_LT(faults() - before, step_pages / 20) << "of " << step_pages << " pages a step";
+}
+#endif
+
+}  // namespace
+}  // namespace ampgrad::train
