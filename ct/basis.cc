@@ -7,12 +7,22 @@
 #include "tensor/gemm.h"
 #include "tensor/kernels.h"
 #include "tensor/random.h"
+#include "tensor/thread_pool.h"
 
 namespace ampgrad::ct {
 namespace {
 
-// Rows of one partial Gram product: few enough that its sums in Real lose nothing that double would keep beyond 1e-6.
-constexpr Index kBlockRows = 256;
+// Rows of one partial Gram product, whose sums are in Real: runs of kernels::kDepth rows, then those runs. Enough rows
+// for the product to cost far more than adding it up in double, and few enough that rounding stays near that of one
+// run.
+constexpr Index kBlockRows = 2048;
+
+// Rows whose sum is taken in Real: the mean ends in Real, and an error of that size in it moves the Gram matrix by its
+// square only.
+constexpr Index kSumRows = 32;
+
+// Fewest rows of the Gram matrix that a task takes.
+constexpr Index kMinGramRows = 64;
 
 Tensor SampleRows(const Tensor& rows, const Sample& sample, uint64_t stream) {
   if (sample.rows_per_matrix == 0 || sample.rows_per_matrix >= rows.rows()) return rows;
@@ -32,23 +42,50 @@ void ForEachSource(const std::vector<RowSource>& sources, const Sample& sample, 
   }
 }
 
+// sum [cols] += repeats·(the sum of all rows)
+void AddRowSums(const Tensor& rows, double repeats, std::vector<double>& sum) {
+  const Index d = rows.cols(), chunks = (rows.rows() + kBlockRows - 1) / kBlockRows;
+  std::vector<double> parts(chunks * d, 0.0);
+  ParallelFor(chunks, [&](Index chunk) {
+    std::vector<Real> few(d);
+    const Index end = std::min(rows.rows(), (chunk + 1) * kBlockRows);
+    for (Index i = chunk * kBlockRows; i < end; i += kSumRows) {
+      std::fill(few.begin(), few.end(), Real(0));
+      kernels::AddColumnSums(rows.row(i), std::min(kSumRows, end - i), d, few.data());
+      for (Index j = 0; j < d; ++j) parts[chunk * d + j] += few[j];
+    }
+  });
+  for (Index i = 0; i < chunks * d; ++i) sum[i % d] += repeats * parts[i];
+}
+
 Tensor Centred(const Tensor& rows, const Tensor& mean) {
   Tensor centred = Tensor::Uninitialized(rows.shape());
-  for (Index i = 0; i < rows.rows(); ++i) {
-    for (Index j = 0; j < rows.cols(); ++j) centred.row(i)[j] = rows.row(i)[j] - mean[j];
-  }
+  const Index d = rows.cols();
+  ParallelChunks(rows.rows(), kSumRows, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const Real *row = rows.row(i), *mu = mean.data();
+      Real* out = centred.row(i);
+      for (Index j = 0; j < d; ++j) out[j] = row[j] - mu[j];
+    }
+  });
   return centred;
 }
 
-// gram [d, d] += repeats·centredᵀ·centred
+// The upper triangle of gram [d, d] += repeats·centredᵀ·centred; what lies below it is not meant to be read. A task
+// takes a few rows of it, from the diagonal on: eight tasks do 9/16 of the work of the full square, and are tall enough
+// to do it at full speed.
 void AddGram(const Tensor& centred, double repeats, std::vector<double>& gram) {
-  const Index d = centred.cols();
-  for (Index begin = 0; begin < centred.rows(); begin += kBlockRows) {
-    const Tensor block = centred.Rows(begin, std::min(centred.rows(), begin + kBlockRows));
-    Tensor product({d, d});
-    kernels::ProductTN(block, block, {product.data(), product.data()});
-    for (Index i = 0; i < d * d; ++i) gram[i] += repeats * product[i];
-  }
+  const Index d = centred.cols(), chunk = std::max<Index>(kMinGramRows, d / 8);
+  ParallelChunks(d, chunk, [&](Index begin, Index end) {
+    const Index m = end - begin, n = d - begin;
+    const Real* rows = centred.data() + begin;
+    Tensor product = Tensor::Uninitialized({m, n});
+    kernels::Gemm(m, n, centred.rows(), {rows, d, true}, {rows, d}, {}, product.data(), n);
+    for (Index i = 0; i < m; ++i) {
+      double* to = &gram[(begin + i) * d + begin];
+      for (Index j = 0; j < n; ++j) to[j] += repeats * product.row(i)[j];
+    }
+  });
 }
 
 }  // namespace
@@ -64,9 +101,7 @@ Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const Sample&
   std::vector<double> sum(d, 0.0);
   ForEachSource(sources, sample, [&](const Tensor& rows, int repeats) {
     count += rows.rows() * repeats;
-    for (Index i = 0; i < rows.rows(); ++i) {
-      for (Index j = 0; j < d; ++j) sum[j] += repeats * static_cast<double>(rows.row(i)[j]);
-    }
+    AddRowSums(rows, repeats, sum);
   });
   Basis basis;
   basis.rows = count;
@@ -74,9 +109,13 @@ Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const Sample&
   for (Index j = 0; j < d; ++j) basis.mean[j] = static_cast<Real>(sum[j] / static_cast<double>(count));
 
   std::vector<double> gram(d * d, 0.0);
-  ForEachSource(sources, sample,
-                [&](const Tensor& rows, int repeats) { AddGram(Centred(rows, basis.mean), repeats, gram); });
-  SymmetricEigen eigen = DecomposeSymmetric(std::move(gram), d);
+  ForEachSource(sources, sample, [&](const Tensor& rows, int repeats) {
+    for (Index begin = 0; begin < rows.rows(); begin += kBlockRows) {
+      const Tensor block = rows.Rows(begin, std::min(rows.rows(), begin + kBlockRows));
+      AddGram(Centred(block, basis.mean), repeats, gram);
+    }
+  });
+  SymmetricEigen eigen = DecomposeSymmetric(gram, d, k);
 
   basis.vectors = Tensor::Uninitialized({k, d});
   std::copy_n(eigen.vectors.begin(), k * d, basis.vectors.data());

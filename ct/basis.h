@@ -24,9 +24,9 @@ struct Sample {
   uint64_t seed = 0;
 };
 
-/// Computes μ and the top-K right singular vectors of the centred rows by way of the d x d Gram matrix, gathered in double
-/// and streamed block by block, so that no second copy of the model exists. Throws std::invalid_argument when there are no
-/// rows or K is not in 1..d.
+/// Computes μ and the top-K right singular vectors of the centred rows by way of the d x d Gram matrix. Its blocks of
+/// rows are multiplied in Real and gathered in double, one after the other, so that no second copy of the model exists.
+/// Throws std::invalid_argument when there are no rows or K is not in 1..d.
 Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const Sample& sample = {});
 
 /// The same basis with its first `k` vectors only. Throws std::invalid_argument when k is not in 1..K.
