@@ -1,5 +1,6 @@
 #include "autograd/tape.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -10,6 +11,9 @@ namespace ampgrad {
 kernels::Sink InputGrads::Into(int i) {
   if (inputs_[i] < 0) return {};
   Tensor& grad = tape_.GradOf(inputs_[i]);
+  // Parts that meet in one buffer are all added, so that a closure may take its sinks before it writes to any of them.
+  const auto meets = [&](int node) { return node >= 0 && &tape_.GradOf(node) == &grad; };
+  if (std::count_if(inputs_.begin(), inputs_.end(), meets) > 1) (*this)[i];
   if (!grad.empty() && !grad.IsShared()) return {grad.data(), grad.data()};
   replaced_.push_back(grad);
   grad = Tensor::Uninitialized(tape_.shape(inputs_[i]));
@@ -28,7 +32,7 @@ void InputGrads::Pass(int i, const Tensor& dY) {
   if (inputs_[i] < 0) return;
   Tensor& grad = tape_.GradOf(inputs_[i]);
   if (grad.empty()) {
-    grad = dY;
+    grad = tape_.param(inputs_[i]) ? dY.Clone() : dY;
   } else {
     const kernels::Sink dx = Into(i);
     kernels::Add(dx.onto, dY.data(), dx.to, dY.size());

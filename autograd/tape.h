@@ -35,12 +35,13 @@ class InputGrads {
   InputGrads(Tape& tape, const std::vector<int>& inputs) : tape_(tape), inputs_(inputs) {}
 
   /// Where the closure puts its part of the gradient of input `i`, every element of it, once: the first part to arrive
-  /// sets the buffer and no zeros are written before. False when input `i` needs none.
+  /// sets the buffer and no zeros are written before, unless inputs share it. False when input `i` needs none.
   kernels::Sink Into(int i);
   /// The gradient of input `i` for a closure that reaches only some elements: zeroed on first touch and only ever added
   /// to. Null when input `i` needs none.
   Tensor* operator[](int i);
-  /// Adds dY itself to the gradient of input `i`, without a copy when it is the first to arrive.
+  /// Adds dY itself to the gradient of input `i`, without a copy when it is the first to arrive. A parameter gets its own
+  /// copy: it outlives the pass, and an optimiser may write to it.
   void Pass(int i, const Tensor& dY);
 
  private:

@@ -40,12 +40,15 @@ Var FactoredLinear(const Var& x, const Tensor& p, const Var& s, const Tensor& b,
                    const Var* bias) {
   const bool out_in = layout == ops::Layout::kOutIn;
   const Index n = s.shape().rows(), k = s.shape().cols(), d = b.cols(), rows = x.shape().rows();
-  ops::CheckShapes(
-      s.shape().rank() == 2 && b.shape() == Shape{k, d} && c.shape() == Shape{n, d} &&
-          x.shape() == Shape{rows, out_in ? d : n} && (!out_in || p.shape() == Shape{rows, k}),
-      "factored_linear",
-      out_in ? "x [N, d], P [N, K], S [n, K], B [K, d], C [n, d]" : "x [N, n], S [n, K], B [K, d], C [n, d]",
-      {{"x", x.shape()}, {"S", s.shape()}, {"B", b.shape()}, {"C", c.shape()}});
+  ops::CheckShapes(s.shape().rank() == 2 && b.shape() == Shape{k, d} && c.shape() == Shape{n, d} &&
+                       x.shape() == Shape{rows, out_in ? d : n},
+                   "factored_linear",
+                   out_in ? "x [N, d], S [n, K], B [K, d], C [n, d]" : "x [N, n], S [n, K], B [K, d], C [n, d]",
+                   {{"x", x.shape()}, {"S", s.shape()}, {"B", b.shape()}, {"C", c.shape()}});
+  if (out_in) {
+    ops::CheckShapes(p.shape() == Shape{rows, k}, "factored_linear", "P [N, K]",
+                     {{"P", p.shape()}, {"x", x.shape()}, {"S", s.shape()}});
+  }
   const Index out = out_in ? n : d;
   if (bias) ops::CheckShapes(bias->shape() == Shape{out}, "factored_linear", "b as wide as y", {{"b", bias->shape()}});
 

@@ -1,7 +1,4 @@
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
 #include <cmath>
 #include <cstring>
@@ -13,138 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "tests/temp_dir.h"
+#include "tests/command_line.h"
 
-extern char** environ;
-
-/// The built program, run as a user runs it: exit codes, the two streams, and the files that are there afterwards.
+/// The commands from end to end: what they print, what they write, and what they refuse.
 namespace ampgrad::train {
 namespace {
-
-namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
-
-std::string Get(const fs::path& path) {
-  std::ostringstream bytes;
-  bytes << std::ifstream(path, std::ios::binary).rdbuf();
-  return bytes.str();
-}
-
-void Put(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-
-std::vector<std::string> Lines(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
-
-std::set<std::string> FilesBelow(const fs::path& directory) {
-  std::set<std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
-    files.insert(fs::relative(entry.path(), directory).string());
-  }
-  return files;
-}
-
-struct Result {
-  int code;  // 128 + signal when it was killed
-  std::string out, err;
-};
-
-class CommandLine : public ::testing::Test {
- protected:
-  // Everything that is not under test lies in dir(): a text, pairs, and a model that was trained on the text.
-  void SetUp() override {
-    std::string text, pairs;
-    for (int i = 0; i < 60; ++i) {
-      text += "Once upon a time there were " + std::to_string(i) + " birds in a tree.\n";
-      pairs += R"({"prompt":"How many birds? ","completion":"There are )" + std::to_string(i) + " birds.\"}\n";
-    }
-    Put(Path("text.txt"), text);
-    Put(Path("pairs.jsonl"), pairs);
-    ExpectRuns(Pretrain("base", 4));
-  }
-
-  fs::path dir() const { return dir_.path(); }
-  std::string Path(const std::string& name) const { return (dir() / name).string(); }
-
-  /// Runs the program. `stdout_path` "-": standard output is closed.
-  Result Run(const Words& words, const std::string& stdout_path = "") const {
-    const TempDir streams;
-    const std::string out = stdout_path.empty() ? (streams.path() / "out").string() : stdout_path;
-    const std::string err = (streams.path() / "err").string();
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (out == "-") {
-      posix_spawn_file_actions_addclose(&actions, 1);
-    } else {
-      posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT, 0600);
-    }
-    posix_spawn_file_actions_addopen(&actions, 2, err.c_str(), O_WRONLY | O_CREAT, 0600);
-    std::vector<char*> argv = {const_cast<char*>(AMPGRAD_PROGRAM)};
-    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    pid_t pid = 0;
-    int status = -1;
-    const int error = posix_spawn(&pid, AMPGRAD_PROGRAM, &actions, nullptr, argv.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    EXPECT_EQ(error, 0) << AMPGRAD_PROGRAM << ": " << std::strerror(error);
-    if (error == 0) waitpid(pid, &status, 0);
-    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return {code, stdout_path.empty() ? Get(out) : "", Get(err)};
-  }
-
-  Words Pretrain(const std::string& out, int steps, const Words& more = {}) const {
-    const Words words = {"pretrain", "--preset", "nano", "--text", Path("text.txt"), "--length", "24"};
-    return Join(Join(words, {"--out", Path(out), "--steps", std::to_string(steps)}), more);
-  }
-  Words Sft(const std::string& out, int steps, const Words& more = {}) const {
-    const Words words = {"sft", "--model", Path("base"), "--data", Path("pairs.jsonl")};
-    return Join(Join(words, {"--out", Path(out), "--steps", std::to_string(steps)}), more);
-  }
-
-  static Words Join(Words words, const Words& more) {
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-
-  Result ExpectRuns(const Words& words) const {
-    const Result result = Run(words);
-    EXPECT_EQ(result.code, 0) << result.out << result.err;
-    return result;
-  }
-
-  /// Expects exit code `code`, one sentence on stderr that holds `part`, beside progress, and not one new or lost file.
-  void ExpectFails(int code, const Words& words, const std::string& part) const {
-    SCOPED_TRACE(::testing::PrintToString(words));
-    const std::set<std::string> before = FilesBelow(dir());
-    const Result result = Run(words);
-    EXPECT_EQ(result.code, code) << result.err;
-    std::vector<std::string> sentences;
-    for (const std::string& line : Lines(result.err)) {
-      if (line.find(": step ") == std::string::npos || line.rfind("ampgrad", 0) == 0) sentences.push_back(line);
-    }
-    ASSERT_TRUE(sentences.size() == 1 && result.err.ends_with("\n")) << result.err;
-    EXPECT_EQ(sentences[0].rfind("ampgrad", 0), 0u) << sentences[0];
-    EXPECT_NE(sentences[0].find(part), std::string::npos) << sentences[0] << "\ndoes not hold: " << part;
-    EXPECT_EQ(FilesBelow(dir()), before);
-  }
-
-  /// Lines of a log without the one field that is a matter of time.
-  std::vector<nlohmann::json> Log(const std::string& name) const {
-    std::vector<nlohmann::json> lines;
-    for (const std::string& line : Lines(Get(Path(name)))) {
-      lines.push_back(nlohmann::json::parse(line));
-      EXPECT_EQ(lines.back().erase("tokens_per_second"), 1u);
-    }
-    return lines;
-  }
-
- private:
-  TempDir dir_;
-};
 
 std::set<std::string> TensorNames(const fs::path& file) {
   const std::string bytes = Get(file);
@@ -191,6 +61,15 @@ TEST_F(CommandLine, HelpIsNoError) {
   }
 }
 
+TEST_F(CommandLine, HelpNamesTheChain) {
+  for (const char* command : {"sft", "sweep"}) {
+    const std::string out = ExpectRuns({command, "--help"}).out;
+    EXPECT_NE(out.find("\n  --chain NAME "), std::string::npos) << out;
+    EXPECT_NE(out.find("explicit (dS = dW·Bᵀ) or factored (dS = dYᵀ·(X·Bᵀ)), faster [factored]"), std::string::npos)
+        << out;
+  }
+}
+
 TEST_F(CommandLine, WrongUsageIsExitCodeTwo) {
   const Result none = Run({});
   EXPECT_EQ(none.code, 2);
@@ -223,6 +102,12 @@ TEST_F(CommandLine, WrongNumbersAreExitCodeTwo) {
   }
   ExpectFails(2, Join(sft, {"--length", "65"}), "expected --length to be an integer in 1..64, found '65'");
   ExpectFails(2, Join(sft, {"--start", "cold"}), "expected --start to be one of exact, reconstructed, found 'cold'");
+  for (const std::string word : {"implicit", "Factored", "explicit,factored"}) {
+    const std::string message = "ampgrad sft: expected --chain to be one of explicit, factored, found '" + word + "'";
+    ExpectFails(2, Join(sft, {"--chain", word}), message + " (see 'ampgrad sft --help')");
+  }
+  ExpectFails(2, {"sweep", "--model", Path("base"), "--data", Path("pairs.jsonl"), "--chain", "both"},
+              "ampgrad sweep: expected --chain to be one of explicit, factored, found 'both'");
   ExpectFails(2, Join(sft, {"--weight-decay", "2"}), "expected --weight-decay to be a number in 0..1, found '2'");
 }
 
@@ -321,6 +206,30 @@ TEST_F(CommandLine, TheWholeWayFromTextToTable) {
                                    "--steps", "3", "--search-steps", "2", "--json", Path("table.json")});
   ExpectFiniteTable(sweep.out, 5);
   EXPECT_EQ(nlohmann::json::parse(Get(Path("table.json"))).size(), 5u);
+}
+
+// Two ways to the same gradients: the same losses to the rounding of floats, and other last bits.
+TEST_F(CommandLine, ChainsLearnTheSame) {
+  for (const std::string start : {"exact", "reconstructed"}) {
+    const auto sft = [&](const std::string& name, const Words& more) {
+      ExpectRuns(
+          Sft(start + name, 8, Join({"--start", start, "--k", "4", "--log", Path(start + name + ".log")}, more)));
+      return Log(start + name + ".log");
+    };
+    const auto by_dw = sft("explicit", {"--chain", "explicit"}), factored = sft("factored", {"--chain", "factored"});
+    ASSERT_EQ(by_dw.size(), 8u);
+    ASSERT_EQ(factored.size(), 8u);
+    for (size_t step = 0; step < 8; ++step) {
+      for (const char* key : {"loss", "grad_norm"}) {
+        const double expected = by_dw[step].at(key);
+        EXPECT_NEAR(factored[step].at(key), expected, 1e-4 * expected) << start << ", " << key << " of step " << step;
+      }
+    }
+    const std::string file = "/amplitudes.safetensors";
+    EXPECT_FALSE(Get(Path(start + "explicit" + file)) == Get(Path(start + "factored" + file)));
+    sft("default", {});
+    EXPECT_TRUE(Get(Path(start + "default" + file)) == Get(Path(start + "factored" + file)));
+  }
 }
 
 TEST_F(CommandLine, RateZeroWritesTheModelThatItRead) {

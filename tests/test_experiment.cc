@@ -93,6 +93,27 @@ TEST(Method, LabelsTellMethodsApart) {
   EXPECT_EQ((Method{true, ct::Start::kReconstructed, 64}).Label(), "reconstructed K=64");
 }
 
+// The commands' default is the fast way; a Method that says nothing takes the one that can be looked at.
+TEST(Method, ChainsUnlessSaid) {
+  EXPECT_EQ(Method{}.chain, ct::Chain::kExplicit);
+  EXPECT_EQ(SweepOptions().chain, ct::Chain::kFactored);
+  EXPECT_EQ((Method{true, ct::Start::kExact, 8, ct::Chain::kFactored}).Label(), "exact K=8");
+}
+
+TEST(Prepare, TakesTheChain) {
+  for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
+    for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
+      models::Gpt model = Nano();
+      Prepare(model, {true, start, 3, chain}, BasisOf(model, 5), ct::RowsPolicy::kBlocks);
+      Tape tape;
+      BatchLoss(model, tape, Pairs().data.train(0));
+      Index reconstructed = 0;
+      for (int node = 0; node < tape.size(); ++node) reconstructed += tape.op(node) == std::string("reconstruct");
+      EXPECT_EQ(reconstructed, chain == ct::Chain::kExplicit ? 8 : 0);
+    }
+  }
+}
+
 TEST(Prepare, FullTrainsEveryNumber) {
   models::Gpt model = Nano();
   models::SetTrainable(model, false);
@@ -194,6 +215,23 @@ TEST(RunSweep, EfficienciesAreTheirFormulas) {
     EXPECT_DOUBLE_EQ(row.efficiency, (row.start_loss - row.end_loss) / full_gain) << row.method.Label();
     EXPECT_DOUBLE_EQ(row.from_base_efficiency, (row.base_loss - row.end_loss) / full_gain) << row.method.Label();
     EXPECT_EQ(row.efficiency == row.from_base_efficiency, row.start_loss == row.base_loss) << row.method.Label();
+  }
+}
+
+// Rows() take the factored chain. The full method has no chain: its row is the same to the last bit.
+TEST(RunSweep, ChainsEndAlike) {
+  models::Gpt model = Nano();
+  RunLog log("");
+  SweepOptions options = Sweep();
+  options.chain = ct::Chain::kExplicit;
+  const std::vector<SweepRow> by_dw = RunSweep(model, Pairs().data, options, log);
+  ASSERT_EQ(by_dw.size(), Rows().size());
+  EXPECT_EQ(by_dw[0].end_loss, Rows()[0].end_loss);
+  for (size_t i = 1; i < by_dw.size(); ++i) {
+    EXPECT_EQ(by_dw[i].method.chain, ct::Chain::kExplicit);
+    EXPECT_EQ(Rows()[i].method.chain, ct::Chain::kFactored);
+    EXPECT_NEAR(by_dw[i].start_loss, Rows()[i].start_loss, kBound) << by_dw[i].method.Label();
+    EXPECT_NEAR(by_dw[i].end_loss, Rows()[i].end_loss, kBound) << by_dw[i].method.Label();
   }
 }
 

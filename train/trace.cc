@@ -81,6 +81,8 @@ const std::vector<OpSource>& OpSources() {
       {"causal_self_attention", "autograd/ops_attention.cc", "CausalSelfAttention"},
       {"cross_entropy", "autograd/ops_loss.cc", "CrossEntropy"},
       {"reconstruct", "ct/reconstruct.cc", "Reconstruct"},
+      {"append_ones", "ct/factored.cc", "AppendOnes"},
+      {"factored_linear", "ct/factored.cc", "FactoredLinear"},
   };
   return sources;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ct/amplitude.h"
+#include "tests/audit/factored_identities.h"
 #include "tests/audit/op_cases.h"
 #include "tests/small_models.h"
 #include "train/adamw.h"
@@ -381,6 +382,7 @@ std::vector<IdentityFinding> AuditIdentities(uint64_t seed) {
   AuditFrozenInputs(audit);
   AuditTying(audit);
   AuditChain(audit);
+  for (IdentityFinding& finding : AuditFactored(seed)) audit.findings.push_back(std::move(finding));
   return std::move(audit.findings);
 }
 

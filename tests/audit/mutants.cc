@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "tensor/gemm.h"
+#include "tests/audit/faults.h"
 #include "tests/audit/op_audit.h"
 
 namespace ampgrad::audit {
@@ -16,46 +17,12 @@ struct Memory {
   std::vector<Tensor> x, dX;
 };
 
-// ---- Faults that fit any op. `i` is the input.
-
-void ScaleBy(Tensor& t, double factor) {
-  for (Real& element : t) element *= static_cast<Real>(factor);
-}
-
-Fault Times(size_t i, double factor) {
-  return [=](Pass& p) { ScaleBy(p.dX[i], factor); };
-}
-
-Fault WithoutTail(size_t i, Index tail) {
-  return [=](Pass& p) { std::fill_n(p.dX[i].end() - tail, tail, Real(0)); };
-}
-
-void Assign(Pass& p) { p.assigns = true; }
-
-Fault OnesComeIn(const OpCase& right) {
-  return [run = right.run](Pass& p) {
-    Tensor ones(p.dY.shape());
-    ones.Fill(1);
-    p.dX = GradientsOf(run, p.x, ones);
-  };
-}
-
 // dx_n = dy_n·slope(x_n)
 Fault Slope(const std::function<double(double)>& slope) {
   return [=](Pass& p) {
     for (Index n = 0; n < p.dY.size(); ++n) p.dX[0][n] = static_cast<Real>(p.dY[n] * slope(p.x[0][n]));
   };
 }
-
-// ---- Op by op.
-
-class Planter {
- public:
-  void Plant(const OpCase& right, const std::string& fault, const Fault& spoil) {
-    mutants.push_back({right.op, fault, WithFault(right, spoil)});
-  }
-  std::vector<Mutant> mutants;
-};
 
 void PlantSumsAndProducts(Planter& planter) {
   const OpCase add = AddCase({33}), mul = MulCase({5, 7});
@@ -368,6 +335,7 @@ std::vector<Mutant> Mutants() {
   PlantAttention(planter);
   PlantLoss(planter);
   PlantReconstruct(planter);
+  PlantFactored(planter);
   return std::move(planter.mutants);
 }
 

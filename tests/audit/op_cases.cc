@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "ct/factored.h"
 #include "ct/reconstruct.h"
+#include "tensor/gemm.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -41,6 +43,22 @@ void AddMatrices(std::vector<OpCase>& cases) {
     cases.push_back(ReconstructCase(17, 5, 33, one_row));
     cases.push_back(ReconstructCase(4, 17, 17, one_row));
     cases.push_back(ReconstructCase(2, 300, 5, one_row));  // a sum longer than a block of the product
+  }
+}
+
+void AddFactored(std::vector<OpCase>& cases) {
+  cases.push_back(AppendOnesCase(1, 1));
+  cases.push_back(AppendOnesCase(3, 2));
+  cases.push_back(AppendOnesCase(17, 5));
+  cases.push_back(AppendOnesCase(5, 33));
+  for (const Layout layout : {Layout::kOutIn, Layout::kInOut}) {
+    for (const bool with_bias : {false, true}) {
+      cases.push_back(FactoredLinearCase(1, 1, 1, 1, layout, with_bias));
+      cases.push_back(FactoredLinearCase(3, 4, 2, 17, layout, with_bias));
+      cases.push_back(FactoredLinearCase(5, 33, 3, 7, layout, with_bias));
+      cases.push_back(FactoredLinearCase(9, 9, 9, 9, layout, with_bias));
+    }
+    cases.push_back(FactoredLinearCase(2, 5, 300, 3, layout, true));
   }
 }
 
@@ -93,6 +111,7 @@ std::vector<OpCase> OpCases() {
   std::vector<OpCase> cases;
   AddElementwise(cases);
   AddMatrices(cases);
+  AddFactored(cases);
   AddRows(cases);
   return cases;
 }
@@ -233,6 +252,36 @@ OpCase ReconstructCase(Index n, Index k, Index d, bool one_row) {
       [=](const ComplexInputs& x) { return reference::Reconstruct(x[0], ToComplexes(b), ToComplexes(c), n, k, d); }};
 }
 
+OpCase AppendOnesCase(Index n, Index k) {
+  return {"append_ones",
+          Shape{n, k}.ToString(),
+          {{"S", Normal({n, k}, 0)}},
+          [](Tape&, const Vars& x) { return ct::AppendOnes(x[0]); },
+          [=](const ComplexInputs& x) { return reference::AppendOnes(x[0], n, k); }};
+}
+
+OpCase FactoredLinearCase(Index rows, Index n, Index k, Index d, Layout layout, bool with_bias) {
+  const bool out_in = layout == Layout::kOutIn;
+  const Index in = out_in ? d : n, out = out_in ? n : d;
+  const Tensor basis = ReconstructBasis(k, d), centre = ReconstructCentre(n, d, false);
+  std::vector<CheckInput> inputs = {{"x", Normal({rows, in}, 3)}, {"S", Normal({n, k}, 0)}};
+  if (with_bias) inputs.push_back({"b", Normal({out}, 4)});
+  return {"factored_linear",
+          Shape{rows, in}.ToString() + "·(" + Shape{n, k}.ToString() + "·" + Shape{k, d}.ToString() + " + W₀)" +
+              (out_in ? "ᵀ" : "") + (with_bias ? " + b" : ""),
+          inputs,
+          [=](Tape&, const Vars& x) {
+            const Tensor p = out_in ? ProjectOnto(basis, x[0].value) : Tensor();
+            return ct::FactoredLinear(x[0], p, x[1], basis, centre, layout, with_bias ? &x[2] : nullptr);
+          },
+          [=](const ComplexInputs& x) {
+            const Complexes w = reference::Reconstruct(x[1], ToComplexes(basis), ToComplexes(centre), n, k, d);
+            const Complexes bias = with_bias ? x[2] : Complexes();
+            return out_in ? reference::LinearOutIn(x[0], w, bias, rows, in, out)
+                          : reference::LinearInOut(x[0], w, bias, rows, in, out);
+          }};
+}
+
 Real NormEps(Index cols) { return cols == 1 ? Real(0.5) : Real(1e-5); }
 
 Tensor InverseFrequencies(Index dim) {
@@ -244,6 +293,12 @@ Tensor InverseFrequencies(Index dim) {
 }
 
 Tensor ReconstructBasis(Index k, Index d) { return Normal({k, d}, 1); }
+
+Tensor ProjectOnto(const Tensor& basis, const Tensor& x) {
+  Tensor projection = Tensor::Uninitialized({x.rows(), basis.rows()});
+  kernels::ProductNT(x, basis, {projection.data()});
+  return projection;
+}
 
 Tensor ReconstructCentre(Index n, Index d, bool one_row) { return Normal(one_row ? Shape{d} : Shape{n, d}, 2); }
 

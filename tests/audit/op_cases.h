@@ -46,14 +46,19 @@ OpCase SelfAttentionCase(Index rows, Index length, Index heads, Index dim);
 OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets);
 /// The centre is one row for all (the mean row) or a matrix (the pretrained rows).
 OpCase ReconstructCase(Index n, Index k, Index d, bool one_row);
+OpCase AppendOnesCase(Index n, Index k);
+/// x [rows, d] or [rows, n] by the layout, S [n, k], and b if there is one.
+OpCase FactoredLinearCase(Index rows, Index n, Index k, Index d, Layout layout, bool with_bias);
 
 /// The eps of the norm cases. With a single column x̂ is 0 (LayerNorm) or nearly ±1 (RmsNorm) and the gradient of x is
 /// nothing but what eps leaves; a small eps would leave only rounding.
 Real NormEps(Index cols);
 /// 1, then falling by a constant factor, as in the models, down to 1/100.
 Tensor InverseFrequencies(Index dim);
-/// The constants of ReconstructCase.
+/// The constants of ReconstructCase and, with a matrix for the centre, of FactoredLinearCase.
 Tensor ReconstructBasis(Index k, Index d);
 Tensor ReconstructCentre(Index n, Index d, bool one_row);
+/// x·Bᵀ
+Tensor ProjectOnto(const Tensor& basis, const Tensor& x);
 
 }  // namespace ampgrad::audit

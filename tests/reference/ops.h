@@ -226,4 +226,15 @@ std::vector<T> Reconstruct(const std::vector<T>& scores, const std::vector<T>& b
   return w;
 }
 
+/// y [n, k+1]: s [n, k] with a last column of ones.
+template <class T>
+std::vector<T> AppendOnes(const std::vector<T>& s, Index n, Index k) {
+  std::vector<T> y;
+  for (Index i = 0; i < n; ++i) {
+    for (Index r = 0; r < k; ++r) y.push_back(s[i * k + r]);
+    y.push_back(T(1));
+  }
+  return y;
+}
+
 }  // namespace ampgrad::reference
