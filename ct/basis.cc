@@ -134,8 +134,8 @@ Basis Truncated(const Basis& basis, Index k) {
 }
 
 Tensor Scores(const Tensor& rows, const Basis& basis) {
-  Tensor scores({rows.rows(), basis.k()});
-  kernels::ProductNT(Centred(rows, basis.mean), basis.vectors, {scores.data(), scores.data()});
+  Tensor scores = Tensor::Uninitialized({rows.rows(), basis.k()});
+  kernels::ProductNT(Centred(rows, basis.mean), basis.vectors, {scores.data()});
   return scores;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
@@ -60,7 +59,8 @@ Sweep QlSweep(Index l, Index m, double* d, double* e) {
 }
 
 // The QL iteration: drives e [n − 1] to zero and d [n] to the eigenvalues. The product of all rotations has the
-// eigenvectors as its columns.
+// eigenvectors as its columns. The entries of the whole matrix are near 1, so an e of one eps of that is no more than the
+// reduction's own rounding; where many eigenvalues are zero, no smaller bound could be reached.
 std::vector<Sweep> Diagonalise(std::vector<double>& d, std::vector<double> e) {
   constexpr int kMaxSweeps = 60;  // two or three are usual
   constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
@@ -70,7 +70,7 @@ std::vector<Sweep> Diagonalise(std::vector<double>& d, std::vector<double> e) {
   for (Index l = 0; l < n; ++l) {
     for (int count = 0;; ++count) {
       Index m = l;
-      while (m + 1 < n && std::abs(e[m]) > kEpsilon * (std::abs(d[m]) + std::abs(d[m + 1])) + kNothing) ++m;
+      while (m + 1 < n && std::abs(e[m]) > kEpsilon * (1 + std::abs(d[m]) + std::abs(d[m + 1]))) ++m;
       if (m == l) break;
       if (count == kMaxSweeps) throw std::runtime_error("[eigen] the QL iteration did not converge");
       sweeps.push_back(QlSweep(l, m, d.data(), e.data()));
@@ -93,10 +93,12 @@ double LargestMagnitude(const std::vector<double>& a, Index n) {
   return *std::max_element(largest.begin(), largest.end());
 }
 
-// Makes the entry of largest magnitude positive.
-void FixSign(double* v, Index n) {
+// Gives v its length of 1 back, which hundreds of rotations have each changed by a rounding, and makes its entry of largest
+// magnitude positive.
+void Normalise(double* v, Index n) {
   const double* largest = std::max_element(v, v + n, [](double x, double y) { return std::abs(x) < std::abs(y); });
-  if (*largest < 0) std::transform(v, v + n, v, std::negate<>());
+  const double length = std::copysign(std::sqrt(std::inner_product(v, v + n, v, 0.0)), *largest);
+  std::transform(v, v + n, v, [length](double x) { return x / length; });
 }
 
 // Row i of the result is the eigenvector at place places[i] of the tridiagonal form. A place's vector is
@@ -117,7 +119,7 @@ std::vector<double> Eigenvectors(const Tridiagonalisation& reduced, const std::v
     reduced.MultiplyByQ(strip.data());
     for (Index j = begin; j < end; ++j) {
       for (Index i = 0; i < n; ++i) vectors[j * n + i] = strip[i * kTile + j - begin];
-      FixSign(&vectors[j * n], n);
+      Normalise(&vectors[j * n], n);
     }
   });
   return vectors;

@@ -104,6 +104,7 @@ TEST(MemoryPlan, TheFactoredChainKeepsLess) {
 
 TEST(MemoryPlan, LeavesTheModelAsItWas) {
   models::Gpt model = Prepared({});
+  PlanMemory(model);  // the first products of a size make their work space
   const Index before = Tensor::LiveBytes();
   PlanMemory(model);
   EXPECT_EQ(Tensor::LiveBytes(), before);

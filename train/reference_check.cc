@@ -31,8 +31,8 @@ double RelativeError(const Tensor& own, const Tensor& reference) {
 // What of `reference` [K, d] lies outside the span of the orthonormal rows of `basis` [K, d].
 double SubspaceError(const Tensor& basis, const Tensor& reference) {
   Tensor overlap({reference.rows(), basis.rows()}), projection(reference.shape());
-  kernels::ProductNT(reference, basis, {overlap.data(), overlap.data()});
-  kernels::ProductNN(overlap, basis, {projection.data(), projection.data()});
+  kernels::ProductNT(reference, basis, {overlap.data()});
+  kernels::ProductNN(overlap, basis, {projection.data()});
   return RelativeError(projection, reference);
 }
 
