@@ -69,15 +69,17 @@ void MicroKernel(const Step& s) {
     for (Index j = 0; j < kVectors; ++j) sums[i][j] = hn::Zero(d);
   }
 
-  const Real *HWY_RESTRICT a = s.a, *HWY_RESTRICT b = s.b;
+  // The lower half of the rows has a pointer of its own: half as many distances between rows then fit into registers.
+  constexpr Index kHalf = (kRows + 1) / 2;
   const Index a_row = s.a_row, a_col = s.a_col;
-  for (Index k = 0; k < s.depth; ++k, a += a_col, b += kPanelVectors * lanes) {
+  const Real *HWY_RESTRICT upper = s.a, *HWY_RESTRICT lower = s.a + kHalf * a_row, *HWY_RESTRICT b = s.b;
+  for (Index k = 0; k < s.depth; ++k, upper += a_col, lower += a_col, b += kPanelVectors * lanes) {
     V b_k[kVectors];
 #pragma GCC unroll 2
     for (Index j = 0; j < kVectors; ++j) b_k[j] = hn::Load(d, b + j * lanes);
 #pragma GCC unroll 14
     for (Index i = 0; i < kRows; ++i) {
-      const V a_ik = hn::Set(d, a[i * a_row]);
+      const V a_ik = hn::Set(d, i < kHalf ? upper[i * a_row] : lower[(i - kHalf) * a_row]);
 #pragma GCC unroll 2
       for (Index j = 0; j < kVectors; ++j) sums[i][j] = hn::MulAdd(a_ik, b_k[j], sums[i][j]);
     }
@@ -121,8 +123,12 @@ void AllRows(Step s, Index rows) {
   }
 }
 
-void Copy(const Real* from, Index count, Real* to) {
-  Map(from, to, count, [](V x) HWY_ATTR { return x; });
+inline void Copy(const Real* from, Index count, Real* to) {
+  const D d;
+  const Index lanes = LanesOf(d);
+  Index i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+  if (i < count) StoreTail(LoadTail(d, from + i, count - i), d, to + i, count - i);
 }
 
 // Distance of the rows of a copied A that is not transposed: a cache line more than kDepth, for the same reason.
@@ -132,12 +138,13 @@ constexpr Index kRowStride = kDepth + 64 / sizeof(Real);
 // their runs are read in one go, and each panel is written a kilobyte at a time.
 void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real* packed) {
   for (Index k0 = 0; k0 < depth; k0 += 16) {
-    for (Index i = 0; i < rows; i += kPanelRows) {
+    const Index end = std::min(depth, k0 + 16);
+    Index i = 0;
+    for (; i + kPanelRows <= rows; i += kPanelRows) {
       Real* panel = packed + i * depth;
-      for (Index k = k0; k < std::min(depth, k0 + 16); ++k) {
-        Copy(a + k * stride + i, std::min(kPanelRows, rows - i), panel + k * kPanelRows);
-      }
+      for (Index k = k0; k < end; ++k) Copy(a + k * stride + i, kPanelRows, panel + k * kPanelRows);
     }
+    for (Index k = k0; k < end; ++k) Copy(a + k * stride + i, rows - i, packed + i * depth + k * kPanelRows);
   }
 }
 
@@ -145,7 +152,9 @@ void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real*
 void PackB(Operand b, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
   if (cols < width) std::fill_n(panel, depth * width, Real(0));
-  if (!b.transposed) {
+  if (!b.transposed && cols == width) {
+    for (Index k = 0; k < depth; ++k) Copy(b.data + k * b.stride, width, panel + k * width);
+  } else if (!b.transposed) {
     for (Index k = 0; k < depth; ++k) Copy(b.data + k * b.stride, cols, panel + k * width);
   } else {
     TransposeMatrix(b.data, b.stride, cols, depth, panel, width);
