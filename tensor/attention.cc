@@ -35,12 +35,17 @@ void ExponentiateRows(Index rows, Index keys, Index first, Real scale, Real* s, 
     const Real max = scale * Max(s, n);
     const V f = hn::Set(d, scale), m = hn::Set(d, max);
     V sums = hn::Zero(d);
-    for (Index j = 0; j < n; j += lanes) {
-      const Index count = std::min(lanes, n - j);
-      V e = Exp(d, hn::MulSub(f, LoadTail(d, s + j, count), m));
-      if (count < lanes) e = hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(count)), e);
+    Index j = 0;
+    for (; j + lanes <= n; j += lanes) {
+      const V e = Exp(d, hn::MulSub(f, hn::LoadU(d, s + j), m));
       sums = hn::Add(sums, e);
-      StoreTail(e, d, s + j, count);
+      hn::StoreU(e, d, s + j);
+    }
+    if (j < n) {
+      const V e = hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(n - j)),
+                                     Exp(d, hn::MulSub(f, LoadTail(d, s + j, n - j), m)));
+      sums = hn::Add(sums, e);
+      StoreTail(e, d, s + j, n - j);
     }
     std::fill(s + n, s + keys, Real(0));
     const Real sum = hn::GetLane(hn::SumOfLanes(d, sums));
@@ -62,18 +67,13 @@ void ScaleRows(Index rows, Index cols, const Real* factors, Real* x, Index strid
 void ProbabilitiesAndGradient(Index rows, Index keys, Index first, Real scale, Real* p, Real* dp, const Real* o,
                               const Real* d_o, Index dim, Index stride, const Real* log_sums, Index log_stride) {
   const D d;
-  const Index lanes = LanesOf(d);
   for (Index i = 0; i < rows; ++i, p += keys, dp += keys) {
     const Index n = first + i + 1;
     const V f = hn::Set(d, scale), l = hn::Set(d, log_sums[i * log_stride]);
     // Σ_j P_ij dP_ij = Σ_c o_ic do_ic, which needs no pass over keys.
     const V p_dp = hn::Set(d, Dot(o + i * stride, d_o + i * stride, dim));
-    for (Index j = 0; j < n; j += lanes) {
-      const Index count = std::min(lanes, n - j);
-      const V e = Exp(d, hn::MulSub(f, LoadTail(d, p + j, count), l));
-      StoreTail(e, d, p + j, count);
-      StoreTail(hn::Mul(hn::Mul(f, e), hn::Sub(LoadTail(d, dp + j, count), p_dp)), d, dp + j, count);
-    }
+    Map(p, p, n, [=](V s) HWY_ATTR { return Exp(d, hn::MulSub(f, s, l)); });
+    Map(p, dp, dp, n, [=](V e, V g) HWY_ATTR { return hn::Mul(hn::Mul(f, e), hn::Sub(g, p_dp)); });
     std::fill(p + n, p + keys, Real(0));
     std::fill(dp + n, dp + keys, Real(0));
   }

@@ -57,8 +57,8 @@ inline void TransposeMatrix(const Real* from, Index from_stride, Index rows, Ind
   constexpr Index kBlock = 16 / sizeof(Real);
   const hn::FixedTag<Real, kBlock> d;
   block_rows = rows / kBlock * kBlock, block_cols = cols / kBlock * kBlock;
-  for (Index j = 0; j < block_cols; j += kBlock) {
-    for (Index i = 0; i < block_rows; i += kBlock) {
+  for (Index i = 0; i < block_rows; i += kBlock) {
+    for (Index j = 0; j < block_cols; j += kBlock) {
       const auto row = [=](Index k) HWY_ATTR { return hn::LoadU(d, from + (i + k) * from_stride + j); };
       Real* out = to + j * to_stride + i;
       if constexpr (kBlock == 4) {
