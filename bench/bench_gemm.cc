@@ -1,72 +1,56 @@
-// Matrix products in the three layouts of a linear layer, at the shapes of the models, beside the naive twin's result.
-#include <benchmark/benchmark.h>
-
-#include <cmath>
-#include <string>
-
+// Matrix products in the three layouts of a linear layer of N outputs, K inputs and M tokens, at the shapes of the models.
+#include "bench/measure.h"
 #include "tensor/gemm.h"
 #include "tensor/random.h"
-#include "tensor/simd_target.h"
-#include "tensor/thread_pool.h"
 
-namespace ampgrad::kernels {
+namespace ampgrad::bench {
 namespace {
 
-struct Product {
-  const char* name;
+using kernels::Operand;
+
+// A linear layer: x [m, k], W [n, k], y [m, n].
+struct Layer {
   Index m, n, k;
 };
 
-constexpr Product kProducts[] = {
-    {"attn.c_proj", 1024, 256, 256}, {"attn.c_attn", 1024, 768, 256}, {"mlp.c_fc", 1024, 1024, 256},
-    {"mlp.c_proj", 1024, 256, 1024}, {"square", 2048, 2048, 2048},
-};
+constexpr Layer kLayers[] = {{1024, 256, 256},  {1024, 768, 256},   {1024, 1024, 256},
+                             {1024, 256, 1024}, {1024, 16384, 256},  // the photonic model, both vocabularies
+                             {256, 2048, 2048}, {256, 5632, 2048},  {256, 2048, 5632},  // TinyLlama
+                             {2048, 2048, 2048}};
 
-Operand Read(const Tensor& t, bool transposed) { return {t.data(), t.cols(), transposed}; }
-
-// y = x·Wᵀ, dx = dy·W or dW = dyᵀ·x, by which operand is read transposed.
-void RunProduct(benchmark::State& state, const Product& p, bool a_transposed, bool b_transposed) {
-  SetNumThreads(static_cast<int>(state.range(0)));
-  const Tensor a = Random(1, 1).NormalTensor(a_transposed ? Shape{p.k, p.m} : Shape{p.m, p.k}, 1);
-  const Tensor b = Random(1, 2).NormalTensor(b_transposed ? Shape{p.n, p.k} : Shape{p.k, p.n}, 1);
-  Tensor c({p.m, p.n}), first_row({1, p.n});
-  Gemm(p.m, p.n, p.k, Read(a, a_transposed), Read(b, b_transposed), {}, c.data(), p.n);
-  NaiveGemm(1, p.n, p.k, Read(a, a_transposed), Read(b, b_transposed), {}, first_row.data(), p.n);
-  for (Index j = 0; j < p.n; ++j) {
-    if (!(std::abs(c[j] - first_row[j]) <= Real(1e-5) * static_cast<Real>(p.k))) {
-      state.SkipWithError("the product does not match its naive twin");
-      return;
+// C = A·B of random numbers, A [m, k] and B [k, n] each stored transposed where its letter says so: "nt", "nn" or "tn".
+// Checked in its first, middle and last row.
+Case Product(Index m, Index n, Index k, const std::string& layout) {
+  const bool a_transposed = layout[0] == 't', b_transposed = layout[1] == 't';
+  const Tensor a = Random(1, 1).NormalTensor(a_transposed ? Shape{k, m} : Shape{m, k}, 1);
+  const Tensor b = Random(1, 2).NormalTensor(b_transposed ? Shape{n, k} : Shape{k, n}, 1);
+  const Operand left{a.data(), a.cols(), a_transposed}, right{b.data(), b.cols(), b_transposed};
+  Tensor c({m, n});
+  const auto run = [=, held = std::pair(a, b)]() mutable { kernels::Gemm(m, n, k, left, right, {}, c.data(), n); };
+  const auto matches = [=, held = std::pair(a, b)] {
+    Tensor twin({1, n});
+    for (const Index row : {Index{0}, m / 2, m - 1}) {
+      kernels::NaiveGemm(1, n, k, left.At(row, 0), right, {}, twin.data(), n);
+      if (!Matches(c.Rows(row, row + 1), {twin.begin(), twin.end()})) return false;
     }
-  }
-  for (auto _ : state) {
-    Gemm(p.m, p.n, p.k, Read(a, a_transposed), Read(b, b_transposed), {}, c.data(), p.n);
-    benchmark::DoNotOptimize(c.data());
-  }
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(2e-9 * static_cast<double>(p.m * p.n * p.k), benchmark::Counter::kIsIterationInvariantRate);
+    return true;
+  };
+  return {{.flops = 2.0 * static_cast<double>(m * n * k)}, run, matches};
 }
 
 void RegisterProducts() {
-  for (const Product& p : kProducts) {
-    const std::string sizes =
-        std::string(p.name) + "/" + std::to_string(p.m) + "x" + std::to_string(p.n) + "x" + std::to_string(p.k);
-    for (const auto& [layout, a_transposed, b_transposed] :
-         {std::tuple{"nt", false, true}, std::tuple{"nn", false, false}, std::tuple{"tn", true, false}}) {
-      benchmark::RegisterBenchmark((sizes + "/" + layout + "/threads").c_str(), RunProduct, p, a_transposed,
-                                   b_transposed)
-          ->Arg(1)
-          ->Arg(2)
-          ->UseRealTime();
-    }
+  for (const auto& [m, n, k] : kLayers) {
+    const std::string name = "gemm/" + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
+    RegisterCase(name + "/nt", [=] { return Product(m, n, k, "nt"); });  // y = x·Wᵀ
+    RegisterCase(name + "/nn", [=] { return Product(m, k, n, "nn"); });  // dx = dy·W
+    RegisterCase(name + "/tn", [=] { return Product(n, k, m, "tn"); });  // dW = dyᵀ·x
   }
 }
 
 }  // namespace
-}  // namespace ampgrad::kernels
+}  // namespace ampgrad::bench
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  benchmark::AddCustomContext("simd_target", ampgrad::SimdTarget());
-  ampgrad::kernels::RegisterProducts();
-  benchmark::RunSpecifiedBenchmarks();
+  ampgrad::bench::RegisterProducts();
+  return ampgrad::bench::RunBenchmarks(argc, argv);
 }

@@ -1,81 +1,150 @@
-// A training step of the photonic model: forward, loss, backward, AdamW; full and amplitude-only.
-#include <benchmark/benchmark.h>
-
+// A training step of the photonic model: forward, loss, backward, AdamW; full and amplitude-only. Run one configuration to a
+// process (--benchmark_filter) where peak memory matters.
+#include "bench/measure.h"
 #include "models/gpt.h"
 #include "tensor/random.h"
-#include "tensor/simd_target.h"
-#include "tensor/thread_pool.h"
 #include "train/experiment.h"
 
-namespace ampgrad::train {
+namespace ampgrad::bench {
 namespace {
 
-Batch RandomBatch(Index batch, Index length, Index vocabulary) {
-  Batch result{length, {}, {}};
-  const Random random(1, 1);
-  for (Index n = 0; n < batch * length; ++n) {
-    result.inputs.push_back(static_cast<int>(random.Below(2 * n, vocabulary)));
-    result.targets.push_back(static_cast<int>(random.Below(2 * n + 1, vocabulary)));
+using train::Batch;
+using train::Method;
+
+constexpr int kWarmupSteps = 4;
+
+// What a step works on. The model is always the photonic one with a vocabulary of its own.
+struct Setting {
+  Index vocabulary, batch, length;
+};
+
+models::GptConfig Config(const Setting& setting) {
+  models::GptConfig config = models::PresetConfig("photonic");
+  config.vocab_size = setting.vocabulary;
+  return config;
+}
+
+// Random sequences; the targets are the next tokens.
+Batch RandomBatch(const Setting& setting, uint64_t stream) {
+  Batch result{setting.length, {}, {}};
+  const Random random(1, stream);
+  for (Index sequence = 0; sequence < setting.batch; ++sequence) {
+    const Index first = sequence * (setting.length + 1);
+    for (Index t = 0; t < setting.length; ++t) {
+      result.inputs.push_back(static_cast<int>(random.Below(first + t, setting.vocabulary)));
+      result.targets.push_back(static_cast<int>(random.Below(first + t + 1, setting.vocabulary)));
+    }
   }
   return result;
 }
 
-// Floating-point operations of forward and backward: 6 for each weight of a product and token; for attention 6·T·C a layer
-// and token (two products forward, four backward, half of each behind the mask).
-double FlopsOfStep(models::LanguageModel& model, Index layers, const Batch& batch) {
-  double weights = 0;
-  for (const nn::Matrix* matrix : model.Parts().matrices) {
-    if (matrix->role != nn::Role::kPosition) weights += static_cast<double>(matrix->in * matrix->out);
-  }
-  const double attention = static_cast<double>(6 * layers * batch.length * model.width());
-  return (6 * weights + attention) * static_cast<double>(batch.tokens());
+// Operations of the products that one block matrix takes part in, forward and backward, for N tokens.
+double MatrixFlops(const Method& method, double tokens, double in, double out, double width) {
+  const double product = 2 * tokens * in * out;
+  if (!method.amplitude) return 3 * product;                             // y, dx, dW
+  const double n = in * out / width, k = static_cast<double>(method.k);  // the matrix is n rows
+  const double rebuild = 2 * n * k * width;
+  if (method.chain == ct::Chain::kExplicit) return 3 * product + 2 * rebuild;  // … and W, dS
+  const double narrow = 2 * tokens * k;                                        // a product with K numbers a token
+  if (method.start == ct::Start::kExact) return 2 * product + rebuild + narrow * (n + width);  // y, dx, W, P = x·Bᵀ, dS
+  return narrow * (3 * n + 2 * width);  // two products forward; B needs no gradient
 }
 
-// Arguments: K (0: full), 1 for start exact, batch, length.
-void RunStep(benchmark::State& state) {
-  const models::GptConfig config = models::PresetConfig("photonic");
+// Operations of a step. Attention takes 6·T·C a layer and token: two products forward, four backward, half of each behind
+// the mask. What an implementation computes twice does not count.
+double FlopsOfStep(models::LanguageModel& model, const Method& method, const Batch& batch, Index layers) {
+  const auto tokens = static_cast<double>(batch.tokens()), width = static_cast<double>(model.width());
+  double flops = tokens * static_cast<double>(6 * layers * batch.length) * width;
+  for (const nn::Matrix* matrix : model.Parts().matrices) {
+    const auto in = static_cast<double>(matrix->in), out = static_cast<double>(matrix->out);
+    if (matrix->role == nn::Role::kBlock) flops += MatrixFlops(method, tokens, in, out, width);
+    if (matrix->role == nn::Role::kVocabulary)
+      flops += (method.amplitude ? 4 : 6) * tokens * in * out;  // frozen: no dW
+  }
+  return flops;
+}
+
+void Backward(models::LanguageModel& model, const Batch& batch) {
+  Tape tape;
+  tape.Backward(train::BatchLoss(model, tape, batch));
+}
+
+// The step's naive twin: along its own gradient g the loss must rise by |g| a unit, as two more evaluations tell. They lie
+// 0.002 nats of loss apart, where float still gives three digits and the curvature does not show.
+bool GradientMatchesLoss(models::LanguageModel& model, const Batch& batch) {
+  train::AdamW params(models::TrainableParams(model), {});
+  Backward(model, batch);
+  const double norm = params.GradNorm();
+  const double reach = 0.001 / (norm * norm);  // ± this much of g
+  const auto loss_at = [&](double factor) {
+    for (Param* param : params.params()) {
+      for (Index i = 0; i < param->value.size(); ++i) param->value[i] += static_cast<Real>(factor * param->grad[i]);
+    }
+    return train::Evaluate(model, {batch});
+  };
+  const double above = loss_at(reach), below = loss_at(-2 * reach);
+  loss_at(reach);  // back to where it began, but for rounding
+  params.ZeroGrad();
+  return std::abs((above - below) / 0.002 - 1) < 0.01;
+}
+
+void RunStep(benchmark::State& state, const Setting& setting, const Method& method) {
+  SetNumThreads(static_cast<int>(state.range(0)));
+  const models::GptConfig config = Config(setting);
   models::Gpt model(config);
   model.Initialise(1);
-  const Method method{state.range(0) > 0, state.range(1) ? ct::Start::kExact : ct::Start::kReconstructed,
-                      state.range(0)};
   if (method.amplitude) {
     const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-    Prepare(model, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)),
-            ct::RowsPolicy::kBlocks);
+    const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k));
+    train::Prepare(model, method, basis, ct::RowsPolicy::kBlocks);
   }
-  const Batch batch = RandomBatch(state.range(2), state.range(3), config.vocab_size);
-  AdamW optimizer(models::TrainableParams(model), {});
-  for (auto _ : state) {
+  std::vector<Batch> batches;
+  for (int i = 0; i < 4; ++i) batches.push_back(RandomBatch(setting, i));
+  if (!GradientMatchesLoss(model, batches[0])) {
+    return state.SkipWithError("the loss does not rise along its gradient as fast as the gradient says");
+  }
+  train::AdamW optimizer(models::TrainableParams(model), {.weight_decay = method.amplitude ? 0 : 0.1});
+  int steps = 0;
+  const auto step = [&] {
     optimizer.ZeroGrad();
-    Tape tape;
-    tape.Backward(BatchLoss(model, tape, batch));
-    optimizer.Step(1e-4);
+    Backward(model, batches[steps++ % batches.size()]);
+    optimizer.Step(method.amplitude ? 1e-3 : 3e-4);
+  };
+  for (int i = 0; i < kWarmupSteps; ++i) step();
+  const double seconds = Measure(state, {.flops = FlopsOfStep(model, method, batches[0], config.n_layer)}, step);
+  state.counters["tokens/s"] = static_cast<double>(batches[0].tokens()) / seconds;
+  state.counters["peak_MiB"] = PeakMemoryMib();
+}
+
+void Register(const std::string& name, const Setting& setting, const Method& method, int threads) {
+  const std::string sizes = "/V:" + std::to_string(setting.vocabulary) + "/B:" + std::to_string(setting.batch) +
+                            "/T:" + std::to_string(setting.length);
+  benchmark::RegisterBenchmark((name + sizes).c_str(), RunStep, setting, method)
+      ->ArgName("threads")
+      ->Arg(threads)
+      ->Iterations(setting.length <= 128 ? 20 : 10)
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+void RegisterAll() {
+  for (const Setting& setting : {Setting{256, 8, 128}, {256, 4, 512}, {16384, 8, 128}, {16384, 4, 512}}) {
+    for (const int threads : {1, 2}) Register("step", setting, {}, threads);
   }
-  state.counters["tokens/s"] =
-      benchmark::Counter(static_cast<double>(batch.tokens()), benchmark::Counter::kIsIterationInvariantRate);
-  if (!method.amplitude) {
-    state.counters["GFLOP/s"] = benchmark::Counter(1e-9 * FlopsOfStep(model, config.n_layer, batch),
-                                                   benchmark::Counter::kIsIterationInvariantRate);
+  for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
+    for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
+      for (const Index k : {8, 64}) {
+        const std::string form = std::string(ToString(chain)) + "/" + ToString(start) + "/K:" + std::to_string(k);
+        Register("amplitude/" + form, {256, 8, 128}, {true, start, k, chain}, 2);
+      }
+    }
   }
 }
 
-BENCHMARK(RunStep)
-    ->Name("step")
-    ->ArgNames({"K", "exact", "B", "T"})
-    ->Args({0, 0, 8, 128})
-    ->Args({0, 0, 4, 512})
-    ->Args({8, 0, 8, 128})
-    ->Args({8, 1, 8, 128})
-    ->Args({64, 1, 8, 128})
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-
 }  // namespace
-}  // namespace ampgrad::train
+}  // namespace ampgrad::bench
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  benchmark::AddCustomContext("simd_target", ampgrad::SimdTarget());
-  benchmark::AddCustomContext("threads", std::to_string(ampgrad::NumThreads()));
-  benchmark::RunSpecifiedBenchmarks();
+  ampgrad::bench::RegisterAll();
+  return ampgrad::bench::RunBenchmarks(argc, argv);
 }

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "bench/machine.h"
+#include "tensor/simd_target.h"
+
+/// How everything here is checked, timed and reported.
+namespace ampgrad::bench {
+
+/// What a call has to do, whoever does it: floating-point operations, and bytes that must be read or written at least
+/// once. Zero: not stated.
+struct Cost {
+  double flops = 0, bytes = 0;
+};
+
+/// Bytes of `count` numbers.
+inline double Bytes(Index count) { return static_cast<double>(count) * sizeof(Real); }
+
+/// Whether no number is further from its twin than a share of the largest twin; false for a NaN.
+inline bool Matches(const Tensor& got, const std::vector<double>& twin, double share = 1e-5) {
+  double largest = 0;
+  for (const double value : twin) largest = std::max(largest, std::abs(value));
+  if (static_cast<size_t>(got.size()) != twin.size()) return false;
+  for (Index i = 0; i < got.size(); ++i) {
+    if (!(std::abs(got[i] - twin[i]) <= share * largest)) return false;
+  }
+  return true;
+}
+
+/// Median seconds of a call of `work`; the median, because other users of the machine spoil single calls.
+template <class Work>
+double MedianSeconds(benchmark::State& state, const Work& work) {
+  std::vector<double> seconds;
+  for (auto _ : state) {
+    const double begin = Now();
+    work();
+    seconds.push_back(Now() - begin);
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
+  return seconds[seconds.size() / 2];
+}
+
+/// Times `work` and reports rates from the median call, beside what the machine could do just before and after.
+/// Returns the median seconds.
+template <class Work>
+double Measure(benchmark::State& state, const Cost& cost, const Work& work) {
+  const auto peak = [&] { return cost.flops > 0 ? FmaPeak() : 0; };
+  const auto bandwidth = [&] { return cost.bytes > 0 ? CopyBandwidth(cost.bytes) : 0; };
+  const double peak_before = peak(), bandwidth_before = bandwidth();
+  const double seconds = MedianSeconds(state, work);
+  if (cost.flops > 0) {
+    const double rate = 1e-9 * cost.flops / seconds;
+    state.counters["GFLOP/s"] = rate;
+    state.counters["%peak"] = 100 * rate / std::max(peak_before, peak());
+  }
+  if (cost.bytes > 0) {
+    const double rate = 1e-9 * cost.bytes / seconds;
+    state.counters["GB/s"] = rate;
+    state.counters["%copy"] = 100 * rate / std::max(bandwidth_before, bandwidth());
+  }
+  return seconds;
+}
+
+/// A kernel on its data: what it costs, how to run it, and whether its outputs after one run match its twin.
+struct Case {
+  Cost cost;
+  std::function<void()> run;
+  std::function<bool()> matches;
+};
+
+/// Checks and times a case on state.range(0) threads.
+inline void RunCase(benchmark::State& state, const std::function<Case()>& make) {
+  SetNumThreads(static_cast<int>(state.range(0)));
+  const Case kernel = make();
+  kernel.run();
+  if (!kernel.matches()) return state.SkipWithError("the result does not match that of the naive twin");
+  Measure(state, kernel.cost, kernel.run);
+}
+
+inline void RegisterCase(const std::string& name, const std::function<Case()>& make) {
+  benchmark::RegisterBenchmark(name.c_str(), RunCase, make)
+      ->ArgName("threads")
+      ->Arg(1)
+      ->Arg(2)
+      ->UseRealTime()
+      ->Unit(benchmark::kMicrosecond);
+}
+
+/// The main function of a benchmark program, after it has registered its benchmarks.
+inline int RunBenchmarks(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::AddCustomContext("simd_target", SimdTarget());
+  return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
+}
+
+}  // namespace ampgrad::bench
