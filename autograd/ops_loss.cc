@@ -29,7 +29,7 @@ Index CountTargets(const std::vector<int>& targets, Index vocab) {
 //   forward   M_n = max_v logits_nv,   L_n = log Σ_v e^(logits_nv − M_n)
 //             loss = Σ_n (L_n − (logits_n,target − M_n)) / count
 //   backward  dlogits_nv = dloss·(e^(logits_nv − M_n − L_n) − [v = target_n]) / count; 0 where there is no target
-//   saves     logits, targets, M and L (2N numbers); the probabilities (N·V) are computed again
+//   saves     logits, targets, M and L (2N numbers); the probabilities (N·V) are computed again, in place of the logits
 Var CrossEntropy(const Var& logits, const std::vector<int>& targets) {
   const Index rows = logits.shape().rows(), vocab = logits.shape().cols();
   CheckShapes(logits.shape().rank() == 2 && rows == static_cast<Index>(targets.size()), "cross_entropy",
@@ -42,9 +42,13 @@ Var CrossEntropy(const Var& logits, const std::vector<int>& targets) {
       kernels::CrossEntropySum(logits.value.data(), targets.data(), rows, vocab, max.data(), log_sums.data());
   Tensor loss = Tensor::Scalar(static_cast<Real>(sum / static_cast<double>(count)));
 
-  const auto backward = [=, logits = logits.value](const Tensor& dloss, InputGrads& d) {
+  const auto backward = [=, logits = logits.value](const Tensor& dloss, InputGrads& d) mutable {
+    // Logits that nobody else holds make room for their gradient: for a large vocabulary they are the largest tensor.
+    const bool in_place = !logits.IsShared();
+    const kernels::Sink dlogits = in_place ? kernels::Sink{logits.data()} : d.Into(0);
     kernels::CrossEntropyBackward(logits.data(), targets.data(), max.data(), log_sums.data(), rows, vocab,
-                                  dloss[0] / static_cast<Real>(count), d.Into(0));
+                                  dloss[0] / static_cast<Real>(count), dlogits);
+    if (in_place) d.Pass(0, logits);
   };
   return logits.tape->Record("cross_entropy", loss, {&logits}, backward);
 }

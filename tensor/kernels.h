@@ -55,7 +55,7 @@ void RmsNormBackward(const Real* x, const Real* gain, const Real* rstd, const Re
 /// out. max [rows] receives the largest logit M of each row, log_sums [rows] log Σ e^(logit − M): kept apart, because
 /// their sum would lose the digits of a small loss beside a large logit.
 double CrossEntropySum(const Real* logits, const int* targets, Index rows, Index cols, Real* max, Real* log_sums);
-/// dlogits = scale·(softmax(logits) − onehot(target)), and 0 for rows without a target.
+/// dlogits = scale·(softmax(logits) − onehot(target)), and 0 for rows without a target; dlogits.to may be logits.
 void CrossEntropyBackward(const Real* logits, const int* targets, const Real* max, const Real* log_sums, Index rows,
                           Index cols, Real scale, Sink dlogits);
 
