@@ -160,8 +160,8 @@ def main():
     parser.add_argument("--peers")
     options = parser.parse_args()
     programs = "ours and PyTorch's by turns" if options.peers else "ours alone"
-    print(f"Rounds: {options.rounds}; the figures are medians over them. A process for each run, {programs}; 2 threads unless "
-          "stated. A ratio above 1 says that ours is better.")
+    print(f"Rounds: {options.rounds}; the figures are medians over them. A process for each run, {programs}; 2 threads "
+          "unless stated. A ratio above 1 says that ours is better.")
     with tempfile.TemporaryDirectory() as rows_dir:
         runner = Runner(options.build, options.peers, rows_dir)
         for name in [options.only] if options.only else GROUPS:

@@ -23,13 +23,15 @@ struct Cost {
 /// Bytes of `count` numbers.
 inline double Bytes(Index count) { return static_cast<double>(count) * sizeof(Real); }
 
-/// Whether no number is further from its twin than a share of the largest twin; false for a NaN.
-inline bool Matches(const Tensor& got, const std::vector<double>& twin, double share = 1e-5) {
-  double largest = 0;
-  for (const double value : twin) largest = std::max(largest, std::abs(value));
+/// Whether every number is near its twin t: |number − t| <= share·(|t| + r), r the root mean square of the twins, below
+/// which a sum may have cancelled. False for a NaN.
+inline bool Matches(const Tensor& got, const std::vector<double>& twin, double share = 2e-6) {
   if (static_cast<size_t>(got.size()) != twin.size()) return false;
+  double squares = 0;
+  for (const double t : twin) squares += t * t;
+  const double r = std::sqrt(squares / static_cast<double>(twin.size()));
   for (Index i = 0; i < got.size(); ++i) {
-    if (!(std::abs(got[i] - twin[i]) <= share * largest)) return false;
+    if (!(std::abs(got[i] - twin[i]) <= share * (std::abs(twin[i]) + r))) return false;
   }
   return true;
 }
