@@ -42,7 +42,7 @@ namespace ampgrad::kernels {
 namespace {
 
 HWY_EXPORT(AdamWRange);
-// 4096 numbers of four arrays are 64 KiB, so the three passes over a chunk find it in the cache.
+// Work of one task: 64 KiB of the four arrays together, large beside the cost of handing out a task.
 constexpr Index kChunk = 4096;
 
 }  // namespace

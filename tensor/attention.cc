@@ -79,10 +79,6 @@ void ProbabilitiesAndGradient(Index rows, Index keys, Index first, Real scale, R
   }
 }
 
-void TransposeRows(const Real* from, Index from_stride, Index rows, Index cols, Real* to) {
-  TransposeMatrix(from, from_stride, rows, cols, to, rows);
-}
-
 }  // namespace ampgrad::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -93,7 +89,6 @@ namespace {
 HWY_EXPORT(ExponentiateRows);
 HWY_EXPORT(ScaleRows);
 HWY_EXPORT(ProbabilitiesAndGradient);
-HWY_EXPORT(TransposeRows);
 
 // Two such blocks of 512 keys, P and dS, are 256 KiB, an eighth of an L2 cache of 2 MiB.
 constexpr Index kQueryBlock = 64;
@@ -115,7 +110,7 @@ Real ScoreScale(const AttentionShape& s) { return 1 / std::sqrt(static_cast<Real
 // The transpose [dim, length] of a key/value head.
 Tensor TransposedHead(const AttentionShape& s, const Real* head) {
   Tensor transposed = Tensor::Uninitialized({s.dim, s.length});
-  HWY_DYNAMIC_DISPATCH(TransposeRows)(head, s.kv_stride, s.length, s.dim, transposed.data());
+  Transpose(head, s.length, s.dim, s.kv_stride, transposed.data());
   return transposed;
 }
 

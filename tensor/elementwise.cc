@@ -27,6 +27,10 @@ void ScaleRange(Real factor, Real* x, Index n) {
   Map(x, x, n, [f](V a) HWY_ATTR { return hn::Mul(f, a); });
 }
 
+void TransposeRows(const Real* x, Index rows, Index cols, Index stride, Real* y) {
+  TransposeMatrix(x, stride, rows, cols, y, rows);
+}
+
 constexpr Real kTwoRootTwoOverPi = Real(1.5957691216057307117);  // 2·√(2/π)
 constexpr Real kCubic = Real(0.044715);
 
@@ -80,6 +84,7 @@ namespace {
 HWY_EXPORT(AddRange);
 HWY_EXPORT(MulRange);
 HWY_EXPORT(ScaleRange);
+HWY_EXPORT(TransposeRows);
 HWY_EXPORT(GeluRange);
 HWY_EXPORT(GeluBackwardRange);
 HWY_EXPORT(SiluRange);
@@ -102,6 +107,10 @@ void Mul(const Real* x, const Real* y, Sink z, Index n) {
 
 void Scale(Real factor, Real* x, Index n) {
   ParallelChunks(n, kChunk, [=](Index i, Index end) { HWY_DYNAMIC_DISPATCH(ScaleRange)(factor, x + i, end - i); });
+}
+
+void Transpose(const Real* x, Index rows, Index cols, Index stride, Real* y) {
+  HWY_DYNAMIC_DISPATCH(TransposeRows)(x, rows, cols, stride, y);
 }
 
 void Gelu(const Real* x, Real* y, Index n) {

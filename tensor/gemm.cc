@@ -22,7 +22,7 @@
 //   [kDepth, PanelCols()], which stays in the L1 cache while all rows of the block's A, which stay in L2, pass by. The
 //   micro-kernel keeps a tile of kPanelRows x PanelCols() of C in registers.
 //   Of B the kernel reads vectors, so its panel lies [k, columns]. Of A it reads single numbers, so A is read where it
-//   stands; only an A that is read transposed is copied, as short runs, lest every k be on another memory page.
+//   stands, unless its numbers lie so far apart that a copy pays: see NeedsPacking.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
@@ -131,7 +131,8 @@ inline void Copy(const Real* from, Index count, Real* to) {
   if (i < count) StoreTail(LoadTail(d, from + i, count - i), d, to + i, count - i);
 }
 
-// Distance of the rows of a copied A that is not transposed: a cache line more than kDepth, for the same reason.
+// Distance of the rows of a copied A that is not transposed: a cache line more than kDepth, lest all rows fall into one cache
+// set.
 constexpr Index kRowStride = kDepth + 64 / sizeof(Real);
 
 // Rows 0..rows of an A that is read transposed, as panels [depth, kPanelRows] one behind the other. Sixteen k at a time:
@@ -252,7 +253,7 @@ Grid Cut(Index m, Index n, Index k, Index row_panels, Index col_panels) {
   return grid;
 }
 
-// Fewer columns than this leave a good part of a vector of B empty.
+// So few columns do not fill a vector of 16 floats.
 constexpr Index kNarrow = 16;
 
 // The same product as Cᵀ = Bᵀ·Aᵀ: with A read transposed, its columns are what vectors want.

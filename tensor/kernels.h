@@ -18,6 +18,8 @@ inline void AddInto(const Real* x, Real* y, Index n) { Add(x, y, y, n); }
 void Mul(const Real* x, const Real* y, Sink z, Index n);
 /// x *= factor
 void Scale(Real factor, Real* x, Index n);
+/// y [cols, rows] = the transpose of x [rows, cols], whose rows are `stride` numbers apart; by the calling thread alone.
+void Transpose(const Real* x, Index rows, Index cols, Index stride, Real* y);
 
 /// y = GELU(x) = ½x(1 + tanh u) = x·σ(2u), u = √(2/π)(x + 0.044715x³)
 void Gelu(const Real* x, Real* y, Index n);

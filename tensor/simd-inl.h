@@ -193,8 +193,8 @@ inline Real Max(const Real* x, Index n) {
   return best;
 }
 
-// e^x within 2 units in the last place. 0 below the smallest normal number, infinity from e^88 (float) or e^708 (double)
-// on; NaN stays NaN, so that a broken number is still seen in the loss.
+// e^x within 2 units in the last place. In float 0 below e^-87.3, near the smallest normal number; infinity above e^88
+// (float) or e^708 (double). NaN stays NaN, so that a broken number is still seen in the loss.
 inline V Exp(D d, V x) {
   const V infinity = hn::Set(d, std::numeric_limits<Real>::infinity());
 #ifdef AMPGRAD_DOUBLE

@@ -15,6 +15,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "tensor/kernels.h"
+
 namespace ampgrad {
 namespace {
 
@@ -97,9 +99,7 @@ Tensor Tensor::Clone() const {
 
 Tensor Tensor::Transposed() const {
   Tensor out = Uninitialized({cols(), rows()});
-  for (Index i = 0; i < rows(); ++i) {
-    for (Index j = 0; j < cols(); ++j) out[j * rows() + i] = row(i)[j];
-  }
+  kernels::Transpose(data(), rows(), cols(), cols(), out.data());
   return out;
 }
 
