@@ -153,9 +153,7 @@ void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real*
 void PackB(Operand b, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
   if (cols < width) std::fill_n(panel, depth * width, Real(0));
-  if (!b.transposed && cols == width) {
-    for (Index k = 0; k < depth; ++k) Copy(b.data + k * b.stride, width, panel + k * width);
-  } else if (!b.transposed) {
+  if (!b.transposed) {
     for (Index k = 0; k < depth; ++k) Copy(b.data + k * b.stride, cols, panel + k * width);
   } else {
     TransposeMatrix(b.data, b.stride, cols, depth, panel, width);
