@@ -55,7 +55,7 @@ void Step(models::LanguageModel& model, AdamW& optimizer, const Batch& batch) {
   optimizer.Step(1e-3);
 }
 
-// Bytes are counted exactly with one thread: when a second one first makes its work space is a matter of chance.
+// Bytes and pages are counted exactly with one thread: when a second one first makes its work space is a matter of chance.
 class MemoryPlanBytes : public testing::Test {
  protected:
   void SetUp() override { SetNumThreads(1); }
@@ -63,7 +63,7 @@ class MemoryPlanBytes : public testing::Test {
 };
 
 // From steps of 16 and 32 tokens to one of 1024.
-TEST(MemoryPlan, PredictsThePeakOfAStep) {
+TEST_F(MemoryPlanBytes, PredictsThePeakOfAStep) {
   for (const Method& method : Methods()) {
     SCOPED_TRACE(method.Label() + " " + ct::ToString(method.chain));
     models::Gpt model = Prepared(method);
@@ -123,7 +123,7 @@ TEST(MemoryPlan, ReadsAsASum) {
 
 #ifdef __linux__
 // After the first step every buffer comes from memory that an earlier one has freed: the system maps no page more.
-TEST(MemoryPlan, StepsReuseTheMemoryOfTheFirst) {
+TEST_F(MemoryPlanBytes, StepsReuseTheMemoryOfTheFirst) {
   models::Gpt model = Prepared({});
   AdamW optimizer(models::TrainableParams(model), {});
   const Batch batch = BatchOf(8, 128);
