@@ -20,4 +20,13 @@ void CheckShapes(bool fits, const char* op, const char* expected,
   Fail(op, message);
 }
 
+void CheckIds(const char* op, const std::vector<int>& ids, Index rows) {
+  for (size_t n = 0; n < ids.size(); ++n) {
+    if (ids[n] < 0 || ids[n] >= rows) {
+      Fail(op, "expected ids in 0.." + std::to_string(rows - 1) + ", found " + std::to_string(ids[n]) +
+                   " at position " + std::to_string(n));
+    }
+  }
+}
+
 }  // namespace ampgrad::ops

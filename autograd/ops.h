@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
+#include "tensor/bf16.h"
 
 /// The differentiable ops. Each stands in an ops_*.cc as one function, under a comment block that gives its shapes, forward,
 /// backward and what it saves. Every op throws std::invalid_argument, its own name first, when shapes do not fit.
@@ -32,6 +33,12 @@ Var Silu(const Var& x);
 Var Embedding(const Var& table, const std::vector<int>& ids);
 /// x·Wᵀ + b or x·W + b; `bias` may be null.
 Var Linear(const Var& x, const Var& weight, Layout layout, const Var* bias);
+
+// ops_frozen.cc
+/// Linear with a weight that never trains and stays at half width.
+Var FrozenLinear(const Var& x, const Bf16Tensor& weight, Layout layout, const Var* bias);
+/// Rows `ids` of a table [V, C] at half width, as a constant [N, C]; ids are checked against V.
+Tensor FrozenRows(const Bf16Tensor& table, const std::vector<int>& ids);
 
 // ops_norm.cc
 /// Layer normalisation over the last axis (Ba, Kiros, Hinton, arXiv:1607.06450).

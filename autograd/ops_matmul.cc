@@ -16,14 +16,9 @@ namespace ampgrad::ops {
 //   saves     ids
 Var Embedding(const Var& table, const std::vector<int>& ids) {
   CheckShapes(table.shape().rank() == 2, "embedding", "a matrix", {{"table", table.shape()}});
+  CheckIds("embedding", ids, table.shape().rows());
   const Index channels = table.shape().cols();
   Tensor y = Tensor::Uninitialized({static_cast<Index>(ids.size()), channels});
-  for (size_t n = 0; n < ids.size(); ++n) {
-    if (ids[n] < 0 || ids[n] >= table.shape().rows()) {
-      Fail("embedding", "expected ids in 0.." + std::to_string(table.shape().rows() - 1) + ", found " +
-                            std::to_string(ids[n]) + " at position " + std::to_string(n));
-    }
-  }
   ParallelChunks(y.rows(), 64, [&](Index n, Index end) {
     for (; n < end; ++n) std::copy_n(table.value.row(ids[n]), channels, y.row(n));
   });

@@ -92,10 +92,10 @@ Var Gpt::Logits(Tape& tape, const std::vector<int>& ids, Index length) {
   for (size_t n = 0; n < ids.size(); ++n) positions[n] = static_cast<int>(n % static_cast<size_t>(length));
 
   const nn::Weight vocabulary = wte_.weight.Use(tape);  // [V, C], read twice when tied
-  Var x = ops::Add(ops::Embedding(vocabulary.value, ids), ops::Embedding(wpe_.weight.Use(tape).value, positions));
+  Var x = ops::Add(nn::Lookup(tape, vocabulary, ids), nn::Lookup(tape, wpe_.weight.Use(tape), positions));
   for (nn::GptBlock& block : blocks_) x = block.Forward(x, length);
   const nn::Weight head = lm_head_ ? lm_head_->weight.Use(tape) : vocabulary;
-  return ops::Linear(ln_f_.Forward(x), head.value, head.layout, nullptr);
+  return nn::Multiply(ln_f_.Forward(x), head, nullptr);
 }
 
 nn::Parts Gpt::Parts() {
@@ -110,12 +110,7 @@ nn::Parts Gpt::Parts() {
 
 std::unique_ptr<LanguageModel> Gpt::Clone() {
   auto copy = std::make_unique<Gpt>(config_);
-  const nn::Parts from = Parts(), to = copy->Parts();
-  for (size_t i = 0; i < from.matrices.size(); ++i) {
-    nn::Matrix& matrix = *to.matrices[i];
-    matrix.form = std::make_unique<nn::Dense>(matrix.name, from.matrices[i]->form->Merged().Clone(), matrix.layout);
-  }
-  for (size_t i = 0; i < from.vectors.size(); ++i) to.vectors[i]->value = from.vectors[i]->value.Clone();
+  nn::CopyNumbers(Parts(), copy->Parts());
   return copy;
 }
 

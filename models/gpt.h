@@ -34,7 +34,7 @@ GptConfig PresetConfig(const std::string& name);
 /// GPT-2: learned positions, pre-norm blocks, GELU, Conv1D weights [in, out] as in Hugging Face's GPT2LMHeadModel.
 class Gpt : public LanguageModel {
  public:
-  /// Weights are zero and norms one until they are loaded or initialised.
+  /// Weights are absent and norms one until they are loaded or initialised.
   explicit Gpt(const GptConfig& config);
 
   /// Draws GPT-2's initial weights: normal with deviation 0.02, projections onto the residual stream scaled by

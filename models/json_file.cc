@@ -63,6 +63,14 @@ void JsonObject::Fail(const std::string& key, const std::string& expected) const
   throw std::runtime_error(file_ + ": expected " + key + " to be " + expected + ", found " + json_.at(key).dump());
 }
 
+std::optional<JsonObject> JsonObject::Object(const std::string& key) const {
+  const nlohmann::json* value = Find(key);
+  if (!value) return {};
+  if (!value->is_object()) Fail(key, "an object");
+  if (value->empty()) return {};
+  return JsonObject(*value, file_ + ": " + key);
+}
+
 Index JsonObject::Integer(const std::string& key, Index fallback, Index min, Index max) const {
   const nlohmann::json* value = Find(key);
   if (!value) return fallback;

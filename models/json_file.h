@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "tensor/real.h"
@@ -23,6 +24,12 @@ class JsonObject {
  public:
   JsonObject(const nlohmann::json& json, std::string file) : json_(json), file_(std::move(file)) {}
 
+  const nlohmann::json& json() const { return json_; }
+  /// The file, for messages; for an object within another, the file and the key.
+  const std::string& where() const { return file_; }
+  bool Has(const std::string& key) const { return Find(key) != nullptr; }
+  /// The object under `key`; none when it is absent or empty.
+  std::optional<JsonObject> Object(const std::string& key) const;
   Index Integer(const std::string& key, Index fallback, Index min, Index max) const;
   /// A finite number over 0.
   double Positive(const std::string& key, double fallback) const;

@@ -23,12 +23,23 @@ std::vector<Param*> TrainableParams(LanguageModel& model) {
 }
 
 void SetTrainable(LanguageModel& model, bool trainable) {
+  for (nn::Matrix* matrix : model.Parts().matrices) {
+    if (trainable && matrix->form->Frozen()) matrix->MakeDense();
+  }
   for (Param* param : Params(model)) param->trainable = trainable;
 }
 
 Index CountNumbers(const std::vector<Param*>& params) {
   Index count = 0;
   for (const Param* param : params) count += param->value.size();
+  return count;
+}
+
+Index CountNumbers(LanguageModel& model) {
+  const nn::Parts parts = model.Parts();
+  Index count = 0;
+  for (const nn::Matrix* matrix : parts.matrices) count += matrix->StoredShape().size();
+  for (const Param* vector : parts.vectors) count += vector->value.size();
   return count;
 }
 

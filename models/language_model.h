@@ -36,10 +36,12 @@ std::vector<Param*> Params(LanguageModel& model);
 /// The parameters that are trained.
 std::vector<Param*> TrainableParams(LanguageModel& model);
 
-/// Marks every parameter as frozen, or as trained.
+/// Marks every parameter as frozen, or as trained; what is held at half width becomes dense to train.
 void SetTrainable(LanguageModel& model, bool trainable);
 
 /// Number of numbers in `params`.
 Index CountNumbers(const std::vector<Param*>& params);
+/// Number of numbers of the model, in whatever forms its matrices are.
+Index CountNumbers(LanguageModel& model);
 
 }  // namespace ampgrad::models

@@ -10,6 +10,7 @@
 #include "models/atomic_file.h"
 #include "models/gpt.h"
 #include "models/json_file.h"
+#include "models/llama.h"
 #include "models/safetensors.h"
 
 namespace ampgrad::models {
@@ -20,12 +21,15 @@ namespace fs = std::filesystem;
 std::unique_ptr<LanguageModel> MakeModel(const nlohmann::json& config, const std::string& file) {
   const std::string type = JsonObject(config, file).String("model_type", "");
   if (type == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config, file));
-  throw std::runtime_error(file + ": expected model_type gpt2, found '" + type + "'");
+  if (type == "llama") return std::make_unique<Llama>(LlamaConfig::FromJson(config, file));
+  throw std::runtime_error(file + ": expected model_type gpt2 or llama, found '" + type + "'");
 }
 
-// The causal-mask buffers of GPT-2 checkpoints, h.<i>.attn.bias and h.<i>.attn.masked_bias: no parameters.
-bool IsMaskBuffer(const std::string& name) {
-  return name.starts_with("h.") && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"));
+// What checkpoints hold beside parameters: GPT-2's causal masks, h.<i>.attn.bias and h.<i>.attn.masked_bias, and the
+// frequencies of older Llama files, layers.<i>.self_attn.rotary_emb.inv_freq.
+bool IsBuffer(const std::string& name) {
+  return (name.starts_with("h.") && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))) ||
+         (name.starts_with("layers.") && name.ends_with(".self_attn.rotary_emb.inv_freq"));
 }
 
 // Maps a model's own tensor names to those of the file, which may all carry `prefix` ("lm_head" never does).
@@ -37,7 +41,7 @@ std::map<std::string, std::string> OwnNames(const SafetensorsReader& reader, con
     const bool prefixed = entry.name.starts_with(prefix);
     const std::string own = prefixed ? entry.name.substr(prefix.size()) : entry.name;
     if (!own.starts_with("lm_head.")) (prefixed ? with : without) = true;
-    if (!IsMaskBuffer(own)) stored_name[own] = entry.name;
+    if (!IsBuffer(own)) stored_name[own] = entry.name;
   }
   if (with && without) {
     throw std::runtime_error(file + ": expected all tensor names with the prefix " + prefix + " or none, found both");

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,17 @@
 
 namespace ampgrad::nn {
 
-/// A weight as an op consumes it.
+/// A weight as an op consumes it: a value on a tape or, frozen at half width, no such value.
 struct Weight {
   Var value;
   ops::Layout layout;
+  std::optional<Bf16Tensor> frozen = {};
 };
+
+/// The linear map of a weight: x·Wᵀ or x·W by its layout, plus `bias` unless it is null.
+Var Multiply(const Var& x, const Weight& weight, const Var* bias);
+/// Rows `ids` of a weight that is a table [V, C], on `tape`.
+Var Lookup(Tape& tape, const Weight& table, const std::vector<int>& ids);
 
 /// An activation that one or several matrices read, with what their forms derive from it once for all of them.
 class Input {
@@ -44,6 +51,8 @@ class WeightForm {
   virtual std::vector<Param*> Params() = 0;
   /// The numbers of the weight in its stored layout, as a checkpoint holds them.
   virtual Tensor Merged() const = 0;
+  /// The weight at half width, if that is how it is held.
+  virtual const Bf16Tensor* Frozen() const { return nullptr; }
 };
 
 /// The matrix itself: full fine-tuning, or frozen.
@@ -61,6 +70,21 @@ class Dense : public WeightForm {
   ops::Layout layout_;
 };
 
+/// A matrix that never trains and is held at half width, where it lies in a file: no parameters.
+class FrozenBf16 : public WeightForm {
+ public:
+  FrozenBf16(Bf16Tensor value, ops::Layout layout) : value_(std::move(value)), layout_(layout) {}
+
+  Weight Make(Tape&) override { return {{}, layout_, value_}; }
+  std::vector<Param*> Params() override { return {}; }
+  Tensor Merged() const override { return value_.Widened(); }
+  const Bf16Tensor* Frozen() const override { return &value_; }
+
+ private:
+  Bf16Tensor value_;
+  ops::Layout layout_;
+};
+
 /// What a matrix is in its model.
 enum class Role { kBlock, kVocabulary, kPosition };
 
@@ -72,13 +96,17 @@ struct Matrix {
   Var Apply(Input& input, const Var* bias) { return form->Apply(input, bias); }
   /// Its shape in the stored layout: [out, in] or [in, out].
   Shape StoredShape() const;
+  /// Holds the numbers as they stand as a Dense form, which may train.
+  void MakeDense();
+  /// Takes over the numbers of `other`, a matrix of the same shape: as a dense copy, or those held at half width as they lie.
+  void CopyFrom(const Matrix& other);
 
   std::string name;
   Role role;
   ops::Layout layout;  // of the checkpoint
   Index out, in;
   int copies = 1;                    // how many weights of the model share these numbers: 2 for a tied vocabulary
-  std::unique_ptr<WeightForm> form;  // Dense, zeros, until set
+  std::unique_ptr<WeightForm> form;  // absent until the numbers are loaded or drawn
 };
 
 }  // namespace ampgrad::nn

@@ -2,9 +2,14 @@
 
 namespace ampgrad::nn {
 
+void CopyNumbers(const Parts& from, const Parts& to) {
+  for (size_t i = 0; i < from.matrices.size(); ++i) to.matrices[i]->CopyFrom(*from.matrices[i]);
+  for (size_t i = 0; i < from.vectors.size(); ++i) to.vectors[i]->value = from.vectors[i]->value.Clone();
+}
+
 void Linear::AddTo(Parts& parts) {
   parts.matrices.push_back(&weight);
-  parts.vectors.push_back(&bias);
+  if (!bias.value.empty()) parts.vectors.push_back(&bias);
 }
 
 Var Linear::Forward(const Var& x) {
@@ -13,6 +18,7 @@ Var Linear::Forward(const Var& x) {
 }
 
 Var Linear::Forward(Input& x) {
+  if (bias.value.empty()) return weight.Apply(x, nullptr);
   const Var b = x.x().tape->Leaf(bias);
   return weight.Apply(x, &b);
 }

@@ -15,6 +15,9 @@ struct Parts {
   std::vector<Param*> vectors;  // biases and norms
 };
 
+/// Copies the numbers of every part of a model to those of another of the same configuration (`Matrix::CopyFrom`).
+void CopyNumbers(const Parts& from, const Parts& to);
+
 class Embedding {
  public:
   Embedding(const std::string& name, Role role, Index rows, Index channels)
@@ -26,8 +29,9 @@ class Embedding {
 
 class Linear {
  public:
-  Linear(const std::string& name, ops::Layout layout, Index in, Index out)
-      : weight(name + ".weight", Role::kBlock, layout, out, in), bias{name + ".bias", Tensor({out}), {}} {}
+  Linear(const std::string& name, ops::Layout layout, Index in, Index out, bool has_bias = true)
+      : weight(name + ".weight", Role::kBlock, layout, out, in),
+        bias{name + ".bias", has_bias ? Tensor({out}) : Tensor(), {}} {}
   void AddTo(Parts& parts);
   /// x [N, in] → [N, out]
   Var Forward(const Var& x);
@@ -35,7 +39,7 @@ class Linear {
   Var Forward(Input& x);
 
   Matrix weight;
-  Param bias;  // [out]
+  Param bias;  // [out], or absent
 };
 
 class LayerNorm {

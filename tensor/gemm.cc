@@ -149,10 +149,40 @@ void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real*
   }
 }
 
+inline void Widen(const Bf16* from, Index count, Real* to) {
+  Index i = 0;
+#ifndef AMPGRAD_DOUBLE
+  const D d;
+  const hn::Rebind<uint32_t, D> d32;
+  const hn::Rebind<Bf16, D> d16;
+  for (; i + LanesOf(d) <= count; i += LanesOf(d)) {
+    hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, from + i)))), d, to + i);
+  }
+#endif
+  for (; i < count; ++i) to[i] = ampgrad::Widen(from[i]);
+}
+
+// Columns 0..cols of a B at half width, as PackB makes them, a few k at a time if their order has to change.
+void PackHalfB(Operand b, Index cols, Index depth, Real* panel) {
+  const Index width = PanelCols();
+  if (!b.transposed) {
+    for (Index k = 0; k < depth; ++k) Widen(b.half + k * b.stride, cols, panel + k * width);
+    return;
+  }
+  constexpr Index kRun = 64;
+  HWY_ALIGN Real wide[kMaxPanelCols * kRun];
+  for (Index k = 0; k < depth; k += kRun) {
+    const Index run = std::min(kRun, depth - k);
+    for (Index j = 0; j < cols; ++j) Widen(b.half + j * b.stride + k, run, wide + j * kRun);
+    TransposeMatrix(wide, kRun, cols, run, panel + k * width, width);
+  }
+}
+
 // Columns 0..cols of B [depth, n] as one panel [depth, PanelCols()]; missing columns are zero.
 void PackB(Operand b, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
   if (cols < width) std::fill_n(panel, depth * width, Real(0));
+  if (b.half) return PackHalfB(b, cols, depth, panel);
   if (!b.transposed) {
     for (Index k = 0; k < depth; ++k) Copy(b.data + k * b.stride, cols, panel + k * width);
   } else {
@@ -276,7 +306,7 @@ void CheckInner(const char* name, const Tensor& a, const Tensor& b, bool fits) {
 
 void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
   if (m == 0 || n == 0) return;
-  if (a.transposed && n < kNarrow && m > n) return NarrowProduct(m, n, k, a, b, init, c, c_stride);
+  if (a.transposed && !b.half && n < kNarrow && m > n) return NarrowProduct(m, n, k, a, b, init, c, c_stride);
   const Index height = HWY_DYNAMIC_DISPATCH(PanelRowsOfTarget)(), width = HWY_DYNAMIC_DISPATCH(PanelColsOfTarget)();
   const Index row_panels = CeilDiv(m, height), col_panels = CeilDiv(n, width);
   const Grid grid = Cut(m, n, k, row_panels, col_panels);
@@ -292,13 +322,14 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
 }
 
 void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
+  const auto element = [](const Operand& x, Index i, Index j) {
+    const Operand at = x.At(i, j);
+    return at.half ? Widen(*at.half) : *at.data;
+  };
   for (Index i = 0; i < m; ++i) {
     for (Index j = 0; j < n; ++j) {
       Real sum = init.data == nullptr ? 0 : init.data[i * init.stride + j];
-      for (Index p = 0; p < k; ++p) {
-        sum += (a.transposed ? a.data[p * a.stride + i] : a.data[i * a.stride + p]) *
-               (b.transposed ? b.data[j * b.stride + p] : b.data[p * b.stride + j]);
-      }
+      for (Index p = 0; p < k; ++p) sum += element(a, i, p) * element(b, p, j);
       c[i * c_stride + j] = sum;
     }
   }

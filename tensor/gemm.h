@@ -1,20 +1,23 @@
 #pragma once
 
+#include "tensor/bf16.h"
 #include "tensor/sink.h"
 #include "tensor/tensor.h"
 
 namespace ampgrad::kernels {
 
 /// A matrix as a product reads it: element (i, j) lies at data[i * stride + j], or at data[j * stride + i] when
-/// `transposed`.
+/// `transposed`. The right side of a product may lie there as bfloat16 numbers, in `half`, with `data` null.
 struct Operand {
   const Real* data;
   Index stride;
   bool transposed = false;
+  const Bf16* half = nullptr;
 
   /// The part that begins at element (i, j).
   Operand At(Index i, Index j) const {
-    return {data + (transposed ? j * stride + i : i * stride + j), stride, transposed};
+    const Index offset = transposed ? j * stride + i : i * stride + j;
+    return {data ? data + offset : nullptr, stride, transposed, half ? half + offset : nullptr};
   }
 };
 

@@ -39,6 +39,13 @@ inline models::GptConfig TinyConfig(bool tied = true) {
   return config;
 }
 
+/// Gives every matrix of `model` zeros.
+inline void SetZero(models::LanguageModel& model) {
+  for (nn::Matrix* matrix : model.Parts().matrices) {
+    matrix->form = std::make_unique<nn::Dense>(matrix->name, Tensor(matrix->StoredShape()), matrix->layout);
+  }
+}
+
 /// Gives every matrix and vector of `model` random numbers, norms and biases too, so that no gradient term vanishes.
 inline void Randomise(models::LanguageModel& model, uint64_t seed) {
   uint64_t stream = 0;

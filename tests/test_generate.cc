@@ -113,6 +113,7 @@ TEST(Generate, DrawsFromTheSoftmax) {
 // A model of zeros finds all tokens equally likely: 60 draws of 23 tokens hold 21 different ones on average.
 TEST(Generate, DrawsAnewForEveryToken) {
   Gpt zeros(TinyConfig());
+  SetZero(zeros);
   const Ids drawn = Generate(zeros, {1}, Sampling(60, 7));
   EXPECT_GE(std::set<int>(drawn.begin(), drawn.end()).size(), 15u);
 }

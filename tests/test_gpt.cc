@@ -13,7 +13,7 @@
 #include "tests/small_models.h"
 
 /// GPT-2's shape: counts, what a config may say, and what holds for any weights. The numbers are held to the reference
-/// results in test_gpt_golden.cc.
+/// results in test_golden.cc.
 namespace ampgrad::models {
 namespace {
 
@@ -27,8 +27,8 @@ TEST(Gpt, CountsTheParametersOfThePresets) {
     GptConfig photonic = PresetConfig("photonic"), nano = PresetConfig("nano");
     photonic.tie_word_embeddings = nano.tie_word_embeddings = tied;
     Gpt photonic_model(photonic), nano_model(nano);
-    EXPECT_EQ(CountNumbers(Params(photonic_model)), CountByHand(256, 512, 256, 8, tied));
-    EXPECT_EQ(CountNumbers(Params(nano_model)), CountByHand(256, 64, 32, 2, tied));
+    EXPECT_EQ(CountNumbers(photonic_model), CountByHand(256, 512, 256, 8, tied));
+    EXPECT_EQ(CountNumbers(nano_model), CountByHand(256, 64, 32, 2, tied));
   }
   EXPECT_EQ(CountByHand(256, 512, 256, 8, true), 6'515'200);
   EXPECT_EQ(CountByHand(50257, 1024, 768, 12, true), 124'439'808);  // the formula against the published gpt2
@@ -39,7 +39,7 @@ TEST(Gpt, CountsTheParametersOfAnInnerWidth) {
   config.n_inner = 24;
   Gpt model(config);
   const Index d = 16, block = 3 * d * d + 3 * d + d * d + d + d * 24 + 24 + 24 * d + d + 4 * d;
-  EXPECT_EQ(CountNumbers(Params(model)), (23 + 12) * d + 2 * block + 2 * d);
+  EXPECT_EQ(CountNumbers(model), (23 + 12) * d + 2 * block + 2 * d);
 }
 
 TEST(Gpt, RefusesAnUnknownPreset) {

@@ -59,7 +59,7 @@ double SearchLearningRate(const Bench& bench, const Method& method, const std::v
 
 SweepRow RunMethod(const Bench& bench, const Method& method, double lr, double base_loss) {
   const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
-  const Index total = models::CountNumbers(models::Params(*model));
+  const Index total = models::CountNumbers(*model);
   Prepare(*model, method, bench.basis, bench.options.policy);
   SweepRow row{};
   row.method = method;

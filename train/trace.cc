@@ -74,6 +74,7 @@ const std::vector<OpSource>& OpSources() {
       {"silu", "autograd/ops_basic.cc", "Silu"},
       {"embedding", "autograd/ops_matmul.cc", "Embedding"},
       {"linear", "autograd/ops_matmul.cc", "Linear"},
+      {"frozen_linear", "autograd/ops_frozen.cc", "FrozenLinear"},
       {"layer_norm", "autograd/ops_norm.cc", "LayerNorm"},
       {"rms_norm", "autograd/ops_norm.cc", "RmsNorm"},
       {"rotary", "autograd/ops_attention.cc", "Rotary"},

@@ -68,6 +68,21 @@ void PlantCopies(Planter& planter) {
   planter.Plant(embedding, "added to row n instead of row ids[n]", [](Pass& p) { p.dX[0] = p.dY.Clone(); });
 }
 
+void PlantFrozen(Planter& planter) {
+  const OpCase square = FrozenLinearCase(17, 7, 7, Layout::kOutIn, true),
+               wide = FrozenLinearCase(5, 3, 33, Layout::kInOut, true);
+  planter.Plant(square, "dx = dy·Wᵀ instead of dy·W", [](Pass& p) {
+    kernels::ProductNT(p.dY, FrozenWeight({7, 7}).Widened(), {p.dX[0].data()});
+  });
+  planter.Plant(wide, "dx from the float's lower half", [](Pass& p) {
+    Tensor w = FrozenWeight({3, 33}).Widened();
+    for (Real& x : w) x = std::ldexp(x, -16);
+    kernels::ProductNT(p.dY, w, {p.dX[0].data()});
+  });
+  planter.Plant(wide, "db is missing", Times(1, 0));
+  planter.Plant(wide, "dx misses the last row", WithoutTail(0, 3));
+}
+
 void PlantLinear(Planter& planter) {
   const OpCase square = LinearCase(17, 7, 7, Layout::kOutIn, true), in_out = LinearCase(5, 3, 33, Layout::kInOut, true);
   planter.Plant(square, "dx = dy·Wᵀ instead of dy·W", [](Pass& p) {
@@ -330,6 +345,7 @@ std::vector<Mutant> Mutants() {
   PlantActivations(planter);
   PlantCopies(planter);
   PlantLinear(planter);
+  PlantFrozen(planter);
   PlantNorms(planter);
   PlantRotary(planter);
   PlantAttention(planter);

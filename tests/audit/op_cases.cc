@@ -34,8 +34,11 @@ void AddMatrices(std::vector<OpCase>& cases) {
       cases.push_back(LinearCase(3, 17, 4, layout, with_bias));
       cases.push_back(LinearCase(5, 3, 33, layout, with_bias));
       cases.push_back(LinearCase(17, 7, 7, layout, with_bias));
+      cases.push_back(FrozenLinearCase(1, 1, 1, layout, with_bias));
+      cases.push_back(FrozenLinearCase(3, 17, 33, layout, with_bias));
     }
     cases.push_back(LinearCase(2, 70, 65, layout, true));
+    cases.push_back(FrozenLinearCase(2, 70, 65, layout, true));
   }
   for (const bool one_row : {true, false}) {
     cases.push_back(ReconstructCase(1, 1, 1, one_row));
@@ -173,6 +176,21 @@ OpCase LinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias
           }};
 }
 
+OpCase FrozenLinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias) {
+  const bool out_in = layout == Layout::kOutIn;
+  const Bf16Tensor w = FrozenWeight(out_in ? Shape{out, in} : Shape{in, out});
+  std::vector<CheckInput> inputs = {{"x", Normal({rows, in}, 0)}};
+  if (with_bias) inputs.push_back({"b", Normal({out}, 2)});
+  return {"frozen_linear",
+          Shape{rows, in}.ToString() + "·W" + w.shape().ToString() + (out_in ? "ᵀ" : "") + (with_bias ? " + b" : ""),
+          inputs, [=](Tape&, const Vars& x) { return ops::FrozenLinear(x[0], w, layout, with_bias ? &x[1] : nullptr); },
+          [=](const ComplexInputs& x) {
+            const Complexes bias = with_bias ? x[1] : Complexes(), weight = ToComplexes(w.Widened());
+            return out_in ? reference::LinearOutIn(x[0], weight, bias, rows, in, out)
+                          : reference::LinearInOut(x[0], weight, bias, rows, in, out);
+          }};
+}
+
 OpCase LayerNormCase(Index rows, Index cols) {
   const Real eps = NormEps(cols);
   Tensor x = Normal({rows, cols}, 0, 2);
@@ -290,6 +308,13 @@ Tensor InverseFrequencies(Index dim) {
     f[j] = static_cast<Real>(std::pow(100.0, -2.0 * static_cast<double>(j) / static_cast<double>(dim)));
   }
   return f;
+}
+
+Bf16Tensor FrozenWeight(Shape shape) {
+  const Tensor values = Normal(shape, 1);
+  const std::shared_ptr<Bf16[]> numbers(new Bf16[static_cast<size_t>(shape.size())]);
+  std::transform(values.begin(), values.end(), numbers.get(), [](Real x) { return ToBf16(static_cast<float>(x)); });
+  return {shape, std::shared_ptr<const Bf16>(numbers, numbers.get())};
 }
 
 Tensor ReconstructBasis(Index k, Index d) { return Normal({k, d}, 1); }

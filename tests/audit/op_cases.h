@@ -38,6 +38,8 @@ OpCase GeluCase(Shape shape);
 OpCase SiluCase(Shape shape);
 OpCase EmbeddingCase(Index rows, Index cols, const std::vector<int>& ids);
 OpCase LinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias);
+/// The weight is FrozenWeight of its shape.
+OpCase FrozenLinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias);
 OpCase LayerNormCase(Index rows, Index cols);
 OpCase RmsNormCase(Index rows, Index cols);
 OpCase RotaryCase(Index batch, Index length, Index heads, Index dim);
@@ -55,6 +57,8 @@ OpCase FactoredLinearCase(Index rows, Index n, Index k, Index d, Layout layout, 
 Real NormEps(Index cols);
 /// 1, then falling by a constant factor, as in the models, down to 1/100.
 Tensor InverseFrequencies(Index dim);
+/// The constant weight of FrozenLinearCase.
+Bf16Tensor FrozenWeight(Shape shape);
 /// The constants of ReconstructCase and, with a matrix for the centre, of FactoredLinearCase.
 Tensor ReconstructBasis(Index k, Index d);
 Tensor ReconstructCentre(Index n, Index d, bool one_row);

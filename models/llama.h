@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/language_model.h"
+#include "models/rope.h"
+#include "nn/llama_modules.h"
+
+namespace ampgrad::models {
+
+/// The shape of a Llama model; field names as in Hugging Face's config.json.
+struct LlamaConfig {
+  Index vocab_size = 32000;
+  Index hidden_size = 4096;
+  Index intermediate_size = 11008;
+  Index num_hidden_layers = 32;
+  Index num_attention_heads = 32;
+  Index num_key_value_heads = 0;  // 0: as many as query heads
+  Index head_dim = 0;             // 0: hidden_size / num_attention_heads
+  Index max_position_embeddings = 2048;
+  double rms_norm_eps = 1e-6;
+  RopeConfig rope;
+  bool attention_bias = false;
+  bool mlp_bias = false;
+  bool tie_word_embeddings = false;
+
+  Index kv_heads() const { return num_key_value_heads ? num_key_value_heads : num_attention_heads; }
+  Index dim() const { return head_dim ? head_dim : hidden_size / num_attention_heads; }
+
+  /// Throws std::runtime_error naming the field when a value is missing its type or range, or asks for what is not
+  /// supported. `file` is for messages.
+  static LlamaConfig FromJson(const nlohmann::json& json, const std::string& file);
+};
+
+/// Llama (Touvron et al., arXiv:2302.13971): root-mean-square norms, rotary positions, grouped heads, a gated MLP, weights
+/// [out, in] as in Hugging Face's LlamaForCausalLM.
+class Llama : public LanguageModel {
+ public:
+  /// Weights are absent and norms one until they are loaded.
+  explicit Llama(const LlamaConfig& config);
+
+  Var Logits(Tape& tape, const std::vector<int>& ids, Index length) override;
+  nn::Parts Parts() override;
+  std::unique_ptr<LanguageModel> Clone() override;
+  nlohmann::json Config() const override;
+  const char* CheckpointPrefix() const override { return "model."; }
+
+  Index width() const override { return config_.hidden_size; }
+  Index vocabulary() const override { return config_.vocab_size; }
+  Index context() const override { return config_.max_position_embeddings; }
+
+ private:
+  LlamaConfig config_;
+  nn::Embedding embed_tokens_;
+  std::vector<nn::LlamaBlock> layers_;
+  nn::RmsNorm norm_;
+  std::unique_ptr<nn::Embedding> lm_head_;  // untied models only
+};
+
+}  // namespace ampgrad::models

@@ -1,0 +1,88 @@
+#include "models/rope.h"
+
+#include <cmath>
+#include <optional>
+#include <stdexcept>
+
+namespace ampgrad::models {
+namespace {
+
+RopeConfig::Type TypeOf(const JsonObject& scaling) {
+  const std::string type = scaling.String("rope_type", scaling.String("type", "default"));
+  if (type == "default") return RopeConfig::Type::kDefault;
+  if (type == "linear") return RopeConfig::Type::kLinear;
+  if (type == "llama3") return RopeConfig::Type::kLlama3;
+  throw std::runtime_error(scaling.where() + ": rope_type '" + type +
+                           "' is not supported; expected default, linear or llama3");
+}
+
+}  // namespace
+
+RopeConfig RopeConfig::FromJson(const JsonObject& config, Index context) {
+  const std::optional<JsonObject> old_form = config.Object("rope_scaling"), later = config.Object("rope_parameters");
+  if (old_form && later && old_form->json() != later->json()) {
+    throw std::runtime_error(config.where() + ": rope_scaling and rope_parameters contradict each other");
+  }
+  RopeConfig rope;
+  rope.theta = config.Positive("rope_theta", rope.theta);
+  const std::optional<JsonObject>& scaling = old_form ? old_form : later;
+  const auto refuse_partial = [](const JsonObject& object) {
+    if (object.Positive("partial_rotary_factor", 1) != 1) {
+      throw std::runtime_error(object.where() + ": partial_rotary_factor other than 1 is not supported");
+    }
+  };
+  refuse_partial(config);
+  if (!scaling) return rope;
+  refuse_partial(*scaling);
+  rope.type = TypeOf(*scaling);
+  const double theta = scaling->Positive("rope_theta", rope.theta);
+  if (theta != rope.theta && config.Has("rope_theta")) {
+    throw std::runtime_error(scaling->where() + ": rope_theta contradicts the one beside it");
+  }
+  rope.theta = theta;
+  if (rope.type == Type::kDefault) return rope;
+  if (!scaling->Has("factor")) throw std::runtime_error(scaling->where() + ": factor is missing");
+  rope.factor = scaling->Positive("factor", 1);
+  if (rope.type == Type::kLinear) return rope;
+  rope.low_freq_factor = scaling->Positive("low_freq_factor", rope.low_freq_factor);
+  rope.high_freq_factor = scaling->Positive("high_freq_factor", rope.high_freq_factor);
+  rope.original_context = scaling->Integer("original_max_position_embeddings", context, 1, Index{1} << 31);
+  if (!(rope.high_freq_factor > rope.low_freq_factor)) {
+    throw std::runtime_error(scaling->where() + ": expected high_freq_factor over low_freq_factor");
+  }
+  return rope;
+}
+
+nlohmann::json RopeConfig::ScalingJson() const {
+  switch (type) {
+    case Type::kDefault:
+      return nullptr;
+    case Type::kLinear:
+      return {{"rope_type", "linear"}, {"factor", factor}};
+    case Type::kLlama3:
+      return {{"rope_type", "llama3"},
+              {"factor", factor},
+              {"low_freq_factor", low_freq_factor},
+              {"high_freq_factor", high_freq_factor},
+              {"original_max_position_embeddings", original_context}};
+  }
+  return nullptr;
+}
+
+Tensor InverseFrequencies(const RopeConfig& rope, Index head_dim) {
+  Tensor frequencies = Tensor::Uninitialized({head_dim / 2});
+  for (Index j = 0; j < frequencies.size(); ++j) {
+    double f = std::pow(rope.theta, -2.0 * static_cast<double>(j) / static_cast<double>(head_dim));
+    if (rope.type == RopeConfig::Type::kLinear) f /= rope.factor;
+    if (rope.type == RopeConfig::Type::kLlama3) {
+      const double turns = static_cast<double>(rope.original_context) * f / (2 * M_PI);  // within the original context
+      const double kept =  // share of the frequency as it was: 0 for slow waves, 1 for fast ones
+          std::fmin(1, std::fmax(0, (turns - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor)));
+      f = (1 - kept) * f / rope.factor + kept * f;
+    }
+    frequencies[j] = static_cast<Real>(f);
+  }
+  return frequencies;
+}
+
+}  // namespace ampgrad::models

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "models/json_file.h"
+#include "tensor/tensor.h"
+
+namespace ampgrad::models {
+
+/// The frequencies of rotary positions (Su et al., arXiv:2104.09864), as Hugging Face's config.json gives them.
+struct RopeConfig {
+  enum class Type { kDefault, kLinear, kLlama3 };
+
+  Type type = Type::kDefault;
+  double theta = 10000;
+  double factor = 1;           // linear and llama3: how much longer the context has become
+  double low_freq_factor = 1;  // llama3
+  double high_freq_factor = 4;
+  Index original_context = 8192;  // llama3: tokens
+
+  /// Reads the old form (`rope_theta` and `rope_scaling`) or the later one (`rope_parameters`). Throws std::runtime_error
+  /// for a type that is not supported, by name, and for forms that contradict each other. `context` stands in for a missing
+  /// original_max_position_embeddings.
+  static RopeConfig FromJson(const JsonObject& config, Index context);
+  /// The value of `rope_scaling`; null for the default type.
+  nlohmann::json ScalingJson() const;
+};
+
+/// f_j = theta^(−2j/D) [D/2], j = 0, 1, …, scaled: `linear` divides all by the factor; `llama3` divides the waves longer than
+/// original_context / low_freq_factor, keeps those shorter than original_context / high_freq_factor, and goes from the one
+/// to the other between them.
+Tensor InverseFrequencies(const RopeConfig& rope, Index head_dim);
+
+}  // namespace ampgrad::models
