@@ -249,6 +249,17 @@ TEST(ModelDirectory, LoadsShards) {
   EXPECT_TRUE(SameBits(LogitsOf(*loaded, ids, 12), LogitsOf(*model, ids, 12)) || sizeof(Real) > sizeof(float));
 }
 
+TEST(ModelDirectory, SaysThatASingleFileIsPreferred) {
+  const TempDir directory;
+  SaveModel(directory.path(), *TinyGpt(3), ByteTokenizer());
+  Put(directory.path() / kIndex, "not read");
+  ::testing::internal::CaptureStderr();
+  LoadModel(directory.path());
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "ampgrad: note: " + (directory.path() / "model.safetensors").string() +
+                ": this file is read, and model.safetensors.index.json beside it is not\n");
+}
+
 TEST(ModelDirectory, RefusesShardsOfDifferentModels) {
   const TempDir directory;
   SaveModel(directory.path(), *TinyGpt(3), ByteTokenizer());
