@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -12,6 +13,7 @@
 #include "models/json_file.h"
 #include "models/llama.h"
 #include "models/safetensors.h"
+#include "models/weight_files.h"
 
 namespace ampgrad::models {
 namespace {
@@ -33,31 +35,33 @@ bool IsBuffer(const std::string& name) {
 }
 
 // Maps a model's own tensor names to those of the file, which may all carry `prefix` ("lm_head" never does).
-std::map<std::string, std::string> OwnNames(const SafetensorsReader& reader, const std::string& prefix,
-                                            const std::string& file) {
+std::map<std::string, std::string> OwnNames(const WeightFiles& weights, const std::string& prefix) {
   std::map<std::string, std::string> stored_name;
   bool with = false, without = false;
-  for (const TensorEntry& entry : reader.header().entries) {
-    const bool prefixed = entry.name.starts_with(prefix);
-    const std::string own = prefixed ? entry.name.substr(prefix.size()) : entry.name;
+  for (const std::string& name : weights.Names()) {
+    const bool prefixed = name.starts_with(prefix);
+    const std::string own = prefixed ? name.substr(prefix.size()) : name;
     if (!own.starts_with("lm_head.")) (prefixed ? with : without) = true;
-    if (!IsBuffer(own)) stored_name[own] = entry.name;
+    if (!IsBuffer(own)) stored_name[own] = name;
   }
   if (with && without) {
-    throw std::runtime_error(file + ": expected all tensor names with the prefix " + prefix + " or none, found both");
+    throw std::runtime_error(weights.file() + ": expected all tensor names with the prefix " + prefix +
+                             " or none, found both");
   }
   return stored_name;
 }
 
-Tensor ReadParameter(const SafetensorsReader& reader, std::map<std::string, std::string>& stored_name,
-                     const std::string& name, const Shape& shape, const std::string& file) {
+// The shape is compared before any number is read: a file of the wrong model fails at once.
+Tensor ReadParameter(const WeightFiles& weights, std::map<std::string, std::string>& stored_name,
+                     const std::string& name, const Shape& shape) {
   const auto it = stored_name.find(name);
-  if (it == stored_name.end()) throw std::runtime_error(file + ": the tensor " + name + " is missing");
-  Tensor value = reader.ReadReal(it->second);
-  if (value.shape() != shape) {
-    throw std::runtime_error(file + ": expected " + name + " of shape " + shape.ToString() + ", found " +
-                             value.shape().ToString());
+  if (it == stored_name.end()) throw std::runtime_error(weights.file() + ": the tensor " + name + " is missing");
+  const Shape found = weights.ShapeOf(it->second);
+  if (found != shape) {
+    throw std::runtime_error(weights.FileOf(it->second) + ": expected " + name + " of shape " + shape.ToString() +
+                             ", found " + found.ToString());
   }
+  Tensor value = weights.ReadReal(it->second);
   stored_name.erase(it);
   return value;
 }
@@ -66,22 +70,24 @@ Tensor ReadParameter(const SafetensorsReader& reader, std::map<std::string, std:
 
 std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   if (!fs::is_directory(directory)) throw std::runtime_error(directory.string() + ": no such model directory");
-  const fs::path config_file = directory / "config.json", weights_file = directory / "model.safetensors";
+  const fs::path config_file = directory / "config.json";
   std::unique_ptr<LanguageModel> model = MakeModel(ReadJsonObject(config_file), config_file.string());
-  const SafetensorsReader reader(weights_file);
-  auto stored_name = OwnNames(reader, model->CheckpointPrefix(), weights_file.string());
+  const WeightFiles weights(directory);
+  for (const std::string& note : weights.notes()) std::fprintf(stderr, "ampgrad: note: %s\n", note.c_str());
+  auto stored_name = OwnNames(weights, model->CheckpointPrefix());
 
   const nn::Parts parts = model->Parts();
   for (nn::Matrix* matrix : parts.matrices) {
-    Tensor value = ReadParameter(reader, stored_name, matrix->name, matrix->StoredShape(), weights_file.string());
+    Tensor value = ReadParameter(weights, stored_name, matrix->name, matrix->StoredShape());
     matrix->form = std::make_unique<nn::Dense>(matrix->name, std::move(value), matrix->layout);
     if (matrix->copies > 1) stored_name.erase("lm_head.weight");  // tied: the vocabulary matrix serves as the head
   }
   for (Param* vector : parts.vectors) {
-    vector->value = ReadParameter(reader, stored_name, vector->name, vector->value.shape(), weights_file.string());
+    vector->value = ReadParameter(weights, stored_name, vector->name, vector->value.shape());
   }
   if (!stored_name.empty()) {
-    throw std::runtime_error(weights_file.string() + ": the tensor " + stored_name.begin()->second +
+    const std::string& name = stored_name.begin()->second;
+    throw std::runtime_error(weights.FileOf(name) + ": the tensor " + name +
                              " belongs to no part of the model that config.json describes");
   }
   return model;

@@ -8,7 +8,7 @@
 
 namespace ampgrad::models {
 
-/// Reads a Hugging Face model directory: config.json and model.safetensors. Throws std::runtime_error in one sentence
+/// Reads a Hugging Face model directory: config.json and the weights (`WeightFiles`, whose notes go to stderr). Throws std::runtime_error in one sentence
 /// when a file is missing or malformed, the architecture unsupported, a tensor missing, of another shape, left over, or
 /// not finite. Names may carry the checkpoint's prefix or not, but not both.
 std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory);

@@ -49,7 +49,7 @@ void ExpectFiniteTable(const std::string& out, size_t rows) {
 }
 
 TEST_F(CommandLine, HelpIsNoError) {
-  for (const char* command : {"demo", "pretrain", "sft", "sweep", "generate", "check"}) {
+  for (const char* command : {"demo", "pretrain", "sft", "sweep", "generate", "check", "synth"}) {
     for (const char* word : {"--help", "help"}) {
       const Result result = ExpectRuns({word});
       EXPECT_EQ(result.err, "");
@@ -59,6 +59,18 @@ TEST_F(CommandLine, HelpIsNoError) {
     EXPECT_EQ(result.out.rfind(std::string("Usage: ampgrad ") + command + " [OPTIONS]\n", 0), 0u) << result.out;
     EXPECT_NE(result.out.find("\n  --threads N "), std::string::npos) << result.out;
   }
+}
+
+TEST_F(CommandLine, SynthWritesAModel) {
+  const Result result = ExpectRuns({"synth", "--preset", "tiny", "--out", Path("made"), "--seed", "7"});
+  EXPECT_EQ(result.out, Path("made") + ": 21 tensors of made-up weights, 125248 numbers in BF16\n");
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(FilesBelow(dir() / "made"), (std::set<std::string>{"config.json", "model.safetensors", "tokenizer.json"}));
+  ExpectRuns({"synth", "--preset", "tiny", "--out", Path("again"), "--seed", "7", "--threads", "1"});
+  EXPECT_TRUE(Get(Path("again/model.safetensors")) == Get(Path("made/model.safetensors")));
+  ExpectFails(1, {"synth", "--preset", "tiny", "--out", Path("made")}, "made: exists already");
+  ExpectFails(2, {"synth", "--preset", "huge", "--out", Path("huge")}, "--preset");
+  ExpectFails(2, {"synth", "--preset", "tiny"}, "--out");
 }
 
 TEST_F(CommandLine, HelpNamesTheChain) {

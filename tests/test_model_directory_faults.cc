@@ -42,7 +42,7 @@ TEST(ModelDirectory, ReportsMissingFiles) {
   fs::remove(saved.path() / "tokenizer.json");  // not the model's business
   EXPECT_EQ(saved.Error(), "");
   fs::rename(saved.path() / "model.safetensors", saved.path() / "elsewhere");
-  EXPECT_EQ(saved.Error(), "D/model.safetensors: cannot open the file: No such file or directory");
+  EXPECT_EQ(saved.Error(), "D: expected model.safetensors or model.safetensors.index.json, found neither");
   fs::remove(saved.path() / "config.json");
   EXPECT_EQ(saved.Error(), "D/config.json: no such file");
   fs::create_directory(saved.path() / "config.json");

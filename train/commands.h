@@ -24,5 +24,6 @@ Command GenerateCommand();
 Command CheckCommand();
 Command TraceCommand();
 Command AuditCommand();
+Command SynthCommand();
 
 }  // namespace ampgrad::train

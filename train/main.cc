@@ -26,8 +26,8 @@ const std::vector<OptionSpec> kCommonOptions = {
 
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
-  return {DemoCommand(),     PretrainCommand(), SftCommand(),   SweepCommand(),
-          GenerateCommand(), CheckCommand(),    TraceCommand(), AuditCommand()};
+  return {DemoCommand(),  PretrainCommand(), SftCommand(),   SweepCommand(), GenerateCommand(),
+          CheckCommand(), TraceCommand(),    AuditCommand(), SynthCommand()};
 }
 
 void PrintUsage(std::FILE* out) {

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tensor/shape.h"
+
+/// Models of real shapes with made-up weights: for measuring time and memory, and for tests, where no checkpoint is at hand.
+namespace ampgrad::models {
+
+/// How the numbers of a tensor are made.
+enum class SynthKind {
+  kRows,     // a matrix whose rows, of the model's width d, mix directions that all matrices share
+  kColumns,  // the same of its columns
+  kOnes,
+  kZeros,
+};
+
+struct SynthTensor {
+  std::string name;
+  Shape shape;
+  SynthKind kind;
+};
+
+/// What a made-up model consists of.
+struct SynthModel {
+  nlohmann::json config;  // of config.json
+  Index width;
+  std::vector<SynthTensor> tensors;  // of model.safetensors
+
+  Index CountNumbers() const;
+};
+
+/// The names that `SynthPreset` knows.
+std::vector<std::string> SynthPresets();
+
+/// "tinyllama": exactly the shape of TinyLlama-1.1B. "gpt2": GPT-2's smallest. "tiny": a Llama of two layers for tests.
+/// Throws std::invalid_argument for another name.
+SynthModel SynthPreset(const std::string& name);
+
+/// Writes config.json, model.safetensors (BF16) and the tokenizer.json of single bytes into a directory that is there; one
+/// tensor at a time is in memory. The weights have deviation 0.02. Three quarters of their variance lie in d/4 directions,
+/// at most 256, that all matrices share; direction i holds a share proportional to 1/(1 + i). The rest is white. The bits
+/// depend on the seed alone, whatever the number of threads. Throws std::runtime_error when writing fails.
+void WriteSynthModel(const SynthModel& model, uint64_t seed, const std::filesystem::path& directory);
+
+}  // namespace ampgrad::models

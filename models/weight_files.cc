@@ -1,0 +1,148 @@
+#include "models/weight_files.h"
+
+#include <stdexcept>
+
+#include "models/json_file.h"
+
+namespace ampgrad::models {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kSingle[] = "model.safetensors", kIndex[] = "model.safetensors.index.json";
+
+// A link that leads nowhere counts: opening it says so.
+bool IsThere(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(fs::symlink_status(path, error));
+}
+
+[[noreturn]] void FailWithoutWeights(const fs::path& directory) {
+  std::string hint;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const fs::path extension = entry.path().extension();
+    const bool pickle = extension == ".bin" || extension == ".pt" || extension == ".pth";
+    if (!pickle && extension != ".gguf") continue;
+    hint = "; " + QuoteName(entry.path().filename().string()) + " is not supported: save the model as safetensors";
+    if (entry.path().filename() == "pytorch_model.bin") break;  // whatever else lies there, this is the model
+  }
+  throw std::runtime_error(directory.string() + ": expected " + kSingle + " or " + kIndex + ", found neither" + hint);
+}
+
+// A name that leads out of the directory, or whose meaning depends on who reads it, is no name of a shard.
+void RequireBareName(const std::string& file, const std::string& shard, const std::string& tensor) {
+  const bool bare = !shard.empty() && shard != "." && shard != ".." &&
+                    shard.find_first_of(std::string_view("/\\\0", 3)) == shard.npos;
+  if (bare) return;
+  throw std::runtime_error(file + ": expected the name of a file in this directory for tensor " + QuoteName(tensor) +
+                           ", found " + QuoteName(shard));
+}
+
+std::map<std::string, std::string> ReadWeightMap(const fs::path& index) {
+  const nlohmann::json json = ReadJsonObject(index);
+  const auto found = json.find("weight_map");
+  if (found == json.end() || !found->is_object() || found->empty()) {
+    const std::string what = found == json.end()   ? "none"
+                             : !found->is_object() ? std::string("one of type ") + found->type_name()
+                                                   : "an empty one";
+    throw std::runtime_error(index.string() + ": expected an object weight_map from tensors to files, found " + what);
+  }
+  std::map<std::string, std::string> file_of_tensor;
+  for (const auto& [tensor, shard] : found->items()) {
+    if (!shard.is_string()) {
+      throw std::runtime_error(index.string() + ": expected a file name for tensor " + QuoteName(tensor) +
+                               " in weight_map, found a value of type " + shard.type_name());
+    }
+    RequireBareName(index.string(), shard.get<std::string>(), tensor);
+    file_of_tensor[tensor] = shard.get<std::string>();
+  }
+  return file_of_tensor;
+}
+
+// The file behind links must lie in the directory itself; or in the store of Hugging Face's cache, whose directories of
+// models, <model>/snapshots/<revision>, hold links to <model>/blobs.
+void RequireWithin(const fs::path& directory, const fs::path& shard) {
+  const fs::path home = fs::canonical(directory), target = fs::canonical(shard);
+  if (target.parent_path() == home) return;
+  const fs::path snapshots = home.parent_path();
+  if (snapshots.filename() == "snapshots" && target.parent_path() == snapshots.parent_path() / "blobs") return;
+  throw std::runtime_error(shard.string() + ": expected a file in this directory, found a link to " + target.string());
+}
+
+}  // namespace
+
+WeightFiles::WeightFiles(const fs::path& directory) {
+  const fs::path single = directory / kSingle, index = directory / kIndex;
+  if (IsThere(single)) {
+    file_ = single.string();
+    if (IsThere(index)) notes_.push_back(file_ + ": this file is read, and " + kIndex + " beside it is not");
+    shards_.emplace_back(single);
+    for (const TensorEntry& entry : shards_[0].header().entries) shard_of_[entry.name] = 0;
+    return;
+  }
+  if (!IsThere(index)) FailWithoutWeights(directory);
+  file_ = index.string();
+  OpenShards(directory, ReadWeightMap(index));
+  RefuseRepeatedNames();
+  NoteUnmappedNames();
+}
+
+void WeightFiles::OpenShards(const fs::path& directory, const std::map<std::string, std::string>& file_of_tensor) {
+  std::map<std::string, size_t> shard_of_file;
+  std::string missing;
+  for (const auto& [tensor, name] : file_of_tensor) shard_of_file[name] = 0;
+  for (const auto& [name, unused] : shard_of_file) {
+    if (!fs::exists(directory / name)) missing += (missing.empty() ? "" : ", ") + QuoteName(name);
+  }
+  if (!missing.empty()) throw std::runtime_error(file_ + ": these files of its weight_map are missing: " + missing);
+  for (auto& [name, index] : shard_of_file) {
+    RequireWithin(directory, directory / name);
+    index = shards_.size();
+    shards_.emplace_back(directory / name);
+  }
+  for (const auto& [tensor, name] : file_of_tensor) {
+    shards_[shard_of_file[name]].Entry(tensor);  // throws when it is not there
+    shard_of_[tensor] = shard_of_file[name];
+  }
+}
+
+void WeightFiles::RefuseRepeatedNames() const {
+  std::map<std::string, size_t> seen;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    for (const TensorEntry& entry : shards_[i].header().entries) {
+      const auto [first, is_first] = seen.emplace(entry.name, i);
+      if (is_first) continue;
+      throw std::runtime_error(shards_[i].file() + ": tensor " + QuoteName(entry.name) + " is also in " +
+                               shards_[first->second].file() + ", expected it in one of them");
+    }
+  }
+}
+
+void WeightFiles::NoteUnmappedNames() {
+  for (const SafetensorsReader& shard : shards_) {
+    size_t count = 0;
+    std::string first;
+    for (const TensorEntry& entry : shard.header().entries) {
+      if (!Has(entry.name) && count++ == 0) first = entry.name;
+    }
+    if (count == 0) continue;
+    notes_.push_back(shard.file() + ": " + std::to_string(count) + " of its tensors, such as " + QuoteName(first) +
+                     ", are not in the index and are not read");
+  }
+}
+
+std::vector<std::string> WeightFiles::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, shard] : shard_of_) names.push_back(name);
+  return names;
+}
+
+const SafetensorsReader& WeightFiles::Shard(const std::string& name) const {
+  const auto found = shard_of_.find(name);
+  if (found != shard_of_.end()) return shards_[found->second];
+  throw std::runtime_error(file_ + ": expected a tensor " + QuoteName(name) + ", found none among its " +
+                           std::to_string(shard_of_.size()) + " tensors");
+}
+
+}  // namespace ampgrad::models

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/safetensors.h"
+
+namespace ampgrad::models {
+
+/// The weights of a model directory: model.safetensors, or the shards that model.safetensors.index.json lists. Where both
+/// are there the single file is read, and a note says so. Every error is a std::runtime_error that names the file and,
+/// where there is one, the tensor.
+class WeightFiles {
+ public:
+  /// Opens all files and checks their layout; of an index, that it maps each tensor to a file in this very directory
+  /// which holds it, and holds it alone.
+  explicit WeightFiles(const std::filesystem::path& directory);
+
+  /// The single file or the index, for messages.
+  const std::string& file() const { return file_; }
+  /// What a user should know though nothing is wrong; a sentence each.
+  const std::vector<std::string>& notes() const { return notes_; }
+  /// All tensors, sorted.
+  std::vector<std::string> Names() const;
+  bool Has(const std::string& name) const { return shard_of_.contains(name); }
+
+  /// The file that holds a tensor. It and the functions below throw for a name that `Has` does not know.
+  const std::string& FileOf(const std::string& name) const { return Shard(name).file(); }
+  /// As the file spells it: "F32", "BF16", ...
+  const std::string& Dtype(const std::string& name) const { return Shard(name).Entry(name).dtype; }
+  Shape ShapeOf(const std::string& name) const { return Shard(name).ShapeOf(name); }
+  Tensor ReadReal(const std::string& name) const { return Shard(name).ReadReal(name); }
+  Bf16Tensor ReadBf16(const std::string& name) const { return Shard(name).ReadBf16(name); }
+
+ private:
+  void OpenShards(const std::filesystem::path& directory, const std::map<std::string, std::string>& file_of_tensor);
+  void RefuseRepeatedNames() const;
+  void NoteUnmappedNames();
+  const SafetensorsReader& Shard(const std::string& name) const;
+
+  std::string file_;
+  std::vector<std::string> notes_;
+  std::vector<SafetensorsReader> shards_;
+  std::map<std::string, size_t> shard_of_;  // tensor name to index into the shards
+};
+
+}  // namespace ampgrad::models
