@@ -93,7 +93,7 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   return model;
 }
 
-void SaveModel(const fs::path& directory, LanguageModel& model, const ByteTokenizer& tokenizer) {
+void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer) {
   const std::string prefix = model.CheckpointPrefix();
   const auto checkpoint_name = [&](const std::string& name) {
     return name.starts_with("lm_head.") ? name : prefix + name;
@@ -105,7 +105,7 @@ void SaveModel(const fs::path& directory, LanguageModel& model, const ByteTokeni
   for (const Param* vector : parts.vectors) tensors.push_back({checkpoint_name(vector->name), vector->value});
 
   nlohmann::json config = model.Config();
-  config["bos_token_id"] = config["eos_token_id"] = ByteTokenizer::kEndOfText;
+  config["bos_token_id"] = config["eos_token_id"] = Tokenizer::kEndOfText;
   WriteSafetensors(directory / "model.safetensors", tensors, {{"format", "pt"}});
   WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
   WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");

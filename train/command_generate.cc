@@ -12,18 +12,19 @@ int Run(const Options& options) {
   generate.max_tokens = options.Integer("tokens", 1, 1'000'000);
   generate.temperature = options.Number("temperature", 0, 1e6);
   generate.seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
-  generate.end_token = models::ByteTokenizer::kEndOfText;
-  generate.vocabulary = models::ByteTokenizer::kVocabulary;
+  generate.end_token = models::Tokenizer::kEndOfText;
 
   const std::filesystem::path directory = options.String("model");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
-  const models::ByteTokenizer tokenizer = models::ByteTokenizer::FromFile(directory / "tokenizer.json");
+  const models::Tokenizer tokenizer = models::Tokenizer::FromFile(directory / "tokenizer.json");
+  generate.vocabulary = tokenizer.vocabulary();
   std::fputs(options.String("prompt").c_str(), stdout);
+  models::StreamDecoder decoder(tokenizer, /*skip_special=*/true);
   models::Generate(*model, tokenizer.Encode(options.String("prompt")), generate, [&](int id) {
-    std::fputs(tokenizer.Decode({id}).c_str(), stdout);
+    std::fputs(decoder.Push(id).c_str(), stdout);
     std::fflush(stdout);
   });
-  std::fputc('\n', stdout);
+  std::fputs((decoder.Finish() + "\n").c_str(), stdout);
   return 0;
 }
 
