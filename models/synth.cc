@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "models/atomic_file.h"
-#include "models/byte_tokenizer.h"
+#include "models/tokenizer.h"
 #include "models/safetensors.h"
 #include "tensor/gemm.h"
 #include "tensor/random.h"
@@ -183,8 +183,8 @@ std::vector<std::string> SynthPresets() { return {"tinyllama", "gpt2", "tiny"}; 
 SynthModel SynthPreset(const std::string& name) {
   if (name == "tinyllama") return Llama({32000, 2048, 5632, 22, 32, 4, 2048, 1, 2});
   if (name == "gpt2") return Gpt2();
-  constexpr int kEnd = ByteTokenizer::kEndOfText;
-  if (name == "tiny") return Llama({ByteTokenizer::kVocabulary, 64, 176, 2, 4, 2, 256, kEnd, kEnd});
+  constexpr int kEnd = Tokenizer::kEndOfText;
+  if (name == "tiny") return Llama({Tokenizer::Bytes().vocabulary(), 64, 176, 2, 4, 2, 256, kEnd, kEnd});
   throw std::invalid_argument("[synth] expected a preset tinyllama, gpt2 or tiny, found '" + name + "'");
 }
 
@@ -202,7 +202,7 @@ void WriteSynthModel(const SynthModel& model, uint64_t seed, const std::filesyst
     writer.Write(Numbers(model.tensors[index], directions, seed, kDirectionStream + 1 + 2 * index));
   }
   writer.Commit();
-  WriteFileAtomically(directory / "tokenizer.json", ByteTokenizer().ToJson().dump(1) + "\n");
+  WriteFileAtomically(directory / "tokenizer.json", Tokenizer::Bytes().ToJson().dump(1) + "\n");
   WriteFileAtomically(directory / "config.json", model.config.dump(1) + "\n");
 }
 

@@ -242,7 +242,7 @@ void Split(const fs::path& directory) {
 TEST(ModelDirectory, LoadsShards) {
   const TempDir directory;
   const auto model = TinyGpt(3);
-  SaveModel(directory.path(), *model, ByteTokenizer());
+  SaveModel(directory.path(), *model, Tokenizer::Bytes());
   Split(directory.path());
   const auto loaded = LoadModel(directory.path());
   const std::vector<int> ids = RandomIds(12, 23, 1);
@@ -251,7 +251,7 @@ TEST(ModelDirectory, LoadsShards) {
 
 TEST(ModelDirectory, SaysThatASingleFileIsPreferred) {
   const TempDir directory;
-  SaveModel(directory.path(), *TinyGpt(3), ByteTokenizer());
+  SaveModel(directory.path(), *TinyGpt(3), Tokenizer::Bytes());
   Put(directory.path() / kIndex, "not read");
   ::testing::internal::CaptureStderr();
   LoadModel(directory.path());
@@ -262,7 +262,7 @@ TEST(ModelDirectory, SaysThatASingleFileIsPreferred) {
 
 TEST(ModelDirectory, RefusesShardsOfDifferentModels) {
   const TempDir directory;
-  SaveModel(directory.path(), *TinyGpt(3), ByteTokenizer());
+  SaveModel(directory.path(), *TinyGpt(3), Tokenizer::Bytes());
   Split(directory.path());
   const std::string second = "model-00002-of-00002.safetensors";
   std::vector<NamedTensor> tensors;
@@ -278,7 +278,7 @@ TEST(ModelDirectory, RefusesShardsOfDifferentModels) {
 
 TEST(ModelDirectory, ComparesShapesBeforeReadingNumbers) {
   const TempDir directory;
-  SaveModel(directory.path(), *TinyGpt(3), ByteTokenizer());
+  SaveModel(directory.path(), *TinyGpt(3), Tokenizer::Bytes());
   const fs::path file = directory.path() / "model.safetensors";
   // A terabyte in the header and in a file with a hole, none of it on disk.
   Put(file, FileBytes("{" + Entry("wte.weight", "F32", "274877906944", "0,1099511627776") + "}"));
