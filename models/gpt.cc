@@ -31,6 +31,7 @@ GptConfig GptConfig::FromJson(const nlohmann::json& json, const std::string& fil
   config.n_inner = object.Integer("n_inner", config.n_inner, 1, kMax);
   config.layer_norm_epsilon = object.Positive("layer_norm_epsilon", config.layer_norm_epsilon);
   config.tie_word_embeddings = object.Boolean("tie_word_embeddings", true);
+  config.special_tokens = SpecialTokens::FromJson(object);
   if (config.n_embd % config.n_head != 0) {
     throw std::runtime_error(file + ": expected n_embd to be a multiple of n_head, found " +
                              std::to_string(config.n_embd) + " and " + std::to_string(config.n_head));
@@ -41,6 +42,7 @@ GptConfig GptConfig::FromJson(const nlohmann::json& json, const std::string& fil
 GptConfig PresetConfig(const std::string& name) {
   GptConfig config;
   config.vocab_size = 256;
+  config.special_tokens = {0, {0}};  // the byte NUL, which no text holds
   if (name == "photonic") {
     config.n_positions = 512;
     config.n_embd = 256;
@@ -88,13 +90,35 @@ Var Gpt::Logits(Tape& tape, const std::vector<int>& ids, Index length) {
     throw std::invalid_argument("[gpt] expected sequences of 1 to " + std::to_string(context()) + " tokens, found " +
                                 std::to_string(length));
   }
-  std::vector<int> positions(ids.size());
-  for (size_t n = 0; n < ids.size(); ++n) positions[n] = static_cast<int>(n % static_cast<size_t>(length));
-
   const nn::Weight vocabulary = wte_.weight.Use(tape);  // [V, C], read twice when tied
-  Var x = ops::Add(ops::Embedding(vocabulary.value, ids), ops::Embedding(wpe_.weight.Use(tape).value, positions));
-  for (nn::GptBlock& block : blocks_) x = block.Forward(x, length);
-  const nn::Weight head = lm_head_ ? lm_head_->weight.Use(tape) : vocabulary;
+  return Head(Blocks(vocabulary.value, ids, length, nullptr), vocabulary);
+}
+
+nn::KvCache Gpt::MakeCache(Index positions) const { return {config_.n_layer, positions, config_.n_embd}; }
+
+Tensor Gpt::NextLogits(const std::vector<int>& ids, nn::KvCache& cache) {
+  Tape tape(Tape::Mode::kInference);
+  const Index count = static_cast<Index>(ids.size());
+  const nn::Weight vocabulary = wte_.weight.Use(tape);
+  const Var x = Blocks(vocabulary.value, ids, count, &cache);
+  cache.length += count;
+  return Head(tape.Constant(x.value.Rows(count - 1, count)), vocabulary).value;
+}
+
+Var Gpt::Blocks(const Var& vocabulary, const std::vector<int>& ids, Index length, nn::KvCache* cache) {
+  const auto sequences = [&](Index i) { return cache ? cache->Next(i, length) : nn::Sequences{length}; };
+  std::vector<int> positions(ids.size());
+  for (size_t n = 0; n < ids.size(); ++n) {
+    positions[n] = static_cast<int>(sequences(0).offset + static_cast<Index>(n) % length);
+  }
+  const Var position_table = wpe_.weight.Use(*vocabulary.tape).value;
+  Var x = ops::Add(ops::Embedding(vocabulary, ids), ops::Embedding(position_table, positions));
+  for (size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i].Forward(x, sequences(static_cast<Index>(i)));
+  return x;
+}
+
+Var Gpt::Head(const Var& x, const nn::Weight& vocabulary) {
+  const nn::Weight head = lm_head_ ? lm_head_->weight.Use(*x.tape) : vocabulary;
   return ops::Linear(ln_f_.Forward(x), head.value, head.layout, nullptr);
 }
 
@@ -120,21 +144,23 @@ std::unique_ptr<LanguageModel> Gpt::Clone() {
 }
 
 nlohmann::json Gpt::Config() const {
-  return {{"architectures", {"GPT2LMHeadModel"}},
-          {"model_type", "gpt2"},
-          {"vocab_size", config_.vocab_size},
-          {"n_positions", config_.n_positions},
-          {"n_embd", config_.n_embd},
-          {"n_layer", config_.n_layer},
-          {"n_head", config_.n_head},
-          {"n_inner", config_.n_inner ? nlohmann::json(config_.n_inner) : nlohmann::json()},
-          {"activation_function", "gelu_new"},
-          {"layer_norm_epsilon", config_.layer_norm_epsilon},
-          {"tie_word_embeddings", config_.tie_word_embeddings},
-          {"attn_pdrop", 0.0},
-          {"embd_pdrop", 0.0},
-          {"resid_pdrop", 0.0},
-          {"torch_dtype", "float32"}};
+  nlohmann::json config = {{"architectures", {"GPT2LMHeadModel"}},
+                           {"model_type", "gpt2"},
+                           {"vocab_size", config_.vocab_size},
+                           {"n_positions", config_.n_positions},
+                           {"n_embd", config_.n_embd},
+                           {"n_layer", config_.n_layer},
+                           {"n_head", config_.n_head},
+                           {"n_inner", config_.n_inner ? nlohmann::json(config_.n_inner) : nlohmann::json()},
+                           {"activation_function", "gelu_new"},
+                           {"layer_norm_epsilon", config_.layer_norm_epsilon},
+                           {"tie_word_embeddings", config_.tie_word_embeddings},
+                           {"attn_pdrop", 0.0},
+                           {"embd_pdrop", 0.0},
+                           {"resid_pdrop", 0.0},
+                           {"torch_dtype", "float32"}};
+  config_.special_tokens.AddTo(config);
+  return config;
 }
 
 }  // namespace ampgrad::models

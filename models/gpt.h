@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/language_model.h"
+#include "models/special_tokens.h"
 
 namespace ampgrad::models {
 
@@ -19,6 +20,7 @@ struct GptConfig {
   Index n_inner = 0;  // 0: 4·n_embd
   double layer_norm_epsilon = 1e-5;
   bool tie_word_embeddings = true;
+  SpecialTokens special_tokens;
 
   Index inner() const { return n_inner ? n_inner : 4 * n_embd; }
 
@@ -42,8 +44,11 @@ class Gpt : public LanguageModel {
   void Initialise(uint64_t seed);
 
   Var Logits(Tape& tape, const std::vector<int>& ids, Index length) override;
+  nn::KvCache MakeCache(Index positions) const override;
+  Tensor NextLogits(const std::vector<int>& ids, nn::KvCache& cache) override;
   nn::Parts Parts() override;
   std::unique_ptr<LanguageModel> Clone() override;
+  std::vector<int> EndTokens() const override { return config_.special_tokens.Stops(); }
   nlohmann::json Config() const override;
   const char* CheckpointPrefix() const override { return "transformer."; }
 
@@ -52,6 +57,10 @@ class Gpt : public LanguageModel {
   Index context() const override { return config_.n_positions; }
 
  private:
+  // The residual stream [N, C] behind the last block, for ids [N] in sequences of `length`, or behind those of the cache.
+  Var Blocks(const Var& vocabulary, const std::vector<int>& ids, Index length, nn::KvCache* cache);
+  Var Head(const Var& x, const nn::Weight& vocabulary);
+
   GptConfig config_;
   nn::Embedding wte_, wpe_;
   std::vector<nn::GptBlock> blocks_;

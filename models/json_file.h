@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "tensor/real.h"
 
@@ -24,6 +25,8 @@ class JsonObject {
   JsonObject(const nlohmann::json& json, std::string file) : json_(json), file_(std::move(file)) {}
 
   Index Integer(const std::string& key, Index fallback, Index min, Index max) const;
+  /// An integer, or a list of integers; none when the field is absent.
+  std::vector<Index> Integers(const std::string& key, Index min, Index max) const;
   /// A finite number over 0.
   double Positive(const std::string& key, double fallback) const;
   bool Boolean(const std::string& key, bool fallback) const;

@@ -38,6 +38,11 @@ class Bigram : public models::LanguageModel {
       for (Index i = 0; i < dY.size(); ++i) (*d[0])[i] += kNaN;
     });
   }
+  nn::KvCache MakeCache(Index positions) const override { return {1, positions, 1}; }
+  Tensor NextLogits(const std::vector<int>& ids, nn::KvCache&) override {
+    Tape tape(Tape::Mode::kInference);
+    return Logits(tape, {ids.back()}, 1).value;
+  }
   nn::Parts Parts() override { return {{&table_}, {}}; }
   std::unique_ptr<LanguageModel> Clone() override { return std::make_unique<Bigram>(table_.form->Merged().Clone()); }
   nlohmann::json Config() const override { return nlohmann::json::object(); }
