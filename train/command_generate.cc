@@ -10,13 +10,13 @@ namespace {
 int Run(const Options& options) {
   models::GenerateOptions generate;
   generate.max_tokens = options.Integer("tokens", 1, 1'000'000);
-  generate.temperature = options.Number("temperature", 0, 1e6);
+  generate.sampling.temperature = options.Number("temperature", 0, 1e6);
   generate.seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
-  generate.end_token = models::ByteTokenizer::kEndOfText;
   generate.vocabulary = models::ByteTokenizer::kVocabulary;
 
   const std::filesystem::path directory = options.String("model");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  generate.end_tokens = model->EndTokens();
   const models::ByteTokenizer tokenizer = models::ByteTokenizer::FromFile(directory / "tokenizer.json");
   std::fputs(options.String("prompt").c_str(), stdout);
   models::Generate(*model, tokenizer.Encode(options.String("prompt")), generate, [&](int id) {
