@@ -83,7 +83,7 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   return model;
 }
 
-void SaveModel(const fs::path& directory, LanguageModel& model, const ByteTokenizer& tokenizer) {
+void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer) {
   const std::string prefix = model.CheckpointPrefix();
   const auto checkpoint_name = [&](const std::string& name) {
     return name.starts_with("lm_head.") ? name : prefix + name;

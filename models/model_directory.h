@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <memory>
 
-#include "models/byte_tokenizer.h"
 #include "models/language_model.h"
+#include "models/tokenizer.h"
 
 namespace ampgrad::models {
 
@@ -14,7 +14,7 @@ namespace ampgrad::models {
 std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory);
 
 /// Writes config.json, model.safetensors (F32) and tokenizer.json, which Hugging Face's libraries read.
-void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const ByteTokenizer& tokenizer);
+void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const Tokenizer& tokenizer);
 
 /// A directory that appears whole or not at all: files are written to a sibling, which takes the place of `target` on
 /// Commit and is removed otherwise.

@@ -36,7 +36,7 @@ models::Gpt Nano() {
 PairData Pairs() {
   std::vector<Pair> pairs;
   for (int i = 0; i < 40; ++i) pairs.push_back({"say " + std::to_string(i) + ": ", "it is " + std::to_string(i)});
-  return MakePairData(pairs, models::ByteTokenizer(), 32, 4, 1, "pairs");
+  return MakePairData(pairs, models::Tokenizer::Bytes(), 32, 4, 1, "pairs");
 }
 
 SweepOptions Sweep() {

@@ -34,7 +34,7 @@ std::unique_ptr<Gpt> StorableGpt(bool tied = true) {
 // A saved model in a directory of its own, to be damaged.
 class Saved {
  public:
-  explicit Saved(bool tied = true) : model_(StorableGpt(tied)) { SaveModel(path(), *model_, ByteTokenizer()); }
+  explicit Saved(bool tied = true) : model_(StorableGpt(tied)) { SaveModel(path(), *model_, Tokenizer::Bytes()); }
 
   fs::path path() const { return directory_.path(); }
   Gpt& model() { return *model_; }
@@ -107,7 +107,7 @@ TEST(ModelDirectory, SavesMergedWeights) {
   const std::vector<ct::RowSource> sources =
       ct::SelectRows(model->Parts().matrices, model->width(), ct::RowsPolicy::kBlocks);
   ct::UseAmplitude(sources, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, 3)), ct::Start::kReconstructed);
-  SaveModel(directory.path(), *model, ByteTokenizer());
+  SaveModel(directory.path(), *model, Tokenizer::Bytes());
   const auto loaded = LoadModel(directory.path());
   for (const nn::Matrix* matrix : model->Parts().matrices) {
     Tensor merged = matrix->form->Merged().Clone();
@@ -166,7 +166,7 @@ TEST(ModelDirectory, ConfigHasWhatHuggingFaceNeeds) {
   // transformers refuses a file without this mark.
   EXPECT_EQ(SafetensorsReader(saved.path() / "model.safetensors").header().metadata,
             (std::map<std::string, std::string>{{"format", "pt"}}));
-  EXPECT_EQ(ByteTokenizer::FromFile(saved.path() / "tokenizer.json").ToJson(), ByteTokenizer().ToJson());
+  EXPECT_EQ(Tokenizer::FromFile(saved.path() / "tokenizer.json").ToJson(), Tokenizer::Bytes().ToJson());
 }
 
 TEST(ModelDirectory, NamesWithAndWithoutPrefixLoadEqual) {

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 // A saved model whose config.json is replaced.
 class WithConfig {
  public:
-  WithConfig() { SaveModel(path(), *TinyGpt(9), ByteTokenizer()); }
+  WithConfig() { SaveModel(path(), *TinyGpt(9), Tokenizer::Bytes()); }
   fs::path path() const { return directory_.path(); }
   std::string Error() const {
     return MessageOf(path(), [&] { LoadModel(path()); });

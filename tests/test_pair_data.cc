@@ -17,7 +17,7 @@
 namespace ampgrad::train {
 namespace {
 
-const models::ByteTokenizer kTokenizer;
+const models::Tokenizer kTokenizer = models::Tokenizer::Bytes();
 constexpr int kNone = ops::kIgnored;
 
 // ---- ReadPairs

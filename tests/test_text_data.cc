@@ -10,12 +10,12 @@
 namespace ampgrad::train {
 namespace {
 
-const models::ByteTokenizer kTokenizer;
+const models::Tokenizer kTokenizer = models::Tokenizer::Bytes();
 
-/// A text in which every byte tells the next: b + 1 modulo 251.
+/// A text in which every byte tells the next: b + 1 modulo 127.
 std::string Counting(Index size) {
   std::string text;
-  for (Index i = 0; i < size; ++i) text.push_back(static_cast<char>(i % 251));
+  for (Index i = 0; i < size; ++i) text.push_back(static_cast<char>(i % 127));
   return text;
 }
 
@@ -43,7 +43,7 @@ TEST(TextData, TargetsAreInputsShiftedByOne) {
     ASSERT_EQ(batch.inputs.size(), batch.targets.size());
     ASSERT_EQ(batch.inputs.size() % 15, 0u);
     for (size_t n = 0; n < batch.inputs.size(); ++n) {
-      ASSERT_EQ(batch.targets[n], (batch.inputs[n] + 1) % 251);
+      ASSERT_EQ(batch.targets[n], (batch.inputs[n] + 1) % 127);
       ASSERT_EQ(batch.inputs[n], n % 15 > 0 ? batch.targets[n - 1] : batch.inputs[n]);
     }
   }

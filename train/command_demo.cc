@@ -18,8 +18,8 @@ constexpr Index kPretrainBatch = 4;
 constexpr Index kSftLength = 96;  // the longest question and answer have fewer bytes
 constexpr Index kSftBatch = 16;
 
-void Pretrain(models::LanguageModel& model, const std::string& text, const models::ByteTokenizer& tokenizer,
-              Index steps, uint64_t seed, RunLog& log) {
+void Pretrain(models::LanguageModel& model, const std::string& text, const models::Tokenizer& tokenizer, Index steps,
+              uint64_t seed, RunLog& log) {
   const Data data = TextData(text, tokenizer, std::min(kPretrainLength, model.context()), kPretrainBatch, seed,
                              "the built-in corpus");
   TrainOptions options;
@@ -36,7 +36,7 @@ void Pretrain(models::LanguageModel& model, const std::string& text, const model
               loss, 100 * loss / entropy, entropy, seconds);
 }
 
-void PrintSample(models::LanguageModel& model, const models::ByteTokenizer& tokenizer) {
+void PrintSample(models::LanguageModel& model, const models::Tokenizer& tokenizer) {
   models::GenerateOptions options;
   options.max_tokens = 240;
   options.sampling.temperature = 0.7;
@@ -59,7 +59,7 @@ int Run(const Options& options) {
   RunLog log(options.String("log"));
 
   const World world(seed);
-  const models::ByteTokenizer tokenizer;
+  const models::Tokenizer tokenizer = models::Tokenizer::Bytes();
   models::Gpt model(models::PresetConfig(preset));
   model.Initialise(seed);
   const std::string text = world.Stories(kCorpusBytes);

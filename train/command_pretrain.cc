@@ -14,7 +14,7 @@ namespace {
 int Run(const Options& options) {
   models::GptConfig config = models::PresetConfig(options.Choice("preset", {"photonic", "nano"}));
   if (options.Has("vocab")) {
-    config.vocab_size = options.Integer("vocab", models::ByteTokenizer::kVocabulary, 1 << 24);
+    config.vocab_size = options.Integer("vocab", models::Tokenizer::Bytes().vocabulary(), 1 << 24);
   }
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   TrainOptions train = ReadTrainOptions(options);
@@ -22,7 +22,7 @@ int Run(const Options& options) {
   const Index batch = options.Integer("batch", 1, 1 << 20);
 
   models::Gpt model(config);
-  const models::ByteTokenizer tokenizer;
+  const models::Tokenizer tokenizer = models::Tokenizer::Bytes();
   const std::string file = options.String("text");
   const std::string text = models::ReadTextFile(file);
   const Data data = TextData(text, tokenizer, ReadLength(options, model), batch, seed, file);

@@ -31,12 +31,12 @@ std::string NonEmptyField(const nlohmann::json& line, const char* key, const std
   return it->get<std::string>();
 }
 
-Example MakeExample(const Pair& pair, const models::ByteTokenizer& tokenizer) {
+Example MakeExample(const Pair& pair, const models::Tokenizer& tokenizer) {
   std::vector<int> ids = tokenizer.Encode(pair.prompt);
   const size_t prompt = ids.size();
   const std::vector<int> completion = tokenizer.Encode(pair.completion);
   ids.insert(ids.end(), completion.begin(), completion.end());
-  ids.push_back(models::ByteTokenizer::kEndOfText);
+  ids.push_back(models::Tokenizer::kEndOfText);
   Example example{{ids.begin(), ids.end() - 1}, {ids.begin() + 1, ids.end()}};
   // targets[n] is token n + 1, so the first completion token is the target at prompt − 1.
   if (prompt > 1) std::fill_n(example.targets.begin(), prompt - 1, ops::kIgnored);
@@ -50,7 +50,7 @@ Batch PadToBatch(const std::vector<const Example*>& examples) {
   for (const Example* example : examples) {
     batch.inputs.insert(batch.inputs.end(), example->inputs.begin(), example->inputs.end());
     batch.targets.insert(batch.targets.end(), example->targets.begin(), example->targets.end());
-    batch.inputs.resize(batch.inputs.size() + longest - example->inputs.size(), models::ByteTokenizer::kEndOfText);
+    batch.inputs.resize(batch.inputs.size() + longest - example->inputs.size(), models::Tokenizer::kEndOfText);
     batch.targets.resize(batch.inputs.size(), ops::kIgnored);
   }
   return batch;
@@ -99,7 +99,7 @@ std::vector<Pair> ReadPairs(const std::filesystem::path& path) {
   return pairs;
 }
 
-PairData MakePairData(const std::vector<Pair>& pairs, const models::ByteTokenizer& tokenizer, Index length, Index batch,
+PairData MakePairData(const std::vector<Pair>& pairs, const models::Tokenizer& tokenizer, Index length, Index batch,
                       uint64_t seed, const std::string& where) {
   PairData result{};
   auto examples = std::make_shared<std::vector<Example>>();

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "models/byte_tokenizer.h"
+#include "models/tokenizer.h"
 #include "train/batch.h"
 
 namespace ampgrad::train {
@@ -36,7 +36,7 @@ struct PairData {
 /// the pairs, at most 128, in the held-out part, as many in the validation part, the rest in the training part, which is
 /// shuffled anew for every pass. Batches are padded to their longest sequence. Throws std::runtime_error when a part would
 /// be empty.
-PairData MakePairData(const std::vector<Pair>& pairs, const models::ByteTokenizer& tokenizer, Index length, Index batch,
+PairData MakePairData(const std::vector<Pair>& pairs, const models::Tokenizer& tokenizer, Index length, Index batch,
                       uint64_t seed, const std::string& where);
 
 }  // namespace ampgrad::train

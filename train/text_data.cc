@@ -23,7 +23,7 @@ void AddWindow(const std::vector<int>& ids, Index begin, Index length, Batch& ba
 
 }  // namespace
 
-Data TextData(const std::string& text, const models::ByteTokenizer& tokenizer, Index length, Index batch, uint64_t seed,
+Data TextData(const std::string& text, const models::Tokenizer& tokenizer, Index length, Index batch, uint64_t seed,
               const std::string& where) {
   const auto ids = std::make_shared<const std::vector<int>>(tokenizer.Encode(text));
   const Index total = static_cast<Index>(ids->size());

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "models/byte_tokenizer.h"
+#include "models/tokenizer.h"
 #include "train/batch.h"
 
 namespace ampgrad::train {
@@ -11,7 +11,7 @@ namespace ampgrad::train {
 /// Windows of `length` tokens at random places of a text, drawn anew for every step; the last 5 % of the text (at least one
 /// window, at most 64) are held out. `where` names the text in messages. Throws std::runtime_error when the text is empty
 /// or too short for one window of each part.
-Data TextData(const std::string& text, const models::ByteTokenizer& tokenizer, Index length, Index batch, uint64_t seed,
+Data TextData(const std::string& text, const models::Tokenizer& tokenizer, Index length, Index batch, uint64_t seed,
               const std::string& where);
 
 /// −Σ p log p over the frequencies of the bytes of `text`, in nats: the loss of a model that knows only how often each byte

@@ -133,7 +133,7 @@ void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const m
 
 train::Batch ReadBatch(const std::string& file, const std::filesystem::path& directory, Index length, Index batch,
                        uint64_t seed) {
-  const models::ByteTokenizer tokenizer = models::ByteTokenizer::FromFile(directory / "tokenizer.json");
+  const models::Tokenizer tokenizer = models::Tokenizer::FromFile(directory / "tokenizer.json");
   if (file.ends_with(".jsonl")) {
     return train::MakePairData(train::ReadPairs(file), tokenizer, length, batch, seed, file).data.train(0);
   }

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/real.h"
+
+namespace ampgrad::models {
+
+class DecoderStep;
+
+/// A tokenizer as a tokenizer.json of Hugging Face describes it: a byte-pair encoding and what stands around it. What the
+/// file says is followed to the letter, what is not supported is refused. Copies share their state, which never changes.
+class Tokenizer {
+ public:
+  /// The byte NUL, which no text holds, ends a text of models trained here (their config.json: eos_token_id): an id of
+  /// Bytes() only.
+  static constexpr int kEndOfText = 0;
+
+  /// Reads a tokenizer.json. Throws std::runtime_error in one sentence when it is malformed or asks for something that is
+  /// not supported.
+  static Tokenizer FromFile(const std::filesystem::path& path);
+  /// The same of a JSON object; `where` starts the messages.
+  static Tokenizer FromJson(const nlohmann::json& json, const std::string& where);
+  /// The byte-level tokenizer of models trained here: one token a byte, id = byte value, no merges.
+  static Tokenizer Bytes();
+  /// The JSON that it was read from; that of Bytes() is one that Hugging Face's tokenizers library reads.
+  nlohmann::json ToJson() const;
+
+  /// Whether text that looks like an added special token (</s>) becomes that token. By default it does not, so that data
+  /// of users cannot hold control tokens; prompts and templates may.
+  enum class Markup { kText, kTokens };
+  /// Ids of `text`. `add_special`: with the ids that the post-processor's template adds (BOS). Throws std::runtime_error
+  /// when the text is not UTF-8, naming the byte, or has a character for which there is no token, naming it.
+  std::vector<int> Encode(std::string_view text, bool add_special = false, Markup markup = Markup::kText) const;
+  /// Text of ids; special tokens are left out when `skip_special`. Throws std::invalid_argument for an id outside the
+  /// vocabulary.
+  std::string Decode(const std::vector<int>& ids, bool skip_special = false) const;
+
+  /// Largest id + 1.
+  Index vocabulary() const;
+  /// The id of a token as the file spells it, such as "</s>".
+  std::optional<int> Id(std::string_view token) const;
+  /// The ids that the template puts before a text (BOS).
+  std::vector<int> prefix() const;
+
+ private:
+  friend class StreamDecoder;
+  struct State;
+  explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+  static Tokenizer Make(nlohmann::json json, const std::string& where);
+  // Feeds the token of an id to a decoder.
+  void Push(int id, bool skip_special, DecoderStep& decoder) const;
+
+  std::shared_ptr<const State> state_;
+};
+
+/// Decodes a stream of ids one at a time: what Push and Finish return, joined, is what Decode makes of all of them. Text that
+/// a later token may still change is held back, such as a character of which only some bytes have come.
+class StreamDecoder {
+ public:
+  StreamDecoder(const Tokenizer& tokenizer, bool skip_special);
+  ~StreamDecoder();
+  StreamDecoder(const StreamDecoder&) = delete;
+
+  /// Throws std::invalid_argument for an id outside the vocabulary.
+  std::string Push(int id);
+  /// The rest. Nothing may be pushed after it.
+  std::string Finish();
+
+ private:
+  const Tokenizer tokenizer_;
+  const bool skip_special_;
+  std::string text_;  // what the decoder has written since the last call
+  std::unique_ptr<DecoderStep> decoder_;
+};
+
+}  // namespace ampgrad::models
