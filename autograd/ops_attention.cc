@@ -8,25 +8,26 @@
 namespace ampgrad::ops {
 
 // Rotary   y = R(position)·x, head by head
-//   shapes    x, y [N, heads·D]   inverse_frequencies f [D/2]   row n at position t = n mod length
+//   shapes    x, y [N, heads·D]   inverse_frequencies f [D/2]   row n at position t = offset + n mod length
 //   forward   the pair (x_j, x_j+D/2) turns by the angle t·f_j:
 //             y_j = x_j cos − x_j+D/2 sin,   y_j+D/2 = x_j+D/2 cos + x_j sin
 //   backward  dx = R(−position)·dy: a rotation's transpose is its inverse
 //   saves     the cosines and sines (length·D numbers)
-Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies) {
+Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies, Index offset) {
   const Index half = inverse_frequencies.size(), rows = x.shape().rows();
-  if (length <= 0 || rows % length != 0) {
-    Fail("rotary", "expected length to divide the rows, found length " + std::to_string(length) + " of " +
-                       std::to_string(rows) + " rows");
+  if (length <= 0 || rows % length != 0 || offset < 0) {
+    Fail("rotary", "expected length to divide the rows and offset not to be negative, found length " +
+                       std::to_string(length) + " of " + std::to_string(rows) + " rows, offset " +
+                       std::to_string(offset));
   }
   CheckShapes(x.shape().rank() == 2 && half > 0 && x.shape().cols() % (2 * half) == 0, "rotary",
               "x [N, heads·D], f [D/2]", {{"x", x.shape()}, {"f", inverse_frequencies.shape()}});
   Tensor cosines = Tensor::Uninitialized({length, half}), sines = Tensor::Uninitialized({length, half});
-  for (Index t = 0; t < length; ++t) {
+  for (Index i = 0; i < length; ++i) {
     for (Index j = 0; j < half; ++j) {
-      const Real angle = static_cast<Real>(t) * inverse_frequencies[j];
-      cosines.row(t)[j] = std::cos(angle);
-      sines.row(t)[j] = std::sin(angle);
+      const Real angle = static_cast<Real>(offset + i) * inverse_frequencies[j];
+      cosines.row(i)[j] = std::cos(angle);
+      sines.row(i)[j] = std::sin(angle);
     }
   }
   const Index dim = 2 * half, heads = x.shape().cols() / dim;
@@ -40,23 +41,25 @@ Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies) {
 }
 
 // CausalAttention   o = softmax(mask(q·kᵀ/√D))·v, for each sequence and head
-//   shapes    q, o [N, H·D]   k, v [N, G·D]   N = B·length   query head h reads key/value head h / (H/G)
-//   forward   S_ij = q_i·k_j/√D for j <= i,   L_i = log Σ_j e^S_ij,   P_ij = e^(S_ij − L_i),   o_i = Σ_j P_ij v_j
+//   shapes    q, o [B·length, H·D]   k, v [B·(offset + length), G·D]   query head h reads key/value head h / (H/G)
+//   forward   S_ij = q_i·k_j/√D for j <= offset + i,   L_i = log Σ_j e^S_ij,   P_ij = e^(S_ij − L_i),   o_i = Σ_j P_ij v_j
 //   backward  dv_j = Σ_i P_ij do_i,   dP_ij = do_i·v_j,   dS_ij = P_ij (dP_ij − o_i·do_i),
 //             dq_i = Σ_j dS_ij k_j/√D,   dk_j = Σ_i dS_ij q_i/√D;   dk and dv sum over the query heads of their group
-//   saves     q, k, v, o, L (N·H numbers); P (N·length·H) is computed again, a block of rows at a time
-Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Index heads, Index kv_heads) {
+//   saves     q, k, v, o, L (B·length·H numbers); P, a number for each S, is computed again, a block of rows at a time
+Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Index heads, Index kv_heads, Index offset) {
   const Index rows = q.shape().rows();
-  if (length <= 0 || rows % length != 0 || kv_heads <= 0 || heads <= 0 || heads % kv_heads != 0) {
-    Fail("causal_attention", "expected length to divide the rows and kv_heads the heads, found length " +
-                                 std::to_string(length) + " of " + std::to_string(rows) + " rows, kv_heads " +
-                                 std::to_string(kv_heads) + " of " + std::to_string(heads) + " heads");
+  if (length <= 0 || rows % length != 0 || kv_heads <= 0 || heads <= 0 || heads % kv_heads != 0 || offset < 0) {
+    Fail("causal_attention", "expected length to divide the rows, kv_heads the heads, and offset not to be negative; " +
+                                 std::string("found length ") + std::to_string(length) + " of " + std::to_string(rows) +
+                                 " rows, kv_heads " + std::to_string(kv_heads) + " of " + std::to_string(heads) +
+                                 " heads, offset " + std::to_string(offset));
   }
-  const Index dim = q.shape().cols() / heads;
-  CheckShapes(
-      q.shape() == Shape{rows, heads * dim} && k.shape() == Shape{rows, kv_heads * dim} && v.shape() == k.shape(),
-      "causal_attention", "q [N, H·D], k and v [N, G·D]", {{"q", q.shape()}, {"k", k.shape()}, {"v", v.shape()}});
-  const kernels::AttentionShape sizes{rows / length, length, heads, kv_heads, dim, heads * dim, kv_heads * dim};
+  const Index dim = q.shape().cols() / heads, batch = rows / length;
+  CheckShapes(q.shape() == Shape{rows, heads * dim} && k.shape() == Shape{batch * (offset + length), kv_heads * dim} &&
+                  v.shape() == k.shape(),
+              "causal_attention", "q [B·length, H·D], k and v [B·(offset + length), G·D]",
+              {{"q", q.shape()}, {"k", k.shape()}, {"v", v.shape()}});
+  const kernels::AttentionShape sizes{batch, length, heads, kv_heads, dim, heads * dim, kv_heads * dim, offset};
 
   Tensor o = Tensor::Uninitialized(q.shape()), log_sums = Tensor::Uninitialized({rows, heads});
   kernels::CausalAttention(sizes, q.value.data(), k.value.data(), v.value.data(), o.data(), log_sums.data());

@@ -64,16 +64,24 @@ void Tape::Backward(const Var& loss, const Observer& observer) {
   if (loss.value.size() != 1) {
     throw std::invalid_argument("[backward] expected a scalar loss, found shape " + loss.shape().ToString());
   }
-  if (loss.tape != this || !loss.needs_grad()) {
+  Tensor one(loss.shape());
+  one.Fill(1);
+  Backward(loss, one, observer);
+}
+
+void Tape::Backward(const Var& y, const Tensor& dY, const Observer& observer) {
+  if (y.tape != this || !y.needs_grad()) {
     throw std::invalid_argument("[backward] nothing below this loss is trained");
+  }
+  if (dY.shape() != y.shape()) {
+    throw std::invalid_argument("[backward] expected a gradient of shape " + y.shape().ToString() + ", found " +
+                                dY.shape().ToString());
   }
   if (std::exchange(spent_, true)) {
     throw std::logic_error("[backward] this tape has run already: record the forward pass again");
   }
-  Tensor& dloss = GradOf(loss.node);
-  dloss = Tensor(loss.shape());
-  dloss.Fill(1);
-  for (int i = loss.node; i >= 0; --i) {
+  GradOf(y.node) = dY;
+  for (int i = y.node; i >= 0; --i) {
     Node& node = nodes_[i];
     if (node.param || node.grad.empty()) continue;  // leaves end here; no gradient arrived at the others
     if (observer) observer(i, node.grad);

@@ -80,7 +80,10 @@ class Tape {
   /// it has run. Throws std::invalid_argument when loss is no scalar or nothing below it is trained, and
   /// std::logic_error on a second call.
   void Backward(const Var& loss, const Observer& observer = nullptr);
+  /// The same from any output y, given its gradient dY.
+  void Backward(const Var& y, const Tensor& dY, const Observer& observer = nullptr);
 
+  Mode mode() const { return mode_; }
   /// Number of recorded nodes.
   Index size() const { return static_cast<Index>(nodes_.size()); }
   /// The op that made a node ("param" for a leaf), the shape of its output, and the nodes of its inputs (-1: a constant).

@@ -31,7 +31,7 @@ struct Attention {
 
   /// Pairs of a query and a key that it may see, times the numbers of a head: 2 operations of each product q·k, p·v, …
   double PairFlops() const {
-    const auto& [batch, length, heads, kv_heads, dim, q_stride, kv_stride] = shape;
+    const auto& [batch, length, heads, kv_heads, dim, q_stride, kv_stride, offset] = shape;
     return static_cast<double>(batch * heads * length * (length + 1) / 2 * dim * 2);
   }
 

@@ -1,7 +1,6 @@
 #include "models/generate.h"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
 #include "tensor/random.h"
@@ -9,38 +8,34 @@
 namespace ampgrad::models {
 namespace {
 
-// A draw from softmax(logits / temperature) [V] by inverting its cumulative distribution at `uniform` in [0, 1).
-int Draw(const Real* logits, Index vocab, double temperature, double uniform) {
-  const double max = *std::max_element(logits, logits + vocab);
-  std::vector<double> cumulative(vocab);
-  double sum = 0;
-  for (Index v = 0; v < vocab; ++v) cumulative[v] = sum += std::exp((logits[v] - max) / temperature);
-  const auto it = std::upper_bound(cumulative.begin(), cumulative.end(), uniform * sum);
-  return static_cast<int>(std::min<Index>(it - cumulative.begin(), vocab - 1));
+// The last `count` of `ids`, or all.
+std::vector<int> Last(const std::vector<int>& ids, Index count) {
+  return {ids.end() - std::min(count, static_cast<Index>(ids.size())), ids.end()};
 }
 
 }  // namespace
 
-std::vector<int> Generate(LanguageModel& model, std::vector<int> ids, const GenerateOptions& options,
+std::vector<int> Generate(LanguageModel& model, const std::vector<int>& prompt, const GenerateOptions& options,
                           const std::function<void(int)>& emit) {
-  if (ids.empty()) throw std::invalid_argument("[generate] expected a prompt of at least one token");
+  if (prompt.empty()) throw std::invalid_argument("[generate] expected a prompt of at least one token");
   const Random random(options.seed, 0);
-  std::vector<int> added;
-  while (static_cast<Index>(added.size()) < options.max_tokens) {
-    const size_t seen = std::min(ids.size(), static_cast<size_t>(model.context()));
-    const std::vector<int> window(ids.end() - static_cast<std::ptrdiff_t>(seen), ids.end());
-    Tape tape(Tape::Mode::kInference);
-    const Tensor logits = model.Logits(tape, window, static_cast<Index>(seen)).value;  // [T, V]
-    const Real* last = logits.row(logits.rows() - 1);
+  const Index prompt_length = static_cast<Index>(prompt.size());
+  nn::KvCache cache = model.MakeCache(std::min(model.context(), prompt_length + options.max_tokens));
+  std::vector<int> ids = prompt, unread = Last(prompt, model.context());
+  for (Index added = 0; added < options.max_tokens; ++added) {
+    const Tensor logits = model.NextLogits(unread, cache);
     const Index choices = options.vocabulary ? std::min(options.vocabulary, logits.cols()) : logits.cols();
-    const int next = options.temperature > 0 ? Draw(last, choices, options.temperature, random.Uniform(added.size()))
-                                             : static_cast<int>(std::max_element(last, last + choices) - last);
-    if (next == options.end_token) break;
+    const int next = Sample(logits.data(), choices, options.sampling, random.Uniform(static_cast<uint64_t>(added)));
+    if (std::ranges::count(options.end_tokens, next) > 0) break;
     ids.push_back(next);
-    added.push_back(next);
     if (emit) emit(next);
+    unread = {next};
+    if (cache.length == cache.positions()) {
+      cache.length = 0;
+      unread = Last(ids, std::max<Index>(1, model.context() / 2));
+    }
   }
-  return added;
+  return {ids.begin() + prompt_length, ids.end()};
 }
 
 }  // namespace ampgrad::models

@@ -31,6 +31,7 @@ GptConfig GptConfig::FromJson(const nlohmann::json& json, const std::string& fil
   config.n_inner = object.Integer("n_inner", config.n_inner, 1, kMax);
   config.layer_norm_epsilon = object.Positive("layer_norm_epsilon", config.layer_norm_epsilon);
   config.tie_word_embeddings = object.Boolean("tie_word_embeddings", true);
+  config.special_tokens = SpecialTokens::FromJson(object);
   if (config.n_embd % config.n_head != 0) {
     throw std::runtime_error(file + ": expected n_embd to be a multiple of n_head, found " +
                              std::to_string(config.n_embd) + " and " + std::to_string(config.n_head));
@@ -41,6 +42,7 @@ GptConfig GptConfig::FromJson(const nlohmann::json& json, const std::string& fil
 GptConfig PresetConfig(const std::string& name) {
   GptConfig config;
   config.vocab_size = 256;
+  config.special_tokens = {0, {0}};  // the byte NUL, which no text holds
   if (name == "photonic") {
     config.n_positions = 512;
     config.n_embd = 256;
@@ -83,19 +85,21 @@ void Gpt::Initialise(uint64_t seed) {
   }
 }
 
-Var Gpt::Logits(Tape& tape, const std::vector<int>& ids, Index length) {
-  if (length < 1 || length > context()) {
-    throw std::invalid_argument("[gpt] expected sequences of 1 to " + std::to_string(context()) + " tokens, found " +
-                                std::to_string(length));
-  }
-  std::vector<int> positions(ids.size());
-  for (size_t n = 0; n < ids.size(); ++n) positions[n] = static_cast<int>(n % static_cast<size_t>(length));
+Var Gpt::Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>& positions) {
+  return ops::Add(nn::Lookup(tape, wte_.weight.Use(tape), ids), nn::Lookup(tape, wpe_.weight.Use(tape), positions));
+}
 
-  const nn::Weight vocabulary = wte_.weight.Use(tape);  // [V, C], read twice when tied
-  Var x = ops::Add(nn::Lookup(tape, vocabulary, ids), nn::Lookup(tape, wpe_.weight.Use(tape), positions));
-  for (nn::GptBlock& block : blocks_) x = block.Forward(x, length);
-  const nn::Weight head = lm_head_ ? lm_head_->weight.Use(tape) : vocabulary;
-  return nn::Multiply(ln_f_.Forward(x), head, nullptr);
+Var Gpt::Block(Index i, const Var& x, const nn::Sequences& sequences) { return blocks_[i].Forward(x, sequences); }
+
+Var Gpt::Head(const Var& x) {
+  nn::Matrix& head = lm_head_ ? lm_head_->weight : wte_.weight;
+  return nn::Multiply(ln_f_.Forward(x), head.Use(*x.tape), nullptr);
+}
+
+nn::Parts Gpt::BlockParts(Index i) {
+  nn::Parts parts;
+  blocks_[i].AddTo(parts);
+  return parts;
 }
 
 nn::Parts Gpt::Parts() {
@@ -115,21 +119,23 @@ std::unique_ptr<LanguageModel> Gpt::Clone() {
 }
 
 nlohmann::json Gpt::Config() const {
-  return {{"architectures", {"GPT2LMHeadModel"}},
-          {"model_type", "gpt2"},
-          {"vocab_size", config_.vocab_size},
-          {"n_positions", config_.n_positions},
-          {"n_embd", config_.n_embd},
-          {"n_layer", config_.n_layer},
-          {"n_head", config_.n_head},
-          {"n_inner", config_.n_inner ? nlohmann::json(config_.n_inner) : nlohmann::json()},
-          {"activation_function", "gelu_new"},
-          {"layer_norm_epsilon", config_.layer_norm_epsilon},
-          {"tie_word_embeddings", config_.tie_word_embeddings},
-          {"attn_pdrop", 0.0},
-          {"embd_pdrop", 0.0},
-          {"resid_pdrop", 0.0},
-          {"torch_dtype", "float32"}};
+  nlohmann::json config = {{"architectures", {"GPT2LMHeadModel"}},
+                           {"model_type", "gpt2"},
+                           {"vocab_size", config_.vocab_size},
+                           {"n_positions", config_.n_positions},
+                           {"n_embd", config_.n_embd},
+                           {"n_layer", config_.n_layer},
+                           {"n_head", config_.n_head},
+                           {"n_inner", config_.n_inner ? nlohmann::json(config_.n_inner) : nlohmann::json()},
+                           {"activation_function", "gelu_new"},
+                           {"layer_norm_epsilon", config_.layer_norm_epsilon},
+                           {"tie_word_embeddings", config_.tie_word_embeddings},
+                           {"attn_pdrop", 0.0},
+                           {"embd_pdrop", 0.0},
+                           {"resid_pdrop", 0.0},
+                           {"torch_dtype", "float32"}};
+  config_.special_tokens.AddTo(config);
+  return config;
 }
 
 }  // namespace ampgrad::models

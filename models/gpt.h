@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/language_model.h"
+#include "models/special_tokens.h"
 
 namespace ampgrad::models {
 
@@ -19,6 +20,7 @@ struct GptConfig {
   Index n_inner = 0;  // 0: 4·n_embd
   double layer_norm_epsilon = 1e-5;
   bool tie_word_embeddings = true;
+  SpecialTokens special_tokens;
 
   Index inner() const { return n_inner ? n_inner : 4 * n_embd; }
 
@@ -41,15 +43,23 @@ class Gpt : public LanguageModel {
   /// 1/√(2·layers).
   void Initialise(uint64_t seed);
 
-  Var Logits(Tape& tape, const std::vector<int>& ids, Index length) override;
   nn::Parts Parts() override;
+  nn::Parts BlockParts(Index i) override;
   std::unique_ptr<LanguageModel> Clone() override;
+  std::vector<int> EndTokens() const override { return config_.special_tokens.Stops(); }
   nlohmann::json Config() const override;
   const char* CheckpointPrefix() const override { return "transformer."; }
 
   Index width() const override { return config_.n_embd; }
   Index vocabulary() const override { return config_.vocab_size; }
   Index context() const override { return config_.n_positions; }
+  Index layers() const override { return config_.n_layer; }
+  Index kv_width() const override { return config_.n_embd; }
+
+ protected:
+  Var Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>& positions) override;
+  Var Block(Index i, const Var& x, const nn::Sequences& sequences) override;
+  Var Head(const Var& x) override;
 
  private:
   GptConfig config_;

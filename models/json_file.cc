@@ -54,6 +54,11 @@ nlohmann::json ReadJsonObject(const std::filesystem::path& path) {
   return json;
 }
 
+static bool IsInteger(const nlohmann::json& value, Index min, Index max) {
+  return value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX) &&
+         value.get<Index>() >= min && value.get<Index>() <= max;
+}
+
 const nlohmann::json* JsonObject::Find(const std::string& key) const {
   const auto it = json_.find(key);
   return it == json_.end() || it->is_null() ? nullptr : &*it;
@@ -74,11 +79,19 @@ std::optional<JsonObject> JsonObject::Object(const std::string& key) const {
 Index JsonObject::Integer(const std::string& key, Index fallback, Index min, Index max) const {
   const nlohmann::json* value = Find(key);
   if (!value) return fallback;
-  const bool fits = value->is_number_integer() &&
-                    (!value->is_number_unsigned() || value->get<uint64_t>() <= INT64_MAX) &&
-                    value->get<Index>() >= min && value->get<Index>() <= max;
-  if (!fits) Fail(key, "an integer in " + std::to_string(min) + ".." + std::to_string(max));
+  if (!IsInteger(*value, min, max)) Fail(key, "an integer in " + std::to_string(min) + ".." + std::to_string(max));
   return value->get<Index>();
+}
+
+std::vector<Index> JsonObject::Integers(const std::string& key, Index min, Index max) const {
+  const nlohmann::json* value = Find(key);
+  if (!value) return {};
+  const nlohmann::json list = value->is_array() ? *value : nlohmann::json::array({*value});
+  for (const nlohmann::json& element : list) {
+    if (IsInteger(element, min, max)) continue;
+    Fail(key, "an integer or a list of integers in " + std::to_string(min) + ".." + std::to_string(max));
+  }
+  return list.get<std::vector<Index>>();
 }
 
 double JsonObject::Positive(const std::string& key, double fallback) const {

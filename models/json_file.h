@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tensor/real.h"
 
@@ -31,6 +32,8 @@ class JsonObject {
   /// The object under `key`; none when it is absent or empty.
   std::optional<JsonObject> Object(const std::string& key) const;
   Index Integer(const std::string& key, Index fallback, Index min, Index max) const;
+  /// An integer, or a list of integers; none when the field is absent.
+  std::vector<Index> Integers(const std::string& key, Index min, Index max) const;
   /// A finite number over 0.
   double Positive(const std::string& key, double fallback) const;
   bool Boolean(const std::string& key, bool fallback) const;

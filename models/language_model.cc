@@ -2,8 +2,39 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+#include "autograd/checkpoint.h"
 
 namespace ampgrad::models {
+
+Var LanguageModel::Logits(Tape& tape, const std::vector<int>& ids, Index length) {
+  if (length < 1 || length > context()) {
+    throw std::invalid_argument("[logits] expected sequences of 1 to " + std::to_string(context()) + " tokens, found " +
+                                std::to_string(length));
+  }
+  std::vector<int> positions(ids.size());
+  for (size_t n = 0; n < ids.size(); ++n) positions[n] = static_cast<int>(n % static_cast<size_t>(length));
+  Var x = Embed(tape, ids, positions);
+  for (Index i = 0; i < layers(); ++i) {
+    const auto block = [this, i, length](const Var& in) { return Block(i, in, {length}); };
+    x = checkpoint_blocks ? Checkpoint(x, block) : block(x);
+  }
+  return Head(x);
+}
+
+Tensor LanguageModel::NextLogits(const std::vector<int>& ids, nn::KvCache& cache) {
+  Tape tape(Tape::Mode::kInference);
+  const Index count = static_cast<Index>(ids.size());
+  std::vector<int> positions(ids.size());
+  std::iota(positions.begin(), positions.end(), static_cast<int>(cache.length));
+  Var x = Embed(tape, ids, positions);
+  for (Index i = 0; i < layers(); ++i) x = Block(i, x, cache.Next(i, count));
+  cache.length += count;
+  return Head(tape.Constant(x.value.Rows(count - 1, count))).value;
+}
 
 std::vector<Param*> Params(LanguageModel& model) {
   const nn::Parts parts = model.Parts();

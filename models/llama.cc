@@ -48,6 +48,7 @@ LlamaConfig LlamaConfig::FromJson(const nlohmann::json& json, const std::string&
   c.attention_bias = object.Boolean("attention_bias", false);
   c.mlp_bias = object.Boolean("mlp_bias", false);
   c.tie_word_embeddings = object.Boolean("tie_word_embeddings", false);
+  c.special_tokens = SpecialTokens::FromJson(object);
   RequireMultiple(c.hidden_size, "hidden_size", c.num_attention_heads, "num_attention_heads", file);
   RequireMultiple(c.num_attention_heads, "num_attention_heads", c.kv_heads(), "num_key_value_heads", file);
   RequireMultiple(c.dim(), "the head dimension", 2, "2", file);
@@ -67,16 +68,21 @@ Llama::Llama(const LlamaConfig& config)
   }
 }
 
-Var Llama::Logits(Tape& tape, const std::vector<int>& ids, Index length) {
-  if (length < 1 || length > context()) {
-    throw std::invalid_argument("[llama] expected sequences of 1 to " + std::to_string(context()) + " tokens, found " +
-                                std::to_string(length));
-  }
-  const nn::Weight vocabulary = embed_tokens_.weight.Use(tape);  // [V, C], read twice when tied
-  Var x = nn::Lookup(tape, vocabulary, ids);
-  for (nn::LlamaBlock& layer : layers_) x = layer.Forward(x, length);
-  const nn::Weight head = lm_head_ ? lm_head_->weight.Use(tape) : vocabulary;
-  return nn::Multiply(norm_.Forward(x), head, nullptr);
+Var Llama::Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>&) {
+  return nn::Lookup(tape, embed_tokens_.weight.Use(tape), ids);
+}
+
+Var Llama::Block(Index i, const Var& x, const nn::Sequences& sequences) { return layers_[i].Forward(x, sequences); }
+
+Var Llama::Head(const Var& x) {
+  nn::Matrix& head = lm_head_ ? lm_head_->weight : embed_tokens_.weight;
+  return nn::Multiply(norm_.Forward(x), head.Use(*x.tape), nullptr);
+}
+
+nn::Parts Llama::BlockParts(Index i) {
+  nn::Parts parts;
+  layers_[i].AddTo(parts);
+  return parts;
 }
 
 nn::Parts Llama::Parts() {
@@ -95,24 +101,26 @@ std::unique_ptr<LanguageModel> Llama::Clone() {
 }
 
 nlohmann::json Llama::Config() const {
-  return {{"architectures", {"LlamaForCausalLM"}},
-          {"model_type", "llama"},
-          {"vocab_size", config_.vocab_size},
-          {"hidden_size", config_.hidden_size},
-          {"intermediate_size", config_.intermediate_size},
-          {"num_hidden_layers", config_.num_hidden_layers},
-          {"num_attention_heads", config_.num_attention_heads},
-          {"num_key_value_heads", config_.kv_heads()},
-          {"head_dim", config_.dim()},
-          {"max_position_embeddings", config_.max_position_embeddings},
-          {"rms_norm_eps", config_.rms_norm_eps},
-          {"rope_theta", config_.rope.theta},
-          {"rope_scaling", config_.rope.ScalingJson()},
-          {"hidden_act", "silu"},
-          {"attention_bias", config_.attention_bias},
-          {"mlp_bias", config_.mlp_bias},
-          {"tie_word_embeddings", config_.tie_word_embeddings},
-          {"torch_dtype", "float32"}};
+  nlohmann::json config = {{"architectures", {"LlamaForCausalLM"}},
+                           {"model_type", "llama"},
+                           {"vocab_size", config_.vocab_size},
+                           {"hidden_size", config_.hidden_size},
+                           {"intermediate_size", config_.intermediate_size},
+                           {"num_hidden_layers", config_.num_hidden_layers},
+                           {"num_attention_heads", config_.num_attention_heads},
+                           {"num_key_value_heads", config_.kv_heads()},
+                           {"head_dim", config_.dim()},
+                           {"max_position_embeddings", config_.max_position_embeddings},
+                           {"rms_norm_eps", config_.rms_norm_eps},
+                           {"rope_theta", config_.rope.theta},
+                           {"rope_scaling", config_.rope.ScalingJson()},
+                           {"hidden_act", "silu"},
+                           {"attention_bias", config_.attention_bias},
+                           {"mlp_bias", config_.mlp_bias},
+                           {"tie_word_embeddings", config_.tie_word_embeddings},
+                           {"torch_dtype", "float32"}};
+  config_.special_tokens.AddTo(config);
+  return config;
 }
 
 }  // namespace ampgrad::models

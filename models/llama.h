@@ -6,6 +6,7 @@
 
 #include "models/language_model.h"
 #include "models/rope.h"
+#include "models/special_tokens.h"
 #include "nn/llama_modules.h"
 
 namespace ampgrad::models {
@@ -25,6 +26,7 @@ struct LlamaConfig {
   bool attention_bias = false;
   bool mlp_bias = false;
   bool tie_word_embeddings = false;
+  SpecialTokens special_tokens;
 
   Index kv_heads() const { return num_key_value_heads ? num_key_value_heads : num_attention_heads; }
   Index dim() const { return head_dim ? head_dim : hidden_size / num_attention_heads; }
@@ -41,15 +43,23 @@ class Llama : public LanguageModel {
   /// Weights are absent and norms one until they are loaded.
   explicit Llama(const LlamaConfig& config);
 
-  Var Logits(Tape& tape, const std::vector<int>& ids, Index length) override;
   nn::Parts Parts() override;
+  nn::Parts BlockParts(Index i) override;
   std::unique_ptr<LanguageModel> Clone() override;
+  std::vector<int> EndTokens() const override { return config_.special_tokens.Stops(); }
   nlohmann::json Config() const override;
   const char* CheckpointPrefix() const override { return "model."; }
 
   Index width() const override { return config_.hidden_size; }
   Index vocabulary() const override { return config_.vocab_size; }
   Index context() const override { return config_.max_position_embeddings; }
+  Index layers() const override { return config_.num_hidden_layers; }
+  Index kv_width() const override { return config_.kv_heads() * config_.dim(); }
+
+ protected:
+  Var Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>& positions) override;
+  Var Block(Index i, const Var& x, const nn::Sequences& sequences) override;
+  Var Head(const Var& x) override;
 
  private:
   LlamaConfig config_;

@@ -104,11 +104,9 @@ void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer&
     tensors.push_back({checkpoint_name(matrix->name), matrix->form->Merged()});
   for (const Param* vector : parts.vectors) tensors.push_back({checkpoint_name(vector->name), vector->value});
 
-  nlohmann::json config = model.Config();
-  config["bos_token_id"] = config["eos_token_id"] = Tokenizer::kEndOfText;
   WriteSafetensors(directory / "model.safetensors", tensors, {{"format", "pt"}});
   WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
-  WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
+  WriteFileAtomically(directory / "config.json", model.Config().dump(1) + "\n");
 }
 
 StagedDirectory::StagedDirectory(const fs::path& target) {

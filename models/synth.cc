@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "models/atomic_file.h"
-#include "models/tokenizer.h"
 #include "models/safetensors.h"
+#include "models/tokenizer.h"
 #include "tensor/gemm.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"

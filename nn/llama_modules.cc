@@ -20,11 +20,13 @@ void LlamaAttention::AddTo(Parts& parts) {
   for (Linear* linear : {&q_proj, &k_proj, &v_proj, &o_proj}) linear->AddTo(parts);
 }
 
-Var LlamaAttention::Forward(const Var& x, Index length) {
+Var LlamaAttention::Forward(const Var& x, const Sequences& at) {
   Input input(x);
-  const Var q = ops::Rotary(q_proj.Forward(input), length, inverse_frequencies);
-  const Var k = ops::Rotary(k_proj.Forward(input), length, inverse_frequencies);
-  return o_proj.Forward(ops::CausalAttention(q, k, v_proj.Forward(input), length, heads, kv_heads));
+  const Var q = ops::Rotary(q_proj.Forward(input), at.length, inverse_frequencies, at.offset);
+  const Var k = ops::Rotary(k_proj.Forward(input), at.length, inverse_frequencies, at.offset);
+  const Var v = v_proj.Forward(input);
+  const SeenKeys seen = at.cache ? Remember(at, k, v) : SeenKeys{k, v};
+  return o_proj.Forward(ops::CausalAttention(q, seen.keys, seen.values, at.length, heads, kv_heads, at.offset));
 }
 
 LlamaMlp::LlamaMlp(const std::string& name, const LlamaBlockShape& s)
@@ -55,8 +57,8 @@ void LlamaBlock::AddTo(Parts& parts) {
   mlp.AddTo(parts);
 }
 
-Var LlamaBlock::Forward(const Var& x, Index length) {
-  const Var h = ops::Add(x, self_attn.Forward(input_layernorm.Forward(x), length));
+Var LlamaBlock::Forward(const Var& x, const Sequences& sequences) {
+  const Var h = ops::Add(x, self_attn.Forward(input_layernorm.Forward(x), sequences));
   return ops::Add(h, mlp.Forward(post_attention_layernorm.Forward(h)));
 }
 

@@ -35,8 +35,8 @@ class LlamaAttention {
  public:
   LlamaAttention(const std::string& name, const LlamaBlockShape& shape);
   void AddTo(Parts& parts);
-  /// x [N, C] → [N, C], rows grouped in sequences of `length`
-  Var Forward(const Var& x, Index length);
+  /// x [N, C] → [N, C]
+  Var Forward(const Var& x, const Sequences& sequences);
 
   Linear q_proj, k_proj, v_proj;  // C → H·D, G·D, G·D
   Linear o_proj;                  // H·D → C
@@ -61,8 +61,8 @@ class LlamaBlock {
  public:
   LlamaBlock(const std::string& name, const LlamaBlockShape& shape);
   void AddTo(Parts& parts);
-  /// x [N, C] → [N, C], rows grouped in sequences of `length`
-  Var Forward(const Var& x, Index length);
+  /// x [N, C] → [N, C]
+  Var Forward(const Var& x, const Sequences& sequences);
 
   RmsNorm input_layernorm;
   LlamaAttention self_attn;

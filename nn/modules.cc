@@ -45,8 +45,17 @@ void GptAttention::AddTo(Parts& parts) {
   c_proj.AddTo(parts);
 }
 
-Var GptAttention::Forward(const Var& x, Index length) {
-  return c_proj.Forward(ops::CausalSelfAttention(c_attn.Forward(x), length, heads));
+Var GptAttention::Forward(const Var& x, const Sequences& sequences) {
+  const Var qkv = c_attn.Forward(x);
+  if (sequences.cache == nullptr) return c_proj.Forward(ops::CausalSelfAttention(qkv, sequences.length, heads));
+  // Columns of qkv that need a gradient just as it does, which Remember refuses.
+  const Index channels = x.shape().cols();
+  const auto part = [&](Index i) {
+    return Var{qkv.value.Columns(i * channels, (i + 1) * channels), qkv.tape, qkv.node};
+  };
+  const SeenKeys seen = Remember(sequences, part(1), part(2));
+  return c_proj.Forward(
+      ops::CausalAttention(part(0), seen.keys, seen.values, sequences.length, heads, heads, sequences.offset));
 }
 
 GptMlp::GptMlp(const std::string& name, Index channels, Index inner)
@@ -71,8 +80,8 @@ void GptBlock::AddTo(Parts& parts) {
   mlp.AddTo(parts);
 }
 
-Var GptBlock::Forward(const Var& x, Index length) {
-  const Var h = ops::Add(x, attn.Forward(ln_1.Forward(x), length));
+Var GptBlock::Forward(const Var& x, const Sequences& sequences) {
+  const Var h = ops::Add(x, attn.Forward(ln_1.Forward(x), sequences));
   return ops::Add(h, mlp.Forward(ln_2.Forward(h)));
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/kv_cache.h"
 #include "nn/matrix.h"
 
 /// The modules of a transformer: parameters with the names of the checkpoint, and a Forward that strings ops together.
@@ -59,8 +60,8 @@ class GptAttention {
  public:
   GptAttention(const std::string& name, Index channels, Index heads);
   void AddTo(Parts& parts);
-  /// x [N, C] → [N, C], rows grouped in sequences of `length`
-  Var Forward(const Var& x, Index length);
+  /// x [N, C] → [N, C]
+  Var Forward(const Var& x, const Sequences& sequences);
 
   Linear c_attn;  // C → 3C: q, k, v
   Linear c_proj;  // C → C
@@ -84,8 +85,8 @@ class GptBlock {
  public:
   GptBlock(const std::string& name, Index channels, Index heads, Index inner, Real eps);
   void AddTo(Parts& parts);
-  /// x [N, C] → [N, C], rows grouped in sequences of `length`
-  Var Forward(const Var& x, Index length);
+  /// x [N, C] → [N, C]
+  Var Forward(const Var& x, const Sequences& sequences);
 
   LayerNorm ln_1;
   GptAttention attn;

@@ -19,7 +19,8 @@
 // log-sums (Dao et al., "FlashAttention", arXiv:2205.14135). A task is one key/value head of one sequence: all query heads
 // that read it belong to the task, so dk and dv have one writer and a fixed order of sums.
 //
-// Row i of a block that begins at query `first` attends to keys 0..first + i; behind them its row is exactly 0.
+// Row i of a block whose first query stands at position `first` attends to keys 0..first + i; behind them its row is exactly
+// 0. Adding zeros changes no sum, so a row has the same bits in whatever block it stands.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
@@ -101,39 +102,39 @@ struct Head {
 
 Head Locate(const AttentionShape& s, Index sequence, Index head) {
   const Index row = sequence * s.length, kv_head = head / (s.heads / s.kv_heads);
-  return {row * s.q_stride + head * s.dim, row * s.kv_stride + kv_head * s.dim, (row * s.heads + head) * s.dim,
-          row * s.heads + head};
+  return {row * s.q_stride + head * s.dim, sequence * s.keys() * s.kv_stride + kv_head * s.dim,
+          (row * s.heads + head) * s.dim, row * s.heads + head};
 }
 
 Real ScoreScale(const AttentionShape& s) { return 1 / std::sqrt(static_cast<Real>(s.dim)); }
 
-// The transpose [dim, length] of a key/value head.
+// The transpose [dim, keys] of a key/value head.
 Tensor TransposedHead(const AttentionShape& s, const Real* head) {
-  Tensor transposed = Tensor::Uninitialized({s.dim, s.length});
-  Transpose(head, s.length, s.dim, s.kv_stride, transposed.data());
+  Tensor transposed = Tensor::Uninitialized({s.dim, s.keys()});
+  Transpose(head, s.keys(), s.dim, s.kv_stride, transposed.data());
   return transposed;
 }
 
 // Sets the rows of a key/value head to what their gradient adds to.
 void Begin(const AttentionShape& s, const Sink& head) {
-  for (Index t = 0; head && t < s.length; ++t) {
+  for (Index t = 0; head && t < s.keys(); ++t) {
     const Sink row = head.At(t * s.kv_stride);
     if (row.onto == nullptr) std::fill_n(row.to, s.dim, Real(0));
     if (row.onto != nullptr && row.onto != row.to) std::copy_n(row.onto, s.dim, row.to);
   }
 }
 
-// One head of the forward pass, with kᵀ [dim, length].
+// One head of the forward pass, with kᵀ [dim, keys].
 void AttendHead(const AttentionShape& s, const Real* q, const Tensor& k_t, const Real* v, Real* o, Real* log_sums) {
-  Tensor scores = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.length});
+  Tensor scores = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.keys()});
   Real inverse_sums[kQueryBlock];
   const Index o_stride = s.heads * s.dim;
   for (Index first = 0; first < s.length; first += kQueryBlock) {
-    const Index rows = std::min(kQueryBlock, s.length - first), keys = first + rows;
+    const Index rows = std::min(kQueryBlock, s.length - first), position = s.offset + first, keys = position + rows;
     Real *p = scores.data(), *o_block = o + first * o_stride;  // p [rows, keys]
-    Gemm(rows, keys, s.dim, {q + first * s.q_stride, s.q_stride}, {k_t.data(), s.length}, {}, p, keys);
+    Gemm(rows, keys, s.dim, {q + first * s.q_stride, s.q_stride}, {k_t.data(), s.keys()}, {}, p, keys);
     HWY_DYNAMIC_DISPATCH(ExponentiateRows)
-    (rows, keys, first, ScoreScale(s), p, inverse_sums, log_sums + first * s.heads, s.heads);
+    (rows, keys, position, ScoreScale(s), p, inverse_sums, log_sums + first * s.heads, s.heads);
     Gemm(rows, s.dim, keys, {p, keys}, {v, s.kv_stride}, {}, o_block, o_stride);
     HWY_DYNAMIC_DISPATCH(ScaleRows)(rows, s.dim, inverse_sums, o_block, o_stride);
   }
@@ -142,22 +143,22 @@ void AttendHead(const AttentionShape& s, const Real* q, const Tensor& k_t, const
 // What the backward pass of one head reads.
 struct HeadInputs {
   const Real *q, *k, *o, *log_sums, *d_o;
-  const Tensor &k_t, &v_t;  // [dim, length]
+  const Tensor &k_t, &v_t;  // [dim, keys]
 };
 
 // One head of the backward pass. dk and dv have been begun: they are only added to.
 void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sink& dq, Real* dk, Real* dv) {
-  Tensor p_block = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.length});
+  Tensor p_block = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.keys()});
   Tensor ds_block = Tensor::Uninitialized(p_block.shape());
   const Index o_stride = s.heads * s.dim;
   for (Index first = 0; first < s.length; first += kQueryBlock) {
-    const Index rows = std::min(kQueryBlock, s.length - first), keys = first + rows;
+    const Index rows = std::min(kQueryBlock, s.length - first), position = s.offset + first, keys = position + rows;
     Real *p = p_block.data(), *ds = ds_block.data();  // [rows, keys]
     const Operand q{in.q + first * s.q_stride, s.q_stride}, d_o{in.d_o + first * o_stride, o_stride};
-    Gemm(rows, keys, s.dim, q, {in.k_t.data(), s.length}, {}, p, keys);
-    Gemm(rows, keys, s.dim, d_o, {in.v_t.data(), s.length}, {}, ds, keys);
+    Gemm(rows, keys, s.dim, q, {in.k_t.data(), s.keys()}, {}, p, keys);
+    Gemm(rows, keys, s.dim, d_o, {in.v_t.data(), s.keys()}, {}, ds, keys);
     HWY_DYNAMIC_DISPATCH(ProbabilitiesAndGradient)
-    (rows, keys, first, ScoreScale(s), p, ds, in.o + first * o_stride, d_o.data, s.dim, o_stride,
+    (rows, keys, position, ScoreScale(s), p, ds, in.o + first * o_stride, d_o.data, s.dim, o_stride,
      in.log_sums + first * s.heads, s.heads);
     if (dv) Gemm(keys, s.dim, rows, {p, keys, true}, d_o, {dv, s.kv_stride}, dv, s.kv_stride);
     if (dk) Gemm(keys, s.dim, rows, {ds, keys, true}, q, {dk, s.kv_stride}, dk, s.kv_stride);

@@ -63,14 +63,19 @@ void CrossEntropyBackward(const Real* logits, const int* targets, const Real* ma
 
 // --- attention.cc: see ops_attention.cc for the formulas --------------------------------------------------------------
 
-/// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·length, kv_heads·dim]; the rows of q, and those
-/// of k and v, are `q_stride` and `kv_stride` numbers apart.
+/// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·(offset + length), kv_heads·dim]; the rows of q,
+/// and those of k and v, are `q_stride` and `kv_stride` numbers apart. The queries of a sequence stand at its last `length`
+/// positions: query i attends to keys 0..offset + i.
 struct AttentionShape {
   Index batch, length, heads, kv_heads, dim;
   Index q_stride, kv_stride;
+  Index offset = 0;
+
+  Index keys() const { return offset + length; }  // of one sequence
 };
 
-/// o [batch·length, heads·dim], log_sums [batch·length, heads]
+/// o [batch·length, heads·dim], log_sums [batch·length, heads]. The bits of a row depend on its position and on what it
+/// attends to, not on how many other queries are asked with it.
 void CausalAttention(const AttentionShape& shape, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums);
 /// dq, dk and dv, laid out like q, k and v; any of them may be null.
 void CausalAttentionBackward(const AttentionShape& shape, const Real* q, const Real* k, const Real* v, const Real* o,
@@ -78,8 +83,8 @@ void CausalAttentionBackward(const AttentionShape& shape, const Real* q, const R
 
 // --- rotary.cc ------------------------------------------------------------------------------------------------------
 
-/// y = R(±position)·x for every head of x [rows, heads·dim]; row n is at position n mod length. cosines and sines
-/// [length, dim/2]; `sign` −1 rotates backwards, which is the transpose.
+/// y = R(±angles)·x for every head of x [rows, heads·dim]; row n turns by the angles of row n mod length of cosines and sines
+/// [length, dim/2]. `sign` −1 rotates backwards, which is the transpose.
 void Rotary(const Real* x, Index rows, Index length, Index heads, Index dim, const Real* cosines, const Real* sines,
             Real sign, Sink y);
 

@@ -123,6 +123,16 @@ Tensor Tensor::Rows(Index begin, Index end) const {
   return view;
 }
 
+Tensor Tensor::Columns(Index begin, Index end) const {
+  if (begin < 0 || begin > end || end > cols()) {
+    throw std::invalid_argument("[columns] columns " + std::to_string(begin) + ".." + std::to_string(end) +
+                                " are not within " + shape_.ToString());
+  }
+  Tensor out = Uninitialized({rows(), end - begin});
+  for (Index i = 0; i < rows(); ++i) std::copy(row(i) + begin, row(i) + end, out.row(i));
+  return out;
+}
+
 Index Tensor::LiveBytes() { return live_bytes; }
 
 Index Tensor::PeakBytes() { return peak_bytes; }

@@ -50,6 +50,8 @@ class Tensor {
   Tensor Reshape(Shape shape) const;
   /// Rows begin..end of the matrix view [rows, cols], sharing storage.
   Tensor Rows(Index begin, Index end) const;
+  /// Columns begin..end of the matrix view [rows, cols], as a copy [rows, end − begin].
+  Tensor Columns(Index begin, Index end) const;
 
   /// Bytes of tensor storage alive in this process, for tests and memory reports.
   static Index LiveBytes();

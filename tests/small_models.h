@@ -36,6 +36,7 @@ inline models::GptConfig TinyConfig(bool tied = true) {
   config.n_layer = 2;
   config.n_head = 2;
   config.tie_word_embeddings = tied;
+  config.special_tokens = {0, {0}};
   return config;
 }
 

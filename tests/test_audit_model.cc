@@ -20,9 +20,9 @@ class WrongGpt : public models::Gpt {
  public:
   WrongGpt(const models::GptConfig& config, Real factor) : Gpt(config), factor_(factor) {}
 
-  Var Logits(Tape& tape, const std::vector<int>& ids, Index length) override {
-    const Var logits = Gpt::Logits(tape, ids, length);
-    return tape.Record("wrong", logits.value, {&logits}, [factor = factor_](const Tensor& dy, InputGrads& d) {
+  Var Head(const Var& x) override {
+    const Var logits = Gpt::Head(x);
+    return x.tape->Record("wrong", logits.value, {&logits}, [factor = factor_](const Tensor& dy, InputGrads& d) {
       for (Index i = 0; i < dy.size(); ++i) (*d[0])[i] += factor * dy[i];
     });
   }

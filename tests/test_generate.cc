@@ -27,7 +27,7 @@ GenerateOptions Greedy(Index max_tokens) {
 GenerateOptions Sampling(Index max_tokens, uint64_t seed, double temperature = 1) {
   GenerateOptions options = Greedy(max_tokens);
   options.seed = seed;
-  options.temperature = temperature;
+  options.sampling.temperature = temperature;
   return options;
 }
 
@@ -62,12 +62,44 @@ TEST(Generate, PromptsBeyondTheContextAreSeenFromTheirEnd) {
   const auto model = Model();
   ASSERT_EQ(model->context(), 12);
   const Ids prompt = RandomIds(30, 23, 3);
+  EXPECT_EQ(Generate(*model, prompt, Greedy(1)), Ids{Likeliest(*model, {prompt.end() - 12, prompt.end()})});
   EXPECT_EQ(Generate(*model, prompt, Greedy(5)), Generate(*model, {prompt.end() - 12, prompt.end()}, Greedy(5)));
-  // The window moves on with what was added.
-  Ids ids = prompt;
-  for (const int id : Generate(*model, prompt, Greedy(5))) {
-    EXPECT_EQ(id, Likeliest(*model, {ids.end() - 12, ids.end()}));
+}
+
+// Up to 12 tokens are seen; of twelve, once the next is there, the last six.
+TEST(Generate, BeginsAFullContextAgainWithItsLastHalf) {
+  const auto model = Model();
+  Ids ids = RandomIds(9, 23, 3);
+  Index seen = 9;
+  for (const int id : Generate(*model, ids, Greedy(30))) {
+    EXPECT_EQ(id, Likeliest(*model, {ids.end() - seen, ids.end()})) << "behind " << ids.size() << " tokens";
     ids.push_back(id);
+    seen = seen == 12 ? 6 : seen + 1;
+  }
+  EXPECT_EQ(ids.size(), 39u);
+}
+
+TEST(Generate, GoesOnWithAContextOfOneToken) {
+  GptConfig config = TinyConfig();
+  config.n_positions = 1;
+  Gpt model(config);
+  Randomise(model, 8);
+  const Ids added = Generate(model, {3, 4}, Greedy(4));
+  int last = 4;
+  for (const int id : added) {
+    EXPECT_EQ(id, Likeliest(model, {last}));
+    last = id;
+  }
+  EXPECT_EQ(added.size(), 4u);
+}
+
+TEST(Generate, SameTokensForAnyNumberOfThreads) {
+  const auto model = Model();
+  const Ids expected = Generate(*model, {1}, Sampling(40, 7));
+  for (const int threads : {1, 2, 3}) {
+    SetNumThreads(threads);
+    EXPECT_EQ(Generate(*model, {1}, Sampling(40, 7)), expected) << threads;
+    SetNumThreads(0);
   }
 }
 
@@ -110,6 +142,17 @@ TEST(Generate, DrawsFromTheSoftmax) {
   SetNumThreads(0);
 }
 
+// The options of a draw are those of Sample.
+TEST(Generate, DrawsFromTheLikeliestOnly) {
+  const auto model = Model();
+  for (const bool by_number : {true, false}) {
+    GenerateOptions options = Sampling(20, 7, 50);
+    if (by_number) options.sampling.top_k = 1;
+    if (!by_number) options.sampling.top_p = 1e-9;
+    EXPECT_EQ(Generate(*model, {1, 2}, options), Generate(*model, {1, 2}, Greedy(20)));
+  }
+}
+
 // A model of zeros finds all tokens equally likely: 60 draws of 23 tokens hold 21 different ones on average.
 TEST(Generate, DrawsAnewForEveryToken) {
   Gpt zeros(TinyConfig());
@@ -122,7 +165,7 @@ TEST(Generate, StopsBeforeTheEndToken) {
   const auto model = Model();
   const Ids all = Generate(*model, {1}, Sampling(40, 7));
   GenerateOptions options = Sampling(40, 7);
-  options.end_token = all[10];
+  options.end_tokens = {-1, all[10]};
   const auto end = std::find(all.begin(), all.end(), all[10]);
   Ids emitted;
   EXPECT_EQ(Generate(*model, {1}, options, [&](int id) { emitted.push_back(id); }), Ids(all.begin(), end));
@@ -133,7 +176,7 @@ TEST(Generate, AnEndTokenInThePromptDoesNotStop) {
   const auto model = Model();
   const Ids prompt = {9, 4};
   GenerateOptions options = Greedy(1);
-  options.end_token = 9;
+  options.end_tokens = {9};
   ASSERT_NE(Likeliest(*model, prompt), 9);
   EXPECT_EQ(Generate(*model, prompt, options), Ids{Likeliest(*model, prompt)});
 }

@@ -177,6 +177,7 @@ TEST(Gpt, ConfigReadsBackAsItself) {
     GptConfig config = TinyConfig(false);
     config.n_inner = inner;
     config.layer_norm_epsilon = 3e-6;
+    config.special_tokens = {1, {2, 5}};
     const GptConfig back = Parse(Gpt(config).Config());
     EXPECT_EQ(back.vocab_size, config.vocab_size);
     EXPECT_EQ(back.n_positions, config.n_positions);
@@ -186,6 +187,29 @@ TEST(Gpt, ConfigReadsBackAsItself) {
     EXPECT_EQ(back.inner(), config.inner());
     EXPECT_EQ(back.layer_norm_epsilon, config.layer_norm_epsilon);
     EXPECT_FALSE(back.tie_word_embeddings);
+    EXPECT_EQ(back.special_tokens.begin, 1);
+    EXPECT_EQ(back.special_tokens.end, (std::vector<int>{2, 5}));
+  }
+}
+
+TEST(GptConfig, ReadsSpecialTokens) {
+  const auto end = [](const nlohmann::json& eos) { return Parse({{"eos_token_id", eos}}).special_tokens.end; };
+  using Ids = std::vector<int>;
+  EXPECT_EQ(end(50256), Ids{50256});
+  EXPECT_EQ(end({7, 2}), (Ids{7, 2}));
+  EXPECT_EQ(end(nullptr), Ids{});
+  EXPECT_EQ(Parse({}).special_tokens.begin, std::nullopt);
+  ExpectRefused({{"eos_token_id", {1, -2}}},
+                "f: expected eos_token_id to be an integer or a list of integers in 0..2147483647, found [1,-2]");
+  ExpectRefused({{"bos_token_id", "<s>"}}, "f: expected bos_token_id to be an integer in 0..2147483647, found \"<s>\"");
+}
+
+TEST(Gpt, EndsAtTheEndOfATextAndAtTheBeginOfAnother) {
+  GptConfig config = TinyConfig();
+  for (const auto& [tokens, stops] :
+       {std::pair<SpecialTokens, std::vector<int>>{{}, {}}, {{1, {}}, {1}}, {{1, {2, 5}}, {2, 5, 1}}}) {
+    config.special_tokens = tokens;
+    EXPECT_EQ(Gpt(config).EndTokens(), stops);
   }
 }
 
@@ -259,7 +283,7 @@ TEST(Gpt, RefusesSequencesBeyondItsContext) {
   const auto model = TinyGpt(1);
   EXPECT_EQ(LogitsOf(*model, RandomIds(12, 23, 1), 12).shape(), Shape({12, 23}));
   ExpectMessage<std::invalid_argument>([&] { LogitsOf(*model, RandomIds(13, 23, 1), 13); },
-                                       "[gpt] expected sequences of 1 to 12 tokens, found 13");
+                                       "[logits] expected sequences of 1 to 12 tokens, found 13");
 }
 
 TEST(Gpt, RefusesIdsOutsideTheVocabulary) {

@@ -20,13 +20,15 @@ Tensor InverseFrequencies(Index dim) {
   return f;
 }
 
-void CheckRotary(Index batch, Index length, Index heads, Index dim) {
-  SCOPED_TRACE(Sizes({batch, length, heads, dim}));
+void CheckRotary(Index batch, Index length, Index heads, Index dim, Index offset = 0) {
+  SCOPED_TRACE(Sizes({batch, length, heads, dim, offset}));
   const Index rows = batch * length;
   const Tensor frequencies = InverseFrequencies(dim);
   ExpectGradMatches(
-      "rotary", [&](Tape&, const Vars& v) { return ops::Rotary(v[0], length, frequencies); },
-      [&](const ComplexInputs& x) { return reference::Rotary(x[0], ToDoubles(frequencies), rows, length, heads); },
+      "rotary", [&](Tape&, const Vars& v) { return ops::Rotary(v[0], length, frequencies, offset); },
+      [&](const ComplexInputs& x) {
+        return reference::Rotary(x[0], ToDoubles(frequencies), rows, length, heads, offset);
+      },
       {{"x", Normal({rows, heads * dim}, 0)}}, kSeed);
 }
 
@@ -38,6 +40,8 @@ TEST(Rotary, GradMatchesComplexStep) {
       }
     }
   }
+  CheckRotary(2, 3, 2, 6, 1);
+  CheckRotary(1, 1, 2, 6, 11);
 }
 
 TEST(Rotary, RejectsWrongShape) {
@@ -46,6 +50,7 @@ TEST(Rotary, RejectsWrongShape) {
   ExpectRejects("rotary", [&] { ops::Rotary(x, 4, InverseFrequencies(4)); });
   ExpectRejects("rotary", [&] { ops::Rotary(x, 4, InverseFrequencies(12)); });
   ExpectRejects("rotary", [&] { ops::Rotary(x, 0, InverseFrequencies(6)); });
+  ExpectRejects("rotary", [&] { ops::Rotary(x, 4, InverseFrequencies(6), -1); });
 }
 
 // A rotation is orthogonal: dX is dY turned by the opposite angles, and turning dX again gives dY.
@@ -70,18 +75,18 @@ TEST(Rotary, BackwardIsTheInverseRotation) {
 
 // ---- CausalAttention
 
-void CheckAttention(Index batch, Index length, Index heads, Index kv_heads, Index dim) {
-  SCOPED_TRACE(Sizes({batch, length, heads, kv_heads, dim}));
-  const Index rows = batch * length;
+void CheckAttention(Index batch, Index length, Index heads, Index kv_heads, Index dim, Index offset = 0) {
+  SCOPED_TRACE(Sizes({batch, length, heads, kv_heads, dim, offset}));
+  const Index rows = batch * length, kv_rows = batch * (offset + length);
   ExpectGradMatches(
       "causal_attention",
-      [=](Tape&, const Vars& v) { return ops::CausalAttention(v[0], v[1], v[2], length, heads, kv_heads); },
+      [=](Tape&, const Vars& v) { return ops::CausalAttention(v[0], v[1], v[2], length, heads, kv_heads, offset); },
       [=](const ComplexInputs& x) {
-        return reference::CausalAttention(x[0], x[1], x[2], rows, length, heads, kv_heads, dim);
+        return reference::CausalAttention(x[0], x[1], x[2], rows, length, heads, kv_heads, dim, offset);
       },
       {{"q", Normal({rows, heads * dim}, 0)},
-       {"k", Normal({rows, kv_heads * dim}, 1)},
-       {"v", Normal({rows, kv_heads * dim}, 2)}},
+       {"k", Normal({kv_rows, kv_heads * dim}, 1)},
+       {"v", Normal({kv_rows, kv_heads * dim}, 2)}},
       kSeed);
 }
 
@@ -100,6 +105,9 @@ TEST(CausalAttention, GradMatchesComplexStep) {
   CheckAttention(1, 5, 3, 1, 1);
   CheckAttention(1, 35, 1, 1, 3);
   CheckAttention(1, 3, 2, 1, 19);
+  CheckAttention(1, 1, 4, 2, 3, 6);
+  CheckAttention(3, 2, 3, 3, 5, 1);
+  CheckAttention(2, 5, 4, 2, 8, 7);
 }
 
 TEST(CausalAttention, RejectsWrongShape) {
@@ -121,6 +129,12 @@ TEST(CausalAttention, RejectsWrongShape) {
   rejects(zeros(6, 12), zeros(6, 8), zeros(6, 8), 3, 3, 2);  // three heads cannot share two
   rejects(q, kv, kv, 3, 0, 2);
   rejects(q, kv, kv, 3, 4, 0);
+  const auto behind = [&](Index rows, Index offset) {
+    ops::CausalAttention(q, zeros(rows, 4), zeros(rows, 4), 3, 4, 2, offset);
+  };
+  EXPECT_NO_THROW(behind(10, 2));                             // two sequences of three queries, five keys each
+  ExpectRejects("causal_attention", [&] { behind(6, 2); });   // no keys for the positions before
+  ExpectRejects("causal_attention", [&] { behind(4, -1); });  // a query before the sequence
 }
 
 // Exactly: neither large numbers behind the mask nor another sequence show in what a row computes

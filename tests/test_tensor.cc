@@ -67,6 +67,16 @@ TEST(Tensor, TransposesByCopy) {
   for (Index i = 0; i < 6; ++i) EXPECT_EQ(t[i], expected[i]);
 }
 
+TEST(Tensor, CutsColumnsByCopy) {
+  Tensor t = Tensor::FromValues({2, 3}, {1, 2, 3, 4, 5, 6});
+  const Tensor columns = t.Columns(1, 3);
+  t.Fill(0);
+  const Real expected[] = {2, 3, 5, 6};
+  EXPECT_EQ(columns.shape(), Shape({2, 2}));
+  for (Index i = 0; i < 4; ++i) EXPECT_EQ(columns[i], expected[i]);
+  ExpectMessage<std::invalid_argument>([&] { t.Columns(2, 4); }, "[columns] columns 2..4 are not within [2, 3]");
+}
+
 TEST(Tensor, RefusesAWrongNumberOfValues) {
   ExpectMessage<std::invalid_argument>([] { Tensor::FromValues({2}, {1}); },
                                        "[tensor] expected 2 values for shape [2], found 1");

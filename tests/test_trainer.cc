@@ -30,23 +30,31 @@ class Bigram : public models::LanguageModel {
     table_.form = std::make_unique<nn::Dense>(table_.name, table, table_.layout);
   }
 
-  Var Logits(Tape& tape, const std::vector<int>& ids, Index) override {
-    const Var logits = ops::Embedding(table_.Use(tape).value, ids);
-    if (!poisoned) return logits;
-    // A finite value whose gradient is not: what an overflow in a backward pass looks like.
-    return tape.Record("poison", logits.value.Clone(), {&logits}, [](const Tensor& dY, InputGrads& d) {
-      for (Index i = 0; i < dY.size(); ++i) (*d[0])[i] += kNaN;
-    });
-  }
   nn::Parts Parts() override { return {{&table_}, {}}; }
+  nn::Parts BlockParts(Index) override { return {}; }
   std::unique_ptr<LanguageModel> Clone() override { return std::make_unique<Bigram>(table_.form->Merged().Clone()); }
   nlohmann::json Config() const override { return nlohmann::json::object(); }
   const char* CheckpointPrefix() const override { return ""; }
   Index width() const override { return kVocabulary; }
   Index vocabulary() const override { return kVocabulary; }
   Index context() const override { return 1000; }
+  Index layers() const override { return 0; }
+  Index kv_width() const override { return 1; }
 
   bool poisoned = false;
+
+ protected:
+  Var Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>&) override {
+    return ops::Embedding(table_.Use(tape).value, ids);
+  }
+  Var Block(Index, const Var& x, const nn::Sequences&) override { return x; }
+  Var Head(const Var& logits) override {
+    if (!poisoned) return logits;
+    // A finite value whose gradient is not: what an overflow in a backward pass looks like.
+    return logits.tape->Record("poison", logits.value.Clone(), {&logits}, [](const Tensor& dY, InputGrads& d) {
+      for (Index i = 0; i < dY.size(); ++i) (*d[0])[i] += kNaN;
+    });
+  }
 
  private:
   nn::Matrix table_;

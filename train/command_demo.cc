@@ -39,7 +39,7 @@ void Pretrain(models::LanguageModel& model, const std::string& text, const model
 void PrintSample(models::LanguageModel& model, const models::Tokenizer& tokenizer) {
   models::GenerateOptions options;
   options.max_tokens = 240;
-  options.temperature = 0.7;
+  options.sampling.temperature = 0.7;
   std::printf("\na sample of its text:\n  One morning");
   const auto ids = models::Generate(model, tokenizer.Encode("One morning"), options);
   for (const char c : tokenizer.Decode(ids)) std::fputs(c == '\n' ? "\n  " : std::string(1, c).c_str(), stdout);

@@ -13,6 +13,8 @@ using Complexes = std::vector<Complex>;
 
 std::string Text(const std::string& name, Index size) { return name + " " + std::to_string(size); }
 
+std::string Behind(Index offset) { return offset ? Text(" offset", offset) : ""; }
+
 Complexes ToComplexes(const Tensor& t) { return {t.begin(), t.end()}; }
 
 void AddElementwise(std::vector<OpCase>& cases) {
@@ -76,12 +78,15 @@ void AddRows(std::vector<OpCase>& cases) {
   cases.push_back(RotaryCase(3, 2, 1, 6));
   cases.push_back(RotaryCase(2, 7, 3, 10));
   cases.push_back(RotaryCase(1, 3, 2, 34));
+  cases.push_back(RotaryCase(2, 3, 2, 6, 5));
   cases.push_back(AttentionCase(1, 1, 1, 1, 1));
   cases.push_back(AttentionCase(3, 5, 1, 1, 2));
   cases.push_back(AttentionCase(2, 5, 3, 3, 3));
   cases.push_back(AttentionCase(2, 4, 4, 2, 5));
   cases.push_back(AttentionCase(1, 3, 4, 1, 17));
   cases.push_back(AttentionCase(1, 33, 1, 1, 3));
+  cases.push_back(AttentionCase(1, 1, 4, 2, 3, 6));
+  cases.push_back(AttentionCase(2, 3, 4, 2, 5, 4));
   cases.push_back(SelfAttentionCase(1, 1, 1, 1));
   cases.push_back(SelfAttentionCase(6, 3, 2, 3));
   cases.push_back(SelfAttentionCase(4, 2, 1, 33));
@@ -211,27 +216,29 @@ OpCase RmsNormCase(Index rows, Index cols) {
           [=](const ComplexInputs& v) { return reference::RmsNorm(v[0], v[1], rows, cols, eps); }};
 }
 
-OpCase RotaryCase(Index batch, Index length, Index heads, Index dim) {
+OpCase RotaryCase(Index batch, Index length, Index heads, Index dim, Index offset) {
   const Index rows = batch * length;
   const Tensor frequencies = InverseFrequencies(dim);
   return {"rotary",
-          Shape{rows, heads * dim}.ToString() + Text(", heads", heads) + Text(" length", length),
+          Shape{rows, heads * dim}.ToString() + Text(", heads", heads) + Text(" length", length) + Behind(offset),
           {{"x", Normal({rows, heads * dim}, 0)}},
-          [=](Tape&, const Vars& x) { return ops::Rotary(x[0], length, frequencies); },
-          [=](const ComplexInputs& x) { return reference::Rotary(x[0], ToDoubles(frequencies), rows, length, heads); }};
+          [=](Tape&, const Vars& x) { return ops::Rotary(x[0], length, frequencies, offset); },
+          [=](const ComplexInputs& x) {
+            return reference::Rotary(x[0], ToDoubles(frequencies), rows, length, heads, offset);
+          }};
 }
 
-OpCase AttentionCase(Index batch, Index length, Index heads, Index kv_heads, Index dim) {
-  const Index rows = batch * length;
+OpCase AttentionCase(Index batch, Index length, Index heads, Index kv_heads, Index dim, Index offset) {
+  const Index rows = batch * length, kv_rows = batch * (offset + length);
   return {"causal_attention",
           Shape{rows, heads * dim}.ToString() + Text(", heads", heads) + "/" + std::to_string(kv_heads) +
-              Text(" length", length),
+              Text(" length", length) + Behind(offset),
           {{"q", Normal({rows, heads * dim}, 0)},
-           {"k", Normal({rows, kv_heads * dim}, 1)},
-           {"v", Normal({rows, kv_heads * dim}, 2)}},
-          [=](Tape&, const Vars& x) { return ops::CausalAttention(x[0], x[1], x[2], length, heads, kv_heads); },
+           {"k", Normal({kv_rows, kv_heads * dim}, 1)},
+           {"v", Normal({kv_rows, kv_heads * dim}, 2)}},
+          [=](Tape&, const Vars& x) { return ops::CausalAttention(x[0], x[1], x[2], length, heads, kv_heads, offset); },
           [=](const ComplexInputs& x) {
-            return reference::CausalAttention(x[0], x[1], x[2], rows, length, heads, kv_heads, dim);
+            return reference::CausalAttention(x[0], x[1], x[2], rows, length, heads, kv_heads, dim, offset);
           }};
 }
 

@@ -42,8 +42,8 @@ OpCase LinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias
 OpCase FrozenLinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias);
 OpCase LayerNormCase(Index rows, Index cols);
 OpCase RmsNormCase(Index rows, Index cols);
-OpCase RotaryCase(Index batch, Index length, Index heads, Index dim);
-OpCase AttentionCase(Index batch, Index length, Index heads, Index kv_heads, Index dim);
+OpCase RotaryCase(Index batch, Index length, Index heads, Index dim, Index offset = 0);
+OpCase AttentionCase(Index batch, Index length, Index heads, Index kv_heads, Index dim, Index offset = 0);
 OpCase SelfAttentionCase(Index rows, Index length, Index heads, Index dim);
 OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets);
 /// The centre is one row for all (the mean row) or a matrix (the pretrained rows).

@@ -136,19 +136,19 @@ std::vector<T> RmsNorm(const std::vector<T>& x, const std::vector<T>& gain, Inde
 }
 
 /// Every head of D = 2·|inverse_frequencies| columns of x [rows, heads·D] is turned, pair (j, j +
-/// D/2) by the angle a_j = position · inverse_frequencies_j, position = row mod length:
+/// D/2) by the angle a_j = position · inverse_frequencies_j, position = offset + row mod length:
 ///   y_j       = x_j cos a_j - x_{j+D/2} sin a_j
 ///   y_{j+D/2} = x_{j+D/2} cos a_j + x_j sin a_j
 template <class T>
 std::vector<T> Rotary(const std::vector<T>& x, const std::vector<double>& inverse_frequencies, Index rows, Index length,
-                      Index heads) {
+                      Index heads, Index offset = 0) {
   const Index half = static_cast<Index>(inverse_frequencies.size());
   const Index dim = 2 * half;
   std::vector<T> y(rows * heads * dim);
   for (Index n = 0; n < rows; ++n) {
     for (Index h = 0; h < heads; ++h) {
       for (Index j = 0; j < half; ++j) {
-        const double angle = static_cast<double>(n % length) * inverse_frequencies[j];
+        const double angle = static_cast<double>(offset + n % length) * inverse_frequencies[j];
         const Index first = (n * heads + h) * dim + j;
         const Index second = first + half;
         y[first] = x[first] * std::cos(angle) - x[second] * std::sin(angle);
@@ -159,23 +159,24 @@ std::vector<T> Rotary(const std::vector<T>& x, const std::vector<double>& invers
   return y;
 }
 
-/// Row n of q reads the rows j <= n of its own sequence of `length` rows; query head h reads
-/// key/value head g = h / (heads/kv_heads):
+/// q holds the last `length` positions of each sequence, k and v all offset + length of them. The
+/// query at position t reads the rows j <= t of its own sequence; query head h reads key/value head
+/// g = h / (heads/kv_heads):
 ///   s_j = <q_nh, k_jg> / √D,  p = softmax(s),  y_nh = Σ_j p_j v_jg
 /// The largest real part is subtracted from s: a constant shift, which leaves p and its derivative
 /// as they are.
 template <class T>
 std::vector<T> CausalAttention(const std::vector<T>& q, const std::vector<T>& k, const std::vector<T>& v, Index rows,
-                               Index length, Index heads, Index kv_heads, Index dim) {
+                               Index length, Index heads, Index kv_heads, Index dim, Index offset = 0) {
   const double scale = 1.0 / std::sqrt(static_cast<double>(dim));
   std::vector<T> y(rows * heads * dim, T(0));
   for (Index n = 0; n < rows; ++n) {
-    const Index start = n - n % length;
+    const Index start = n / length * (offset + length), last = start + offset + n % length;
     for (Index h = 0; h < heads; ++h) {
       const Index g = h / (heads / kv_heads);
       std::vector<T> score;
       double largest = -std::numeric_limits<double>::infinity();
-      for (Index j = start; j <= n; ++j) {
+      for (Index j = start; j <= last; ++j) {
         T dot = 0;
         for (Index c = 0; c < dim; ++c) dot += q[(n * heads + h) * dim + c] * k[(j * kv_heads + g) * dim + c];
         score.push_back(scale * dot);
@@ -183,7 +184,7 @@ std::vector<T> CausalAttention(const std::vector<T>& q, const std::vector<T>& k,
       }
       T total = 0;
       for (const T& s : score) total += std::exp(s - largest);
-      for (Index j = start; j <= n; ++j) {
+      for (Index j = start; j <= last; ++j) {
         const T p = std::exp(score[j - start] - largest) / total;
         for (Index c = 0; c < dim; ++c) y[(n * heads + h) * dim + c] += p * v[(j * kv_heads + g) * dim + c];
       }

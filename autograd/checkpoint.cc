@@ -1,0 +1,37 @@
+#include "autograd/checkpoint.h"
+
+#include <memory>
+#include <utility>
+
+namespace ampgrad {
+
+// Checkpoint   y = f(x)
+//   shapes    x, y as f has them
+//   forward   f, whose own record is let go
+//   backward  f once more, recorded, and back from dy: dx, and the gradients of f's parameters in their own buffers
+//   saves     x
+Var Checkpoint(const Var& x, std::function<Var(const Var&)> f) {
+  if (x.tape->mode() == Tape::Mode::kInference) return f(x);
+  // What f's parameters alone would record: nothing when they are all frozen and x needs no gradient.
+  Tensor y;
+  {
+    Tape first;
+    Param start{"x", x.value, {}, x.needs_grad()};
+    const Var out = f(first.Leaf(start));
+    if (!out.needs_grad()) return x.tape->Constant(out.value);
+    y = out.value;
+  }
+  // x itself may need no gradient, and yet the node must be reached.
+  const auto anchor = std::make_shared<Param>(Param{"checkpoint", Tensor({1}), {}});
+  const Var reached = x.tape->Leaf(*anchor);
+  const auto backward = [f = std::move(f), value = x.value, trained = x.needs_grad(), anchor](const Tensor& dy,
+                                                                                              InputGrads& d) {
+    Tape again;
+    Param start{"x", value, {}, trained};
+    again.Backward(f(again.Leaf(start)), dy);
+    if (trained) d.Pass(0, start.grad);
+  };
+  return x.tape->Record("checkpoint", y, {&x, &reached}, backward);
+}
+
+}  // namespace ampgrad

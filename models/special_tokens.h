@@ -1,0 +1,25 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "models/json_file.h"
+
+namespace ampgrad::models {
+
+/// The tokens that a config.json names as the begin and the end of a text.
+struct SpecialTokens {
+  std::optional<int> begin;
+  std::vector<int> end;  // any of them ends a text
+
+  /// bos_token_id, an integer, and eos_token_id, an integer or a list of them; none where a field is absent or null. Throws
+  /// std::runtime_error naming file and field when a value is anything else.
+  static SpecialTokens FromJson(const JsonObject& object);
+  /// Sets the two fields.
+  void AddTo(nlohmann::json& config) const;
+  /// The tokens that end a generated text: its end, and the begin of another.
+  std::vector<int> Stops() const;
+};
+
+}  // namespace ampgrad::models

@@ -1,0 +1,162 @@
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include "nn/kv_cache.h"
+#include "tensor/kernels.h"
+#include "tensor/thread_pool.h"
+#include "tests/expect_message.h"
+#include "tests/op_testing.h"
+#include "tests/simd_sweep.h"
+#include "tests/small_models.h"
+
+namespace ampgrad {
+namespace {
+
+using Ids = std::vector<int>;
+
+// The logits that follow each part of `ids` when it is read in parts of these lengths.
+void CheckParts(models::LanguageModel& model, const Ids& ids, const std::vector<Index>& parts, const Tensor& logits) {
+  nn::KvCache cache = model.MakeCache(model.context());
+  for (const Index count : parts) {
+    const auto begin = ids.begin() + cache.length;
+    const Tensor next = model.NextLogits({begin, begin + count}, cache);
+    EXPECT_TRUE(SameBits(next, logits.Rows(cache.length - 1, cache.length)))
+        << "a part of " << count << ", up to position " << cache.length;
+  }
+  EXPECT_EQ(cache.length, static_cast<Index>(ids.size()));
+}
+
+// Every split of a prompt into two parts and single tokens, and every way to cut it in two.
+TEST(KvCache, LogitsHaveTheBitsOfTheWholeSequence) {
+  for (const bool tied : {true, false}) {
+    const auto model = TinyGpt(5, tied);
+    const Index length = model->context();
+    const Ids ids = RandomIds(length, model->vocabulary(), 3);
+    for (const int threads : {1, 2, 3}) {
+      SetNumThreads(threads);
+      const Tensor logits = LogitsOf(*model, ids, length);
+      for (Index first = 1; first <= length; ++first) {
+        for (Index second = 0; first + second <= length; ++second) {
+          SCOPED_TRACE(Sizes({threads, first, second}));
+          std::vector<Index> parts = {first};
+          if (second > 0) parts.push_back(second);
+          parts.resize(parts.size() + static_cast<size_t>(length - first - second), 1);
+          CheckParts(*model, ids, parts, logits);
+        }
+      }
+      SetNumThreads(0);
+    }
+  }
+}
+
+// Several blocks of queries, and sums over more keys than one block of a product holds.
+TEST(KvCache, LogitsHaveTheBitsOfALongSequence) {
+  models::GptConfig config = TinyConfig();
+  config.n_positions = 300;
+  config.n_embd = 64;
+  models::Gpt model(config);
+  Randomise(model, 7);
+  const Ids ids = RandomIds(300, config.vocab_size, 4);
+  for (const int threads : {1, 2, 3}) {
+    SetNumThreads(threads);
+    const Tensor logits = LogitsOf(model, ids, 300);
+    CheckParts(model, ids, {300}, logits);
+    CheckParts(model, ids, {63, 64, 65, 1, 70, 37}, logits);
+    CheckParts(model, ids, {1, 130, 1, 1, 1, 166}, logits);
+    CheckParts(model, ids, std::vector<Index>(300, 1), logits);
+    SetNumThreads(0);
+  }
+}
+
+// Of two sequences side by side, each goes on behind its own keys.
+TEST(CausalAttention, RowsHaveTheSameBitsBehindAnyOffset) {
+  ForEachSimdTarget([] {
+    constexpr Index kBatch = 2, kLength = 281, kDim = 10;
+    for (const auto& [heads, kv_heads] : {std::pair<Index, Index>{1, 1}, {4, 2}, {3, 1}}) {
+      const Index q_width = heads * kDim, kv_width = kv_heads * kDim;
+      const Tensor q = Normal({kBatch * kLength, q_width}, 0), k = Normal({kBatch * kLength, kv_width}, 1),
+                   v = Normal({kBatch * kLength, kv_width}, 2);
+      Tensor o(q.shape()), log_sums({kBatch * kLength, heads});
+      const kernels::AttentionShape whole{kBatch, kLength, heads, kv_heads, kDim, q_width, kv_width};
+      kernels::CausalAttention(whole, q.data(), k.data(), v.data(), o.data(), log_sums.data());
+      for (const Index offset : {1, 2, 63, 64, 65, 200, 256, 279, 280}) {
+        SCOPED_TRACE(Sizes({heads, kv_heads, offset}));
+        const Index length = kLength - offset;
+        Tensor late({kBatch * length, q_width});
+        for (Index b = 0; b < kBatch; ++b) {
+          std::copy_n(q.row(b * kLength + offset), length * q_width, late.row(b * length));
+        }
+        Tape tape;
+        const Tensor y = ops::CausalAttention(tape.Constant(late), tape.Constant(k), tape.Constant(v), length, heads,
+                                              kv_heads, offset)
+                             .value;
+        for (Index b = 0; b < kBatch; ++b) {
+          EXPECT_TRUE(SameBits(y.Rows(b * length, (b + 1) * length), o.Rows(b * kLength + offset, (b + 1) * kLength)));
+        }
+      }
+    }
+  });
+}
+
+TEST(Rotary, RowsHaveTheSameBitsBehindAnyOffset) {
+  constexpr Index kLength = 40, kDim = 6;
+  const Tensor x = Normal({kLength, 3 * kDim}, 0), frequencies = Tensor::FromValues({kDim / 2}, {1, 0.3, 0.07});
+  Tape tape;
+  const Tensor whole = ops::Rotary(tape.Constant(x), kLength, frequencies).value;
+  for (const Index offset : {1, 15, 16, 39}) {
+    const Tensor late =
+        ops::Rotary(tape.Constant(x.Rows(offset, kLength)), kLength - offset, frequencies, offset).value;
+    EXPECT_TRUE(SameBits(late, whole.Rows(offset, kLength))) << offset;
+  }
+}
+
+TEST(KvCache, RefusesWhatDoesNotFit) {
+  const auto model = TinyGpt(5);
+  nn::KvCache cache = model->MakeCache(4);
+  EXPECT_EQ(cache.positions(), 4);
+  model->NextLogits({1, 2, 3}, cache);
+  ExpectMessage<std::invalid_argument>(
+      [&] {
+        model->NextLogits({1, 2}, cache);
+      },
+      "[kv_cache] expected 1 to 1 tokens behind the 3 in the cache, found 2");
+  ExpectMessage<std::invalid_argument>([&] { model->NextLogits({}, cache); },
+                                       "[kv_cache] expected 1 to 1 tokens behind the 3 in the cache, found 0");
+  ExpectMessage<std::invalid_argument>([&] { model->NextLogits({23}, cache); },
+                                       "[embedding] expected ids in 0..22, found 23 at position 0");
+  EXPECT_EQ(cache.length, 3);
+
+  Tape tape;
+  const Var wide = tape.Constant(Tensor({1, 17})), fits = tape.Constant(Tensor({1, 16}));
+  ExpectMessage<std::invalid_argument>(
+      [&] { nn::Remember(cache.Next(0, 1), fits, wide); },
+      "[kv_cache] expected rows that fit into [4, 16] behind the first 3, found [1, 17]");
+}
+
+// What a call that failed has written does not count.
+TEST(KvCache, GoesOnAfterARefusal) {
+  const auto model = TinyGpt(5);
+  nn::KvCache cache = model->MakeCache(12), other = model->MakeCache(12);
+  model->NextLogits({1, 2, 3}, cache);
+  EXPECT_THROW(model->NextLogits({4, 23}, cache), std::invalid_argument);
+  EXPECT_TRUE(SameBits(model->NextLogits({5}, cache), model->NextLogits({1, 2, 3, 5}, other)));
+}
+
+TEST(KvCache, RefusesGradients) {
+  const auto model = TinyGpt(5);
+  nn::KvCache cache = model->MakeCache(4);
+  nn::GptAttention attention("attn", 16, 2);
+  Tape tape;
+  ExpectMessage<std::logic_error>(
+      [&] {
+        attention.Forward(tape.Constant(Tensor({1, 16})), cache.Next(0, 1));
+      },
+      "[kv_cache] keys and values in a cache carry no gradient");
+}
+
+}  // namespace
+}  // namespace ampgrad
