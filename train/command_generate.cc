@@ -16,7 +16,7 @@ int Run(const Options& options) {
 
   const std::filesystem::path directory = options.String("model");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
-  const models::Tokenizer tokenizer = models::Tokenizer::FromFile(directory / "tokenizer.json");
+  const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   generate.vocabulary = tokenizer.vocabulary();
   std::fputs(options.String("prompt").c_str(), stdout);
   models::StreamDecoder decoder(tokenizer, /*skip_special=*/true);
