@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves the project: installs what is missing, builds, runs every test against the float and the double build, then the
-# tests again under the address and undefined-behaviour sanitizers.
+# tests again under the address and undefined-behaviour sanitizers, a million nearly right safetensors files among them, and
+# the fuzz targets where clang is installed.
 #   bash tests/run.sh          everything
 #   bash tests/run.sh quick    without the sanitizers
 set -euo pipefail
@@ -16,4 +17,10 @@ if [ "${1:-}" != quick ]; then
   cmake --preset asan
   cmake --build --preset asan -j "$jobs" --target tests_float
   ctest --preset asan -j "$jobs" -L float
+  AMPGRAD_MUTATIONS=1000000 build/asan/tests_float --gtest_filter=Safetensors.AgreesWithAnIndependentChecker
+  if command -v clang++ >/dev/null; then
+    bash tests/fuzz.sh
+  else
+    echo "clang++ is not installed: the fuzz targets of tests/fuzz were not run"
+  fi
 fi

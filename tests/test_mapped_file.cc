@@ -49,7 +49,11 @@ void RaiseOwnBusError() {
 // The cases of a death test each start a process of their own, in which no file has been mapped yet.
 class MappedFileDeathTest : public ::testing::Test {
  protected:
-  MappedFileDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+  MappedFileDeathTest() {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    alarm(60);  // a handler that returns to the access that failed would never come to an end
+  }
+  ~MappedFileDeathTest() override { alarm(0); }
 };
 
 TEST_F(MappedFileDeathTest, AFileThatShrinksEndsTheProcessWithASentence) {

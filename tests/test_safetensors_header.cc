@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <map>
 #include <string>
 #include <utility>
@@ -24,9 +25,37 @@ TEST(Safetensors, RefusesHugeHeaderLengthsBeforeAllocating) {
   }
 }
 
+// Seconds of processor time, of which a busy machine takes no more than an idle one.
+double CpuSeconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+constexpr double kSlow = 1;
+#else
+constexpr double kSlow = 20;
+#endif
+
 TEST(Safetensors, AcceptsTheLongestHeader) {
   const File file(FileBytes("{}" + std::string(99'999'998, ' ')));
+  const double start = CpuSeconds();
   EXPECT_TRUE(file.Open().header().entries.empty());
+  EXPECT_LT(CpuSeconds() - start, 1 * kSlow);
+}
+
+// As many tensors over the same bytes as a header has room for.
+TEST(Safetensors, RefusesMillionsOfTensorsOverTheSameBytes) {
+  std::string header = "{";
+  header.reserve(kMaxHeaderBytes);
+  int count = 0;
+  while (header.size() + 80 < kMaxHeaderBytes) {
+    header += (count ? "," : "") + Entry(std::to_string(count), "U8", "1", "0,1");
+    ++count;
+  }
+  header += "}";
+  EXPECT_GT(count, 1'500'000);
+  const double start = CpuSeconds();
+  EXPECT_EQ(HeaderError(header, 1),
+            "f: tensor \"1\" has data_offsets [0, 1], expected them to begin at 1, where the data before it ends");
+  EXPECT_LT(CpuSeconds() - start, 10 * kSlow);
 }
 
 TEST(Safetensors, RefusesAHeaderBeyondTheFile) {
@@ -220,8 +249,8 @@ TEST(Safetensors, KnowsEveryDtypeButReadsOnlySome) {
     for (const std::string& dtype : dtypes) {
       const std::string header = "{" + Entry("a", dtype, "8", "0," + std::to_string(bits)) + "}";
       const File file(FileBytes(header, std::string(bits, '\0')));
-      EXPECT_EQ(file.ReadError("a"),
-                "D/f: tensor \"a\" is stored as " + dtype + ", which is not supported here; expected F32, F64, F16 or BF16");
+      EXPECT_EQ(file.ReadError("a"), "D/f: tensor \"a\" is stored as " + dtype +
+                                         ", which is not supported here; expected F32, F64, F16 or BF16");
     }
   }
 }
