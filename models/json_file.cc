@@ -1,5 +1,6 @@
 #include "models/json_file.h"
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <fstream>
@@ -29,10 +30,13 @@ nlohmann::json ParseJson(std::string_view text, const std::string& where) {
   constexpr int kMaxDepth = 64;
   if (text.starts_with("\xEF\xBB\xBF"))
     throw std::runtime_error(where + ": not valid JSON: it starts with a byte-order mark");
-  std::set<std::string> keys;  // of the outermost object; the parser itself would silently keep the last of two
-  const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+  using Event = nlohmann::json::parse_event_t;
+  // The keys of the open object at each depth; the parser itself would silently keep the last of two.
+  std::array<std::set<std::string>, kMaxDepth + 2> keys;
+  const auto check = [&](int depth, Event event, nlohmann::json& value) {
     if (depth > kMaxDepth) throw std::runtime_error(where + ": JSON nested deeper than " + std::to_string(kMaxDepth));
-    if (depth == 1 && event == nlohmann::json::parse_event_t::key && !keys.insert(value.get<std::string>()).second) {
+    if (event == Event::object_end) keys[depth + 1].clear();
+    if (event == Event::key && !keys[depth].insert(value.get<std::string>()).second) {
       throw std::runtime_error(where + ": the key \"" + value.get<std::string>() + "\" stands twice");
     }
     return true;
