@@ -297,6 +297,17 @@ TEST(ChatData, UnaffectedByWhatHappensToTheFile) {
   EXPECT_EQ(data.data.train(3).inputs, inputs);
 }
 
+TEST(ChatData, ATextThatTheTokenizerCannotEncodeIsAnErrorOfItsLine) {
+  const ChatModelFiles files;
+  nlohmann::json json = ByteTokenizerJson(kControlTokens);
+  json["model"]["vocab"]["zz"] = json["model"]["vocab"]["z"];
+  json["model"]["vocab"].erase("z");
+  Put(files.model() / "tokenizer.json", json.dump());
+  const std::string good = R"({"prompt":"p","completion":"c"})", bad = R"({"prompt":"p","completion":"zoo"})";
+  files.PutData(1, good + "\n\n" + bad + "\n" + good);
+  EXPECT_EQ(files.Message("").rfind("D/data.jsonl:3: ", 0), 0u) << files.Message("");
+}
+
 TEST(ChatData, RefusesTheTokenizerOfAnotherModel) {
   const ChatModelFiles files;
   files.PutData(3, R"({"prompt":"p","completion":"c"})");
