@@ -1,5 +1,6 @@
 #include "models/json_file.h"
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <fstream>

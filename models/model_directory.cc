@@ -66,6 +66,19 @@ Tensor ReadParameter(const WeightFiles& weights, std::map<std::string, std::stri
   return value;
 }
 
+// Copies what a base model says about its special tokens: ids into `config`, files into `directory`.
+void KeepTokenSettings(const fs::path& base, const fs::path& directory, nlohmann::json& config) {
+  const nlohmann::json base_config = ReadJsonObject(base / "config.json");
+  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    config.erase(key);
+    if (base_config.contains(key)) config[key] = base_config[key];
+  }
+  for (const char* name :
+       {"tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"}) {
+    if (fs::exists(base / name)) WriteFileAtomically(directory / name, ReadTextFile(base / name));
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
@@ -103,7 +116,8 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   return tokenizer;
 }
 
-void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer) {
+void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer,
+               const std::optional<fs::path>& base) {
   const std::string prefix = model.CheckpointPrefix();
   const auto checkpoint_name = [&](const std::string& name) {
     return name.starts_with("lm_head.") ? name : prefix + name;
@@ -114,9 +128,11 @@ void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer&
     tensors.push_back({checkpoint_name(matrix->name), matrix->form->Merged()});
   for (const Param* vector : parts.vectors) tensors.push_back({checkpoint_name(vector->name), vector->value});
 
+  nlohmann::json config = model.Config();
+  if (base) KeepTokenSettings(*base, directory, config);
   WriteSafetensors(directory / "model.safetensors", tensors, {{"format", "pt"}});
   WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
-  WriteFileAtomically(directory / "config.json", model.Config().dump(1) + "\n");
+  WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
 }
 
 StagedDirectory::StagedDirectory(const fs::path& target) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "models/language_model.h"
 #include "models/tokenizer.h"
@@ -17,8 +18,10 @@ std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory)
 /// row.
 Tokenizer LoadTokenizer(const std::filesystem::path& directory, const LanguageModel& model);
 
-/// Writes config.json, model.safetensors (F32) and tokenizer.json, which Hugging Face's libraries read.
-void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const Tokenizer& tokenizer);
+/// Writes config.json, model.safetensors (F32) and tokenizer.json, which Hugging Face's libraries read. A model that was
+/// fine-tuned keeps what `base`, the directory it came from, says of its special tokens and its chat template.
+void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const Tokenizer& tokenizer,
+               const std::optional<std::filesystem::path>& base = std::nullopt);
 
 /// A directory that appears whole or not at all: files are written to a sibling, which takes the place of `target` on
 /// Commit and is removed otherwise.

@@ -147,7 +147,7 @@ TEST_F(CommandLine, WrongFilesAreExitCodeOne) {
     ExpectFails(1, {"sft", "--model", Path("base"), "--data", Path(data), "--out", Path("new")}, Path(data) + part);
   };
   sft("missing.jsonl", ": no such file");
-  sft("blank.jsonl", ": there is no prompt/completion pair in it");
+  sft("blank.jsonl", ": there is no sample in it");
   sft("bad.jsonl", ":2: expected a string under \"completion\", found no such key");
   ExpectFails(2, {"sft", "--model", Path("base"), "--out", Path("new")}, "--data is missing");
   ExpectFails(1, {"generate", "--model", Path("none"), "--prompt", "a"}, Path("none") + ": no such model directory");

@@ -13,8 +13,8 @@
 
 #include "models/gpt.h"
 #include "tests/temp_dir.h"
+#include "train/chat_data.h"
 #include "train/experiment.h"
-#include "train/pair_data.h"
 
 namespace ampgrad::train {
 namespace {
@@ -33,10 +33,12 @@ models::Gpt Nano() {
   return model;
 }
 
-PairData Pairs() {
-  std::vector<Pair> pairs;
-  for (int i = 0; i < 40; ++i) pairs.push_back({"say " + std::to_string(i) + ": ", "it is " + std::to_string(i)});
-  return MakePairData(pairs, models::Tokenizer::Bytes(), 32, 4, 1, "pairs");
+ChatData Pairs() {
+  Samples samples;
+  for (int i = 0; i < 40; ++i) {
+    samples.all.push_back(MakeSample("say " + std::to_string(i) + ": ", "it is " + std::to_string(i)));
+  }
+  return MakeChatData(samples, models::ChatTemplate(), models::Tokenizer::Bytes(), 32, 4, 1, "pairs");
 }
 
 SweepOptions Sweep() {
@@ -180,7 +182,7 @@ TEST(RunSweep, CountsWhatIsTrainedByHand) {
 
 TEST(RunSweep, LossesAreWhatTheModelsSay) {
   models::Gpt model = Nano();
-  const PairData pairs = Pairs();
+  const ChatData pairs = Pairs();
   const double base = Evaluate(model, pairs.data.held_out);
   TrainOptions options;
   options.steps = 4;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "train/chat_data.h"
 #include "train/world.h"
 
 namespace ampgrad::train {
@@ -17,6 +18,9 @@ constexpr size_t kBytes = 100'000;
 
 /// {person, kind of fact} → what the text says of it, every different word of it.
 using Facts = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
+
+const std::string& Prompt(const Sample& sample) { return sample.messages.front().content; }
+const std::string& Answer(const Sample& sample) { return sample.messages.back().content; }
 
 /// Adds all matches of a pattern with the groups person and word.
 void Collect(const std::string& text, const std::string& pattern, const std::string& kind, Facts& facts) {
@@ -51,14 +55,15 @@ Facts AsidesOf(const std::string& text) {
 TEST(World, SameSeedSameText) {
   EXPECT_EQ(World(kSeed).Stories(kBytes), World(kSeed).Stories(kBytes));
   EXPECT_NE(World(kSeed).Stories(kBytes), World(kSeed + 1).Stories(kBytes));
-  const auto first = World(kSeed).Questions(), again = World(kSeed).Questions(), other = World(kSeed + 1).Questions();
+  const auto first = World(kSeed).Questions().all, again = World(kSeed).Questions().all,
+             other = World(kSeed + 1).Questions().all;
   ASSERT_EQ(first.size(), again.size());
   ASSERT_EQ(first.size(), other.size());
   size_t different = 0;
   for (size_t i = 0; i < first.size(); ++i) {
-    EXPECT_EQ(first[i].prompt, again[i].prompt);
-    EXPECT_EQ(first[i].completion, again[i].completion);
-    different += first[i].completion != other[i].completion;
+    EXPECT_EQ(Prompt(first[i]), Prompt(again[i]));
+    EXPECT_EQ(Answer(first[i]), Answer(again[i]));
+    different += Answer(first[i]) != Answer(other[i]);
   }
   EXPECT_GT(different, first.size() / 4);  // sums stay what they are
 }
@@ -87,7 +92,7 @@ TEST(World, StoriesDiffer) {
 
 TEST(World, SumsAreRight) {
   std::string text = World(kSeed).Stories(kBytes);
-  for (const Pair& pair : World(kSeed).Questions()) text += pair.completion + "\n";
+  for (const Sample& sample : World(kSeed).Questions().all) text += Answer(sample) + "\n";
   const std::regex regex("(\\d+) and (\\d+) make (\\d+)\\.");
   int sums = 0;
   for (std::sregex_iterator it(text.begin(), text.end(), regex), end; it != end; ++it, ++sums) {
@@ -116,20 +121,20 @@ TEST(World, AnswersAgreeWithTheStories) {
       {"live?", "town"},    {"town", "town"}, {"trade", "trade"}, {"work", "trade"},
       {"animal", "animal"}, {"eat?", "dish"}, {"dish", "dish"},   {"best friend", "friend"}};
   std::map<std::pair<std::string, std::string>, int> wordings;
-  for (const Pair& pair : world.Questions()) {
-    if (pair.completion.find(" make ") != std::string::npos) continue;
-    const Facts answer = FactsOf(pair.completion);
-    ASSERT_EQ(answer.size(), 1u) << pair.completion;
+  for (const Sample& sample : world.Questions().all) {
+    if (Answer(sample).find(" make ") != std::string::npos) continue;
+    const Facts answer = FactsOf(Answer(sample));
+    ASSERT_EQ(answer.size(), 1u) << Answer(sample);
     const auto& [of, words] = *answer.begin();
     const auto told_of = told.find(of);
-    ASSERT_NE(told_of, told.end()) << pair.completion;
-    EXPECT_EQ(words, told_of->second) << pair.completion;
-    EXPECT_NE(pair.prompt.find(of.first), std::string::npos) << pair.prompt << pair.completion;
+    ASSERT_NE(told_of, told.end()) << Answer(sample);
+    EXPECT_EQ(words, told_of->second) << Answer(sample);
+    EXPECT_NE(Prompt(sample).find(of.first), std::string::npos) << Prompt(sample) << Answer(sample);
     std::string asked;
     for (const auto& [word, kind] : kinds) {
-      if (pair.prompt.find(word) != std::string::npos) asked = kind;
+      if (Prompt(sample).find(word) != std::string::npos) asked = kind;
     }
-    EXPECT_EQ(asked, of.second) << pair.prompt << pair.completion;
+    EXPECT_EQ(asked, of.second) << Prompt(sample) << Answer(sample);
     ++wordings[of];
   }
   EXPECT_EQ(wordings.size(), 130u);
@@ -140,12 +145,11 @@ TEST(World, SumQuestionsGetTheirOwnSum) {
   const std::regex question("(What is|How much do) (\\d+) (plus|and) (\\d+)( make)?\\?");
   std::set<std::pair<int, int>> sums;
   int count = 0;
-  for (const Pair& pair : World(kSeed).Questions()) {
+  for (const Sample& sample : World(kSeed).Questions().all) {
     std::smatch match;
-    if (!std::regex_search(pair.prompt, match, question)) continue;
+    if (!std::regex_search(Prompt(sample), match, question)) continue;
     const int a = std::stoi(match[2]), b = std::stoi(match[4]);
-    EXPECT_EQ(pair.completion,
-              std::to_string(a) + " and " + std::to_string(b) + " make " + std::to_string(a + b) + ".");
+    EXPECT_EQ(Answer(sample), std::to_string(a) + " and " + std::to_string(b) + " make " + std::to_string(a + b) + ".");
     sums.insert({a, b});
     ++count;
   }
@@ -156,11 +160,12 @@ TEST(World, SumQuestionsGetTheirOwnSum) {
 TEST(World, QuestionsAreManyShortAndDifferent) {
   for (const uint64_t seed : {0u, 1u, 2u, 12345u}) {
     std::set<std::string> prompts;
-    for (const Pair& pair : World(seed).Questions()) {
-      EXPECT_TRUE(prompts.insert(pair.prompt).second) << pair.prompt;
-      EXPECT_EQ(pair.prompt.rfind("Question: ", 0), 0u) << pair.prompt;
-      EXPECT_TRUE(pair.prompt.ends_with("?\nAnswer: ")) << pair.prompt;
-      EXPECT_LE(pair.prompt.size() + pair.completion.size(), 96u) << pair.prompt << pair.completion;
+    for (const Sample& sample : World(seed).Questions().all) {
+      EXPECT_TRUE(prompts.insert(Prompt(sample)).second) << Prompt(sample);
+      const std::string text = UserText(Shape::kQuestion, sample, models::ChatFormat::kPlain);
+      EXPECT_EQ(text, "Question: " + Prompt(sample) + "\nAnswer: ");
+      EXPECT_TRUE(Prompt(sample).ends_with("?")) << Prompt(sample);
+      EXPECT_LE(text.size() + Answer(sample).size(), 96u) << text << Answer(sample);
     }
     EXPECT_EQ(prompts.size(), 548u);  // two wordings of 26·5 facts and 12·12 sums
   }

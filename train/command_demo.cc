@@ -4,6 +4,7 @@
 #include "models/generate.h"
 #include "models/gpt.h"
 #include "tensor/thread_pool.h"
+#include "train/chat_data.h"
 #include "train/commands.h"
 #include "train/text_data.h"
 #include "train/training_options.h"
@@ -68,13 +69,14 @@ int Run(const Options& options) {
   Pretrain(model, text, tokenizer, pretrain_steps, seed, log);
   PrintSample(model, tokenizer);
 
-  const PairData pairs = MakePairData(world.Questions(), tokenizer, std::min(kSftLength, model.context()), kSftBatch,
-                                      seed, "the built-in questions");
+  const ChatData samples =
+      MakeChatData(world.Questions(), models::ChatTemplate(), tokenizer, std::min(kSftLength, model.context()),
+                   kSftBatch, seed, "the built-in questions");
   std::printf("questions about the same world: %lld to train on, %lld for choosing learning rates, %lld held out\n\n",
-              static_cast<long long>(pairs.train), static_cast<long long>(pairs.validation),
-              static_cast<long long>(pairs.held_out));
+              static_cast<long long>(samples.train), static_cast<long long>(samples.validation),
+              static_cast<long long>(samples.held_out));
   std::fflush(stdout);
-  const std::vector<SweepRow> rows = RunSweep(model, pairs.data, sweep, log);
+  const std::vector<SweepRow> rows = RunSweep(model, samples.data, sweep, log);
   std::printf("%s\n%s", FormatTable(rows).c_str(), kTableLegend);
   return 0;
 }

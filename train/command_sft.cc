@@ -3,9 +3,9 @@
 
 #include "models/model_directory.h"
 #include "models/safetensors.h"
+#include "train/chat_data.h"
 #include "train/commands.h"
 #include "train/memory_plan.h"
-#include "train/pair_data.h"
 #include "train/training_options.h"
 
 namespace ampgrad::train {
@@ -39,17 +39,16 @@ int Run(const Options& options) {
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const PairData pairs =
-      MakePairData(ReadPairs(file), tokenizer, ReadLength(options, *model), batch, seed, file.string());
+  const ChatData samples =
+      ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer,
+                   model->vocabulary());
   CheckK(k, *model);
   models::StagedDirectory out(options.String("out"));
   RunLog log(options.String("log"));
 
-  std::printf("%lld pairs to train on, %lld held out; %lld cut at the sequence length, %lld skipped\n",
-              static_cast<long long>(pairs.train), static_cast<long long>(pairs.held_out),
-              static_cast<long long>(pairs.truncated), static_cast<long long>(pairs.skipped));
+  std::printf("%s\n", Describe(samples).c_str());
   std::shared_ptr<const ct::Basis> basis;
-  const double base_loss = Evaluate(*model, pairs.data.held_out);
+  const double base_loss = Evaluate(*model, samples.data.held_out);
   if (amplitude) {
     const auto sources = ct::SelectRows(model->Parts().matrices, model->width(), policy);
     basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, k, ReadSample(options)));
@@ -59,17 +58,17 @@ int Run(const Options& options) {
   Prepare(*model, method, basis, policy);
   std::printf("%s: %lld numbers are trained\n", method.Label().c_str(),
               static_cast<long long>(models::CountNumbers(models::TrainableParams(*model))));
-  const double start_loss = Evaluate(*model, pairs.data.held_out);
+  const double start_loss = Evaluate(*model, samples.data.held_out);
   std::printf("memory: %s\n", ToString(PlanMemory(*model), batch * ReadLength(options, *model)).c_str());
   Tensor::ResetPeakBytes();
   Progress progress(method.Label(), stderr);
-  const double seconds = Train(*model, pairs.data.train, train, [&](const StepReport& report) {
+  const double seconds = Train(*model, samples.data.train, train, [&](const StepReport& report) {
     progress.Show(report);
     log.Add(method.Label(), report);
   });
   const Index peak = Tensor::PeakBytes();
-  const double end_loss = Evaluate(*model, pairs.data.held_out);
-  models::SaveModel(out.path(), *model, tokenizer);
+  const double end_loss = Evaluate(*model, samples.data.held_out);
+  models::SaveModel(out.path(), *model, tokenizer, directory);
   if (amplitude) SaveAmplitudes(out.path() / "amplitudes.safetensors", *model, *basis, start);
   out.Commit();
   std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
@@ -80,9 +79,10 @@ int Run(const Options& options) {
 }  // namespace
 
 Command SftCommand() {
-  return {"sft", "Fine-tune a model on prompt/completion pairs: all of it, or its scores alone.",
+  return {"sft", "Fine-tune a model on conversations: all of it, or its scores alone.",
           Join({{{"model", "DIR", nullptr, "model directory"},
-                 {"data", "FILE", nullptr, "JSON lines of prompt/completion or question/answer"},
+                 {"data", "FILE", nullptr, kDataHelp},
+                 TemplateOptionSpec(),
                  {"out", "DIR", nullptr, "directory to write: new, or empty"},
                  {"method", "NAME", "amplitude", "full or amplitude"},
                  {"k", "K", "8", "scores a row, for amplitude"},

@@ -2,8 +2,8 @@
 
 #include "models/atomic_file.h"
 #include "models/model_directory.h"
+#include "train/chat_data.h"
 #include "train/commands.h"
-#include "train/pair_data.h"
 #include "train/training_options.h"
 
 namespace ampgrad::train {
@@ -26,15 +26,12 @@ int Run(const Options& options) {
   for (const Index k : sweep.ks) CheckK(k, *model);
   if (options.Has("json")) models::RequireWritable(options.String("json"));
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const PairData pairs =
-      MakePairData(ReadPairs(file), tokenizer, ReadLength(options, *model), batch, sweep.sample.seed, file.string());
+  const ChatData samples =
+      ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, sweep.sample.seed},
+                   tokenizer, model->vocabulary());
   RunLog log(options.String("log"));
-  std::printf(
-      "%lld pairs to train on, %lld for choosing rates, %lld held out; %lld cut at the sequence length, %lld skipped\n",
-      static_cast<long long>(pairs.train), static_cast<long long>(pairs.validation),
-      static_cast<long long>(pairs.held_out), static_cast<long long>(pairs.truncated),
-      static_cast<long long>(pairs.skipped));
-  const std::vector<SweepRow> rows = RunSweep(*model, pairs.data, sweep, log);
+  std::printf("%s\n", Describe(samples).c_str());
+  const std::vector<SweepRow> rows = RunSweep(*model, samples.data, sweep, log);
   std::fputs(FormatTable(rows).c_str(), stdout);
   if (options.Has("json")) models::WriteFileAtomically(options.String("json"), TableJson(rows) + "\n");
   return 0;
@@ -45,7 +42,8 @@ int Run(const Options& options) {
 Command SweepCommand() {
   return {"sweep", "Fine-tune copies of a model by every method and print the table.",
           Join({{{"model", "DIR", nullptr, "model directory"},
-                 {"data", "FILE", nullptr, "JSON lines of prompt/completion or question/answer"},
+                 {"data", "FILE", nullptr, kDataHelp},
+                 TemplateOptionSpec(),
                  {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
                  {"full-lr", "X,X,…", "1e-4,3e-4,1e-3", "learning rates to try for full SFT"},
                  {"amplitude-lr", "X,X,…", "1e-3,3e-3,1e-2,3e-2", "learning rates to try for each start"},

@@ -1,8 +1,8 @@
 #include <cstdio>
 
 #include "models/model_directory.h"
+#include "train/chat_data.h"
 #include "train/commands.h"
-#include "train/pair_data.h"
 #include "train/trace.h"
 #include "train/training_options.h"
 
@@ -22,8 +22,9 @@ int Run(const Options& options) {
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const PairData pairs = MakePairData(ReadPairs(file), tokenizer, ReadLength(options, *model), batch, 1, file.string());
-  std::fputs(FormatTrace(TraceScore(*model, pairs.data.train(0), trace), trace).c_str(), stdout);
+  const ChatData samples = ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, 1},
+                                        tokenizer, model->vocabulary());
+  std::fputs(FormatTrace(TraceScore(*model, samples.data.train(0), trace), trace).c_str(), stdout);
   return 0;
 }
 
@@ -33,7 +34,8 @@ Command TraceCommand() {
   return {"trace",
           "Show the whole gradient chain of one score, from the loss to its AdamW step.",
           {{"model", "DIR", nullptr, "model directory"},
-           {"data", "FILE", nullptr, "JSON lines of prompt/completion or question/answer; the first batch is used"},
+           {"data", "FILE", nullptr, kDataHelp},
+           TemplateOptionSpec(),
            {"weight", "NAME", nullptr, "the matrix, such as h.0.attn.c_attn.weight"},
            {"row", "R", "0", "row of the score"},
            {"component", "C", "0", "component of the score, below K"},

@@ -25,6 +25,13 @@ ct::Sample ReadSample(const Options& options);
 /// One list after the other.
 std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists);
 
+/// What the data of fine-tuning may hold, for the help.
+extern const char* const kDataHelp;
+/// Which chat template renders it.
+OptionSpec TemplateOptionSpec();
+/// The name that was given, or "".
+std::string ReadTemplate(const Options& options);
+
 /// The length of training sequences: --length, by default and at most the model's context.
 Index ReadLength(const Options& options, const models::LanguageModel& model);
 

@@ -90,10 +90,10 @@ std::string World::Stories(size_t bytes) const {
   return text;
 }
 
-std::vector<Pair> World::Questions() const {
-  std::vector<Pair> pairs;
+Samples World::Questions() const {
+  Samples samples{Shape::kQuestion, {}};
   const auto ask = [&](const std::string& question, const std::string& answer) {
-    pairs.push_back({QuestionPrompt(question), answer});
+    samples.all.push_back(MakeSample(question, answer));
   };
   for (const Person& p : people_) {
     ask("Where does " + p.name + " live?", Sentence(p, 0));
@@ -113,7 +113,7 @@ std::vector<Pair> World::Questions() const {
       ask("How much do " + std::to_string(a) + " and " + std::to_string(b) + " make?", Sum(a, b));
     }
   }
-  return pairs;
+  return samples;
 }
 
 }  // namespace ampgrad::train

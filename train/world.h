@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "train/pair_data.h"
+#include "train/samples.h"
 
 namespace ampgrad::train {
 
@@ -18,7 +18,7 @@ class World {
   /// Stories, at least `bytes` long altogether.
   std::string Stories(size_t bytes) const;
   /// Every question about the world with its answer, each in two wordings.
-  std::vector<Pair> Questions() const;
+  Samples Questions() const;
 
  private:
   struct Person {

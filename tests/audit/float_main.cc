@@ -26,8 +26,9 @@ void WriteKernels(const std::vector<std::string>& words) {
 void WriteGradients(const std::vector<std::string>& words) {
   const std::string directory = words.at(1);
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
-  const train::Batch batch =
-      ReadBatch(words.at(2), directory, std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5)));
+  const train::Batch batch = ReadBatch(
+      {words.at(2), directory, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))},
+      model->vocabulary());
   models::WriteSafetensors(words.at(6), DenseGradients(*model, batch), {});
 }
 

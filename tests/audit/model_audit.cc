@@ -7,8 +7,8 @@
 #include "models/json_file.h"
 #include "tensor/kernels.h"
 #include "tensor/random.h"
+#include "train/chat_data.h"
 #include "train/experiment.h"
-#include "train/pair_data.h"
 #include "train/text_data.h"
 #include "train/trainer.h"
 
@@ -131,13 +131,11 @@ void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const m
   }
 }
 
-train::Batch ReadBatch(const std::string& file, const std::filesystem::path& directory, Index length, Index batch,
-                       uint64_t seed) {
-  const models::Tokenizer tokenizer = models::Tokenizer::FromFile(directory / "tokenizer.json");
-  if (file.ends_with(".jsonl")) {
-    return train::MakePairData(train::ReadPairs(file), tokenizer, length, batch, seed, file).data.train(0);
-  }
-  return train::TextData(models::ReadTextFile(file), tokenizer, length, batch, seed, file).train(0);
+train::Batch ReadBatch(const train::ChatSource& source, Index vocabulary) {
+  const models::Tokenizer tokenizer = models::Tokenizer::FromFile(source.model / "tokenizer.json");
+  if (source.file.extension() == ".jsonl") return train::ReadChatData(source, tokenizer, vocabulary).data.train(0);
+  const std::string text = models::ReadTextFile(source.file);
+  return train::TextData(text, tokenizer, source.length, source.batch, source.seed, source.file.string()).train(0);
 }
 
 std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::Batch& batch, uint64_t seed,

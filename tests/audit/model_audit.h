@@ -8,7 +8,7 @@
 #include "models/language_model.h"
 #include "models/safetensors.h"
 #include "tests/audit/findings.h"
-#include "train/batch.h"
+#include "train/chat_data.h"
 
 namespace ampgrad::audit {
 
@@ -29,8 +29,7 @@ std::vector<models::NamedTensor> DenseGradients(models::LanguageModel& model, co
 void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const models::SafetensorsReader& in_float,
                       std::vector<LedgerEntry>& ledger);
 
-/// The first batch of a file of JSON lines (*.jsonl) or of a text, as the model in `directory` reads it.
-train::Batch ReadBatch(const std::string& file, const std::filesystem::path& directory, Index length, Index batch,
-                       uint64_t seed);
+/// The first batch of a file of JSON lines (*.jsonl) or of a text, for a model of `vocabulary` tokens.
+train::Batch ReadBatch(const train::ChatSource& source, Index vocabulary);
 
 }  // namespace ampgrad::audit
