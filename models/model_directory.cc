@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -52,18 +53,27 @@ std::map<std::string, std::string> OwnNames(const WeightFiles& weights, const st
 }
 
 // The shape is compared before any number is read: a file of the wrong model fails at once.
-Tensor ReadParameter(const WeightFiles& weights, std::map<std::string, std::string>& stored_name,
+// The file's name of a parameter, which must be there with this shape; it counts as taken.
+std::string TakeName(const WeightFiles& weights, std::map<std::string, std::string>& stored_name,
                      const std::string& name, const Shape& shape) {
   const auto it = stored_name.find(name);
   if (it == stored_name.end()) throw std::runtime_error(weights.file() + ": the tensor " + name + " is missing");
-  const Shape found = weights.ShapeOf(it->second);
+  const std::string stored = it->second;
+  const Shape found = weights.ShapeOf(stored);
   if (found != shape) {
-    throw std::runtime_error(weights.FileOf(it->second) + ": expected " + name + " of shape " + shape.ToString() +
+    throw std::runtime_error(weights.FileOf(stored) + ": expected " + name + " of shape " + shape.ToString() +
                              ", found " + found.ToString());
   }
-  Tensor value = weights.ReadReal(it->second);
   stored_name.erase(it);
-  return value;
+  return stored;
+}
+
+// BF16 stays as it lies in the file until it is trained.
+std::unique_ptr<nn::WeightForm> ReadMatrix(const WeightFiles& weights, const std::string& stored, const nn::Matrix& m) {
+  if (weights.Dtype(stored) == "BF16") {
+    return std::make_unique<nn::FrozenBf16>(weights.ReadBf16(stored), m.layout);
+  }
+  return std::make_unique<nn::Dense>(m.name, weights.ReadReal(stored), m.layout);
 }
 
 // Copies what a base model says about its special tokens: ids into `config`, files into `directory`.
@@ -79,6 +89,34 @@ void KeepTokenSettings(const fs::path& base, const fs::path& directory, nlohmann
   }
 }
 
+// One tensor at a time: a matrix that is held at half width as BF16, anything else as F32. Returns whether there were any of
+// the former.
+bool WriteWeights(const fs::path& file, LanguageModel& model) {
+  const std::string prefix = model.CheckpointPrefix();
+  const auto stored_name = [&](const std::string& name) { return name.starts_with("lm_head.") ? name : prefix + name; };
+  std::vector<TensorPlan> plans;
+  std::map<std::string, std::function<Tensor()>> value_of;
+  bool half = false;
+  const auto add = [&](const std::string& name, StoredType type, const Shape& shape, std::function<Tensor()> value) {
+    plans.push_back({stored_name(name), type, shape});
+    value_of[stored_name(name)] = std::move(value);
+  };
+  const nn::Parts parts = model.Parts();
+  for (const nn::Matrix* matrix : parts.matrices) {
+    const bool is_half = matrix->form->Frozen() != nullptr;
+    half |= is_half;
+    add(matrix->name, is_half ? StoredType::kBf16 : StoredType::kF32, matrix->StoredShape(),
+        [matrix] { return matrix->form->Merged(); });
+  }
+  for (const Param* vector : parts.vectors) {
+    add(vector->name, StoredType::kF32, vector->value.shape(), [vector] { return vector->value; });
+  }
+  SafetensorsWriter writer(file, plans, {{"format", "pt"}});
+  for (const TensorPlan& plan : writer.order()) writer.Write(value_of.at(plan.name)());
+  writer.Commit();
+  return half;
+}
+
 }  // namespace
 
 std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
@@ -91,12 +129,12 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
 
   const nn::Parts parts = model->Parts();
   for (nn::Matrix* matrix : parts.matrices) {
-    Tensor value = ReadParameter(weights, stored_name, matrix->name, matrix->StoredShape());
-    matrix->form = std::make_unique<nn::Dense>(matrix->name, std::move(value), matrix->layout);
+    const std::string stored = TakeName(weights, stored_name, matrix->name, matrix->StoredShape());
+    matrix->form = ReadMatrix(weights, stored, *matrix);
     if (matrix->copies > 1) stored_name.erase("lm_head.weight");  // tied: the vocabulary matrix serves as the head
   }
   for (Param* vector : parts.vectors) {
-    vector->value = ReadParameter(weights, stored_name, vector->name, vector->value.shape());
+    vector->value = weights.ReadReal(TakeName(weights, stored_name, vector->name, vector->value.shape()));
   }
   if (!stored_name.empty()) {
     const std::string& name = stored_name.begin()->second;
@@ -118,19 +156,9 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
 
 void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer,
                const std::optional<fs::path>& base) {
-  const std::string prefix = model.CheckpointPrefix();
-  const auto checkpoint_name = [&](const std::string& name) {
-    return name.starts_with("lm_head.") ? name : prefix + name;
-  };
-  std::vector<NamedTensor> tensors;
-  const nn::Parts parts = model.Parts();
-  for (const nn::Matrix* matrix : parts.matrices)
-    tensors.push_back({checkpoint_name(matrix->name), matrix->form->Merged()});
-  for (const Param* vector : parts.vectors) tensors.push_back({checkpoint_name(vector->name), vector->value});
-
   nlohmann::json config = model.Config();
   if (base) KeepTokenSettings(*base, directory, config);
-  WriteSafetensors(directory / "model.safetensors", tensors, {{"format", "pt"}});
+  if (WriteWeights(directory / "model.safetensors", model)) config["torch_dtype"] = "bfloat16";
   WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
   WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
 }
