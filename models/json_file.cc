@@ -3,8 +3,9 @@
 #include <cmath>
 #include <cstdint>
 #include <fstream>
-#include <set>
 #include <stdexcept>
+#include <unordered_set>
+#include <vector>
 
 namespace ampgrad::models {
 
@@ -29,10 +30,12 @@ nlohmann::json ParseJson(std::string_view text, const std::string& where) {
   constexpr int kMaxDepth = 64;
   if (text.starts_with("\xEF\xBB\xBF"))
     throw std::runtime_error(where + ": not valid JSON: it starts with a byte-order mark");
-  std::set<std::string> keys;  // of the outermost object; the parser itself would silently keep the last of two
+  // The keys of the objects that are open, by depth; the parser itself would silently keep the last of two.
+  std::vector<std::unordered_set<std::string>> keys(kMaxDepth + 2);
   const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
     if (depth > kMaxDepth) throw std::runtime_error(where + ": JSON nested deeper than " + std::to_string(kMaxDepth));
-    if (depth == 1 && event == nlohmann::json::parse_event_t::key && !keys.insert(value.get<std::string>()).second) {
+    if (event == nlohmann::json::parse_event_t::object_start) keys[depth + 1].clear();
+    if (event == nlohmann::json::parse_event_t::key && !keys[depth].insert(value.get<std::string>()).second) {
       throw std::runtime_error(where + ": the key \"" + value.get<std::string>() + "\" stands twice");
     }
     return true;

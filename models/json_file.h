@@ -12,7 +12,8 @@ namespace ampgrad::models {
 /// The content of a regular file of at most `limit` bytes. Throws std::runtime_error naming the file.
 std::string ReadTextFile(const std::filesystem::path& path, uint64_t limit = uint64_t{1} << 30);
 
-/// Parses a JSON value, nested at most 64 deep; a key that stands twice in the outermost object is refused. `where` is for messages: a file, or a file and a line.
+/// Parses a JSON value, nested at most 64 deep; a key that stands twice in one object is refused. `where` is for messages: a
+/// file, or a file and a line.
 nlohmann::json ParseJson(std::string_view text, const std::string& where);
 
 /// Parses a JSON file whose value is an object.

@@ -83,6 +83,16 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   return model;
 }
 
+Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
+  const fs::path file = directory / "tokenizer.json";
+  const Tokenizer tokenizer = Tokenizer::FromFile(file);
+  if (tokenizer.vocabulary() > model.vocabulary()) {
+    throw std::runtime_error(file.string() + ": expected ids below " + std::to_string(model.vocabulary()) +
+                             ", the vocab_size of config.json, found " + std::to_string(tokenizer.vocabulary() - 1));
+  }
+  return tokenizer;
+}
+
 void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer) {
   const std::string prefix = model.CheckpointPrefix();
   const auto checkpoint_name = [&](const std::string& name) {

@@ -13,6 +13,10 @@ namespace ampgrad::models {
 /// not finite. Names may carry the checkpoint's prefix or not, but not both.
 std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory);
 
+/// Reads tokenizer.json of the directory of `model`. Throws std::runtime_error also when it has ids for which the model has no
+/// row.
+Tokenizer LoadTokenizer(const std::filesystem::path& directory, const LanguageModel& model);
+
 /// Writes config.json, model.safetensors (F32) and tokenizer.json, which Hugging Face's libraries read.
 void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const Tokenizer& tokenizer);
 

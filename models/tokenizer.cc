@@ -1,6 +1,8 @@
 #include "models/tokenizer.h"
 
+#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "models/added_tokens.h"
 #include "models/bpe.h"

@@ -31,7 +31,7 @@ int Run(const Options& options) {
   models::GenerateOptions generate = ReadOptions(options);
   const std::filesystem::path directory = options.String("model");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
-  const models::Tokenizer tokenizer = models::Tokenizer::FromFile(directory / "tokenizer.json");
+  const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   generate.end_tokens = model->EndTokens();
   generate.vocabulary = tokenizer.vocabulary();
 

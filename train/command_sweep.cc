@@ -25,7 +25,7 @@ int Run(const Options& options) {
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   for (const Index k : sweep.ks) CheckK(k, *model);
   if (options.Has("json")) models::RequireWritable(options.String("json"));
-  const models::Tokenizer tokenizer = models::Tokenizer::FromFile(directory / "tokenizer.json");
+  const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   const PairData pairs =
       MakePairData(ReadPairs(file), tokenizer, ReadLength(options, *model), batch, sweep.sample.seed, file.string());
   RunLog log(options.String("log"));

@@ -21,7 +21,7 @@ int Run(const Options& options) {
 
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
-  const models::Tokenizer tokenizer = models::Tokenizer::FromFile(directory / "tokenizer.json");
+  const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   const PairData pairs = MakePairData(ReadPairs(file), tokenizer, ReadLength(options, *model), batch, 1, file.string());
   std::fputs(FormatTrace(TraceScore(*model, pairs.data.train(0), trace), trace).c_str(), stdout);
   return 0;
