@@ -13,6 +13,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "tensor/gemm_row-inl.h"
 #include "tensor/simd-inl.h"
 // clang-format on
 
@@ -183,6 +184,11 @@ Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
 
 // C [m, n] = Init + A·B, all by the calling thread. packed_a: ScratchSize(a, m, n) numbers.
 void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* packed_a) {
+  if (m == 1) {
+    const Index done = RowProduct(n, k, a, b, init.data, c);
+    if (done == n) return;
+    n -= done, b = b.At(0, done), init = init.At(0, done), c += done;
+  }
   HWY_ALIGN Real panel[kDepth * kMaxPanelCols];
   for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kDepth) {  // k = 0 still writes Init
     Step step = ReadA(a.At(0, k0), m, std::min(kDepth, k - k0), packed_a);
