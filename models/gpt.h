@@ -57,7 +57,7 @@ class Gpt : public LanguageModel {
   Index context() const override { return config_.n_positions; }
 
  private:
-  // The residual stream [N, C] behind the last block, for ids [N] in sequences of `length`, or behind those of the cache.
+  // The residual stream [N, C] after the last block, for ids [N] in sequences of `length`, or behind those of a cache.
   Var Blocks(const Var& vocabulary, const std::vector<int>& ids, Index length, nn::KvCache* cache);
   Var Head(const Var& x, const nn::Weight& vocabulary);
 

@@ -18,8 +18,8 @@ class LanguageModel {
   virtual Var Logits(Tape& tape, const std::vector<int>& ids, Index length) = 0;
   /// An empty cache for one sequence of at most `positions` tokens, positions <= context().
   virtual nn::KvCache MakeCache(Index positions) const = 0;
-  /// Logits [1, V] of the token behind `ids`, which follow the tokens in the cache and join them there: a whole prompt at
-  /// once, then token by token. The bits are those of the last row of Logits of the whole sequence.
+  /// Logits [1, V] of the token behind `ids`, which follow the tokens in the cache and join them there: a whole prompt
+  /// at once, then token by token. The bits are those of the last row of Logits of the whole sequence.
   /// Throws std::invalid_argument when there is no id, no room, or an id exceeds the vocabulary.
   virtual Tensor NextLogits(const std::vector<int>& ids, nn::KvCache& cache) = 0;
   /// Its matrices and vectors, in the order of the model.

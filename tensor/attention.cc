@@ -19,8 +19,8 @@
 // log-sums (Dao et al., "FlashAttention", arXiv:2205.14135). A task is one key/value head of one sequence: all query heads
 // that read it belong to the task, so dk and dv have one writer and a fixed order of sums.
 //
-// Row i of a block whose first query stands at position `first` attends to keys 0..first + i; behind them its row is exactly
-// 0. Adding zeros changes no sum, so a row has the same bits in whatever block it stands.
+// Row i of a block whose first query stands at position `first` attends to keys 0..first + i; behind them its row is
+// exactly 0. Adding zeros changes no sum, so a row has the same bits in whatever block it stands.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
