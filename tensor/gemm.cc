@@ -226,6 +226,9 @@ HWY_EXPORT(PanelColsOfTarget);
 constexpr Index kBlockRows = 512;
 // Multiply-adds below which a second thread costs more than it saves.
 constexpr Index kWorthAThread = 1 << 16;
+// The same for products of one row: generation makes dozens of them for a token, each of which waits for memory, and then
+// for the last thread.
+constexpr Index kRowWorthAThread = 1 << 19;
 
 Index CeilDiv(Index a, Index b) { return (a + b - 1) / b; }
 
@@ -248,7 +251,7 @@ struct Grid {
 
 Grid Cut(Index m, Index n, Index k, Index row_panels, Index col_panels) {
   Grid grid{std::min(row_panels, CeilDiv(m, kBlockRows)), 1};
-  const Index threads = std::min<Index>(FreeThreads(), 1 + m * n * k / kWorthAThread);
+  const Index threads = std::min<Index>(FreeThreads(), 1 + m * n * k / (m == 1 ? kRowWorthAThread : kWorthAThread));
   if (m >= n) {
     grid.rows = std::min(row_panels, CeilDiv(grid.rows, threads) * threads);
   } else {
