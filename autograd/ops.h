@@ -47,11 +47,13 @@ Var LayerNorm(const Var& x, const Var& gain, const Var& bias, Real eps);
 Var RmsNorm(const Var& x, const Var& gain, Real eps);
 
 // ops_attention.cc
-/// Rotary position embedding of x [N, heads·D] in the rotate-half convention; row n is at position offset + n mod length.
+/// Rotary position embedding of x [N, heads·D] in the rotate-half convention; row n is at position offset + n mod
+/// length.
 /// `inverse_frequencies` [D/2].
 Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies, Index offset = 0);
-/// Causal scaled-dot-product attention: q [B·length, H·D], k and v [B·(offset + length), G·D]; query head h reads key/value
-/// head h / (H/G). The queries of a sequence stand at its last `length` positions: query i sees keys 0..offset + i.
+/// Causal scaled-dot-product attention: q [B·length, H·D], k and v [B·(offset + length), G·D]; query head h reads
+/// key/value head h / (H/G). The queries of a sequence stand at its last `length` positions: query i sees keys
+/// 0..offset + i.
 Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Index heads, Index kv_heads,
                     Index offset = 0);
 /// The same with q, k and v side by side: qkv [N, 3·H·D].

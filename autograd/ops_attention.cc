@@ -42,7 +42,8 @@ Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies, Index 
 
 // CausalAttention   o = softmax(mask(q·kᵀ/√D))·v, for each sequence and head
 //   shapes    q, o [B·length, H·D]   k, v [B·(offset + length), G·D]   query head h reads key/value head h / (H/G)
-//   forward   S_ij = q_i·k_j/√D for j <= offset + i,   L_i = log Σ_j e^S_ij,   P_ij = e^(S_ij − L_i),   o_i = Σ_j P_ij v_j
+//   forward   S_ij = q_i·k_j/√D for j <= offset + i,   L_i = log Σ_j e^S_ij,   P_ij = e^(S_ij − L_i),
+//             o_i = Σ_j P_ij v_j
 //   backward  dv_j = Σ_i P_ij do_i,   dP_ij = do_i·v_j,   dS_ij = P_ij (dP_ij − o_i·do_i),
 //             dq_i = Σ_j dS_ij k_j/√D,   dk_j = Σ_i dS_ij q_i/√D;   dk and dv sum over the query heads of their group
 //   saves     q, k, v, o, L (B·length·H numbers); P, a number for each S, is computed again, a block of rows at a time

@@ -45,6 +45,12 @@ void RegisterProducts() {
     RegisterCase(name + "/nn", [=] { return Product(m, k, n, "nn"); });  // dx = dy·W
     RegisterCase(name + "/tn", [=] { return Product(n, k, m, "tn"); });  // dW = dyᵀ·x
   }
+  // One token of generation.
+  for (const auto& [n, k] : {std::pair<Index, Index>{1024, 256}, {5632, 2048}}) {
+    const std::string name = "gemm/1x" + std::to_string(n) + "x" + std::to_string(k);
+    RegisterCase(name + "/nt", [=] { return Product(1, n, k, "nt"); });
+    RegisterCase(name + "/nn", [=] { return Product(1, n, k, "nn"); });
+  }
 }
 
 }  // namespace

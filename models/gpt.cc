@@ -91,10 +91,7 @@ Var Gpt::Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>& 
 
 Var Gpt::Block(Index i, const Var& x, const nn::Sequences& sequences) { return blocks_[i].Forward(x, sequences); }
 
-Var Gpt::Head(const Var& x) {
-  nn::Matrix& head = lm_head_ ? lm_head_->weight : wte_.weight;
-  return nn::Multiply(ln_f_.Forward(x), head.Use(*x.tape), nullptr);
-}
+Var Gpt::Head(const Var& x) { return nn::Multiply(ln_f_.Forward(x), HeadMatrix().Use(*x.tape), nullptr); }
 
 nn::Parts Gpt::BlockParts(Index i) {
   nn::Parts parts;

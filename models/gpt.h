@@ -45,6 +45,7 @@ class Gpt : public LanguageModel {
 
   nn::Parts Parts() override;
   nn::Parts BlockParts(Index i) override;
+  nn::Matrix& HeadMatrix() override { return lm_head_ ? lm_head_->weight : wte_.weight; }
   std::unique_ptr<LanguageModel> Clone() override;
   std::vector<int> EndTokens() const override { return config_.special_tokens.Stops(); }
   nlohmann::json Config() const override;

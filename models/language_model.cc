@@ -55,7 +55,7 @@ std::vector<Param*> TrainableParams(LanguageModel& model) {
 
 void SetTrainable(LanguageModel& model, bool trainable) {
   for (nn::Matrix* matrix : model.Parts().matrices) {
-    if (trainable && matrix->form->Frozen()) matrix->MakeDense();
+    if (trainable && matrix->form->Frozen()) matrix->MakeTrainable();
   }
   for (Param* param : Params(model)) param->trainable = trainable;
 }

@@ -28,6 +28,8 @@ class LanguageModel {
   virtual nn::Parts Parts() = 0;
   /// Those of block `i`.
   virtual nn::Parts BlockParts(Index i) = 0;
+  /// The matrix [V, C] that makes the logits; in a tied model the embedding.
+  virtual nn::Matrix& HeadMatrix() = 0;
   /// An independent copy: same configuration, same numbers, every matrix dense but those held at half width.
   virtual std::unique_ptr<LanguageModel> Clone() = 0;
   /// The tokens that end a text which the model continues: none of them belongs to it.

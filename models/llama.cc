@@ -74,10 +74,7 @@ Var Llama::Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>
 
 Var Llama::Block(Index i, const Var& x, const nn::Sequences& sequences) { return layers_[i].Forward(x, sequences); }
 
-Var Llama::Head(const Var& x) {
-  nn::Matrix& head = lm_head_ ? lm_head_->weight : embed_tokens_.weight;
-  return nn::Multiply(norm_.Forward(x), head.Use(*x.tape), nullptr);
-}
+Var Llama::Head(const Var& x) { return nn::Multiply(norm_.Forward(x), HeadMatrix().Use(*x.tape), nullptr); }
 
 nn::Parts Llama::BlockParts(Index i) {
   nn::Parts parts;

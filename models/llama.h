@@ -45,6 +45,7 @@ class Llama : public LanguageModel {
 
   nn::Parts Parts() override;
   nn::Parts BlockParts(Index i) override;
+  nn::Matrix& HeadMatrix() override { return lm_head_ ? lm_head_->weight : embed_tokens_.weight; }
   std::unique_ptr<LanguageModel> Clone() override;
   std::vector<int> EndTokens() const override { return config_.special_tokens.Stops(); }
   nlohmann::json Config() const override;

@@ -146,10 +146,18 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
 
 Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   const fs::path file = directory / "tokenizer.json";
-  const Tokenizer tokenizer = Tokenizer::FromFile(file);
+  nlohmann::json json = ReadJsonObject(file);
+  for (const char* key : {"truncation", "padding"}) {
+    if (!json.contains(key) || json[key].is_null()) continue;
+    std::fprintf(stderr, "ampgrad: note: %s: its %s is not applied; sequences have the length that options say\n",
+                 file.c_str(), key);
+    json[key] = nullptr;
+  }
+  const Tokenizer tokenizer = Tokenizer::FromJson(json, file.string());
   if (tokenizer.vocabulary() > model.vocabulary()) {
-    throw std::runtime_error(file.string() + ": expected ids below " + std::to_string(model.vocabulary()) +
-                             ", the vocab_size of config.json, found " + std::to_string(tokenizer.vocabulary() - 1));
+    throw std::runtime_error(file.string() + ": expected at most " + std::to_string(model.vocabulary()) +
+                             " tokens, as the model has, found " + std::to_string(tokenizer.vocabulary()) +
+                             ": it is the tokenizer of another model");
   }
   return tokenizer;
 }

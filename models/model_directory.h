@@ -14,8 +14,8 @@ namespace ampgrad::models {
 /// not finite. Names may carry the checkpoint's prefix or not, but not both.
 std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory);
 
-/// Reads tokenizer.json of the directory of `model`. Throws std::runtime_error also when it has ids for which the model has no
-/// row.
+/// Reads tokenizer.json of the directory of `model`. Truncation and padding that the file asks for are not applied, and a note
+/// on stderr says so. Throws std::runtime_error also when it has ids for which the model has no row.
 Tokenizer LoadTokenizer(const std::filesystem::path& directory, const LanguageModel& model);
 
 /// Writes config.json, model.safetensors and tokenizer.json, which Hugging Face's libraries read. Matrices that are held at

@@ -11,8 +11,8 @@ struct SamplingOptions {
   double top_p = 1;        // only the fewest likeliest whose probability reaches p, one at least; 1: all
 };
 
-/// An id in 0..vocab − 1. `uniform` in [0, 1) decides, and equal arguments give equal ids; of equally likely tokens the lowest
-/// id comes first. Throws std::runtime_error when a logit is NaN or +∞, or all are −∞.
+/// An id in 0..vocab − 1. `uniform` in [0, 1) decides, and equal arguments give equal ids; of equally likely tokens the
+/// lowest id comes first. Throws std::runtime_error when a logit is NaN or +∞, or all are −∞.
 int Sample(const Real* logits, Index vocab, const SamplingOptions& options, double uniform);
 
 }  // namespace ampgrad::models

@@ -13,8 +13,8 @@ struct SpecialTokens {
   std::optional<int> begin;
   std::vector<int> end;  // any of them ends a text
 
-  /// bos_token_id, an integer, and eos_token_id, an integer or a list of them; none where a field is absent or null. Throws
-  /// std::runtime_error naming file and field when a value is anything else.
+  /// bos_token_id, an integer, and eos_token_id, an integer or a list of them; none where a field is absent or null.
+  /// Throws std::runtime_error naming file and field when a value is anything else.
   static SpecialTokens FromJson(const JsonObject& object);
   /// Sets the two fields.
   void AddTo(nlohmann::json& config) const;

@@ -12,8 +12,8 @@ struct LayerCache {
   Tensor keys, values;  // [positions, G·D]; rows that are not filled yet hold anything
 };
 
-/// How the rows that a module receives are grouped: N = batch·length rows, in sequences of `length`. In generation they are
-/// one sequence that goes on at position `offset`: the layer's cache holds the positions before, and receives these.
+/// How the rows that a module receives are grouped: N = batch·length rows, in sequences of `length`. In generation they
+/// are one sequence that goes on at position `offset`: the layer's cache holds what came before, and receives these.
 struct Sequences {
   Index length;
   Index offset = 0;
@@ -26,8 +26,8 @@ struct KvCache {
   KvCache(Index layers, Index positions, Index width);
 
   Index positions() const { return layers.empty() ? 0 : layers.front().keys.rows(); }
-  /// What the layer is told when `count` tokens follow the filled ones. Throws std::invalid_argument when count is below 1 or
-  /// there is no room.
+  /// What the layer is told when `count` tokens follow the filled ones. Throws std::invalid_argument when count is
+  /// below 1 or there is no room.
   Sequences Next(Index layer, Index count);
 
   std::vector<LayerCache> layers;
@@ -39,8 +39,8 @@ struct SeenKeys {
   Var keys, values;  // [offset + length, G·D]
 };
 
-/// Puts k and v [length, G·D] into the cache at positions offset..offset + length, and returns all rows up to there. Throws
-/// std::invalid_argument when they do not fit, and std::logic_error when one of them needs a gradient.
+/// Puts k and v [length, G·D] into the cache at positions offset..offset + length, and returns all rows up to there.
+/// Throws std::invalid_argument when they do not fit, and std::logic_error when one of them needs a gradient.
 SeenKeys Remember(const Sequences& at, const Var& k, const Var& v);
 
 }  // namespace ampgrad::nn

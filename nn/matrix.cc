@@ -20,7 +20,7 @@ Var WeightForm::Apply(Input& input, const Var* bias) { return Multiply(input.x()
 Matrix::Matrix(std::string name, Role role, ops::Layout layout, Index out, Index in)
     : name(std::move(name)), role(role), layout(layout), out(out), in(in) {}
 
-void Matrix::MakeDense() { form = std::make_unique<Dense>(name, form->Merged(), layout); }
+void Matrix::MakeTrainable() { form = std::make_unique<Dense>(name, form->Merged(), layout); }
 
 void Matrix::CopyFrom(const Matrix& other) {
   if (const Bf16Tensor* frozen = other.form->Frozen()) {

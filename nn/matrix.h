@@ -96,8 +96,8 @@ struct Matrix {
   Var Apply(Input& input, const Var* bias) { return form->Apply(input, bias); }
   /// Its shape in the stored layout: [out, in] or [in, out].
   Shape StoredShape() const;
-  /// Holds the numbers as they stand as a Dense form, which may train.
-  void MakeDense();
+  /// Holds the numbers as they stand in a Dense form that trains.
+  void MakeTrainable();
   /// Takes over the numbers of `other`, a matrix of the same shape: as a dense copy, or those held at half width as they lie.
   void CopyFrom(const Matrix& other);
 

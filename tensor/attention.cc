@@ -19,8 +19,8 @@
 // log-sums (Dao et al., "FlashAttention", arXiv:2205.14135). A task is one key/value head of one sequence: all query heads
 // that read it belong to the task, so dk and dv have one writer and a fixed order of sums.
 //
-// Row i of a block whose first query stands at position `first` attends to keys 0..first + i; behind them its row is exactly
-// 0. Adding zeros changes no sum, so a row has the same bits in whatever block it stands.
+// Row i of a block whose first query stands at position `first` attends to keys 0..first + i; behind them its row is
+// exactly 0. Adding zeros changes no sum, so a row has the same bits in whatever block it stands.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
@@ -93,6 +93,8 @@ HWY_EXPORT(ProbabilitiesAndGradient);
 
 // Two such blocks of 512 keys, P and dS, are 256 KiB, an eighth of an L2 cache of 2 MiB.
 constexpr Index kQueryBlock = 64;
+// Products q·k times the numbers of a head, below which other threads cost more than they save: one query of a small model.
+constexpr Index kWorthThreads = 1 << 18;
 
 // One query head of one sequence, and the key/value head it reads: where their first numbers lie.
 struct Head {
@@ -173,14 +175,17 @@ void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sin
 
 void CausalAttention(const AttentionShape& s, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums) {
   const Index group = s.heads / s.kv_heads;
-  ParallelFor(s.batch * s.kv_heads, [=](Index task) {
+  const auto attend = [=](Index task) {
     const Index sequence = task / s.kv_heads, first_head = task % s.kv_heads * group;
     const Tensor k_t = TransposedHead(s, k + Locate(s, sequence, first_head).kv);
     for (Index head = first_head; head < first_head + group; ++head) {
       const Head at = Locate(s, sequence, head);
       AttendHead(s, q + at.q, k_t, v + at.kv, o + at.o, log_sums + at.log_sum);
     }
-  });
+  };
+  const Index tasks = s.batch * s.kv_heads;
+  if (tasks * group * s.length * s.keys() * s.dim >= kWorthThreads) return ParallelFor(tasks, attend);
+  for (Index task = 0; task < tasks; ++task) attend(task);
 }
 
 void CausalAttentionBackward(const AttentionShape& s, const Real* q, const Real* k, const Real* v, const Real* o,

@@ -13,6 +13,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "tensor/gemm_row-inl.h"
 #include "tensor/simd-inl.h"
 // clang-format on
 
@@ -213,6 +214,11 @@ Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
 
 // C [m, n] = Init + A·B, all by the calling thread. packed_a: ScratchSize(a, m, n) numbers.
 void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* packed_a) {
+  if (m == 1 && !b.half) {
+    const Index done = RowProduct(n, k, a, b, init.data, c);
+    if (done == n) return;
+    n -= done, b = b.At(0, done), init = init.At(0, done), c += done;
+  }
   HWY_ALIGN Real panel[kDepth * kMaxPanelCols];
   for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kDepth) {  // k = 0 still writes Init
     Step step = ReadA(a.At(0, k0), m, std::min(kDepth, k - k0), packed_a);
@@ -250,6 +256,9 @@ HWY_EXPORT(PanelColsOfTarget);
 constexpr Index kBlockRows = 512;
 // Multiply-adds below which a second thread costs more than it saves.
 constexpr Index kWorthAThread = 1 << 16;
+// The same for products of one row: generation makes dozens of them for a token, each of which waits for memory, and then
+// for the last thread.
+constexpr Index kRowWorthAThread = 1 << 19;
 
 Index CeilDiv(Index a, Index b) { return (a + b - 1) / b; }
 
@@ -272,7 +281,7 @@ struct Grid {
 
 Grid Cut(Index m, Index n, Index k, Index row_panels, Index col_panels) {
   Grid grid{std::min(row_panels, CeilDiv(m, kBlockRows)), 1};
-  const Index threads = std::min<Index>(FreeThreads(), 1 + m * n * k / kWorthAThread);
+  const Index threads = std::min<Index>(FreeThreads(), 1 + m * n * k / (m == 1 ? kRowWorthAThread : kWorthAThread));
   if (m >= n) {
     grid.rows = std::min(row_panels, CeilDiv(grid.rows, threads) * threads);
   } else {

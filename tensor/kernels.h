@@ -63,9 +63,9 @@ void CrossEntropyBackward(const Real* logits, const int* targets, const Real* ma
 
 // --- attention.cc: see ops_attention.cc for the formulas --------------------------------------------------------------
 
-/// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·(offset + length), kv_heads·dim]; the rows of q,
-/// and those of k and v, are `q_stride` and `kv_stride` numbers apart. The queries of a sequence stand at its last `length`
-/// positions: query i attends to keys 0..offset + i.
+/// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·(offset + length), kv_heads·dim]; the rows
+/// of q, and those of k and v, are `q_stride` and `kv_stride` numbers apart. The queries of a sequence stand at its
+/// last `length` positions: query i attends to keys 0..offset + i.
 struct AttentionShape {
   Index batch, length, heads, kv_heads, dim;
   Index q_stride, kv_stride;
@@ -83,8 +83,8 @@ void CausalAttentionBackward(const AttentionShape& shape, const Real* q, const R
 
 // --- rotary.cc ------------------------------------------------------------------------------------------------------
 
-/// y = R(±angles)·x for every head of x [rows, heads·dim]; row n turns by the angles of row n mod length of cosines and sines
-/// [length, dim/2]. `sign` −1 rotates backwards, which is the transpose.
+/// y = R(±angles)·x for every head of x [rows, heads·dim]; row n turns by the angles of row n mod length of cosines and
+/// sines [length, dim/2]. `sign` −1 rotates backwards, which is the transpose.
 void Rotary(const Real* x, Index rows, Index length, Index heads, Index dim, const Real* cosines, const Real* sines,
             Real sign, Sink y);
 

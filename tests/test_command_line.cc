@@ -278,6 +278,42 @@ TEST_F(CommandLine, TheDemoEndsInATable) {
   ExpectFiniteTable(ExpectRuns(demo).out, 5);
 }
 
+TEST_F(CommandLine, GenerateDrawsAsTold) {
+  const auto generate = [&](const Words& more) {
+    return ExpectRuns(Join({"generate", "--model", Path("base"), "--prompt", "Once", "--tokens", "40"}, more)).out;
+  };
+  const std::string greedy = generate({}), drawn = generate({"--temperature", "3"});
+  EXPECT_NE(drawn, greedy);
+  EXPECT_EQ(generate({"--temperature", "3", "--threads", "3"}), drawn);
+  EXPECT_NE(generate({"--temperature", "3", "--seed", "2"}), drawn);
+  EXPECT_NE(generate({"--temperature", "3", "--top-k", "9"}), drawn);
+  EXPECT_NE(generate({"--temperature", "3", "--top-p", "0.4"}), drawn);
+  EXPECT_EQ(generate({"--temperature", "3", "--top-k", "1"}), greedy);
+  EXPECT_EQ(generate({"--temperature", "3", "--top-p", "0"}), greedy);
+  ExpectFails(2, {"generate", "--model", Path("base"), "--prompt", "a", "--top-p", "1.5"}, "--top-p");
+  ExpectFails(2, {"generate", "--model", Path("base"), "--prompt", "a", "--top-k", "-1"}, "--top-k");
+}
+
+TEST_F(CommandLine, GenerateBeginsATextWhereTheTokenizerHasATokenForThat) {
+  fs::copy(Path("base"), Path("begins"));
+  const fs::path file = Path("begins/tokenizer.json");
+  nlohmann::json tokenizer = nlohmann::json::parse(Get(file));
+  for (const auto& [token, id] : tokenizer["model"]["vocab"].items()) {
+    if (id != 'O') continue;
+    tokenizer["post_processor"] = {
+        {"type", "TemplateProcessing"},
+        {"single",
+         {{{"SpecialToken", {{"id", token}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
+        {"special_tokens", {{token, {{"id", token}, {"ids", {id}}, {"tokens", {token}}}}}}};
+  }
+  Put(file, tokenizer.dump());
+  const auto generate = [&](const std::string& model, const Words& more) {
+    return ExpectRuns(Join({"generate", "--model", Path(model), "--tokens", "9"}, more)).out;
+  };
+  EXPECT_EQ(generate("begins", {}), generate("base", {"--prompt", "O"}));
+  EXPECT_EQ(generate("begins", {"--prompt", "nce"}), generate("base", {"--prompt", "Once"}));
+}
+
 TEST_F(CommandLine, OutputThatCannotBeWrittenIsAnError) {
   const Words generate = {"generate", "--model", Path("base"), "--prompt", "Once", "--tokens", "5"};
   for (const char* out : {"/dev/full", "-"}) {

@@ -115,7 +115,7 @@ struct Twins {
       matrix->form = std::make_unique<nn::FrozenBf16>(RandomBf16(matrix->StoredShape(), 7), matrix->layout);
     }
     wide = half->Clone();
-    for (nn::Matrix* matrix : wide->Parts().matrices) matrix->MakeDense();
+    for (nn::Matrix* matrix : wide->Parts().matrices) matrix->MakeTrainable();
   }
   std::unique_ptr<models::LanguageModel> half, wide;
 };

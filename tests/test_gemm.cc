@@ -102,6 +102,31 @@ TEST(Gemm, GivesTheSameBitsForAnyThreadCountAndPlace) {
   }
 }
 
+// A product of one row takes another way than one of many, and must not show it.
+TEST(Gemm, OneRowHasTheBitsOfMany) {
+  ForEachSimdTarget([] {
+    for (const Index n : {3, 15, 16, 31, 32, 33, 127, 128, 161, 300}) {
+      for (const Index k : {0, 1, 3, 4, 37, static_cast<int>(kDepth) - 1, 2 * static_cast<int>(kDepth) + 5}) {
+        for (int variant = 0; variant < 8; ++variant) {
+          const bool a_transposed = variant & 1, b_transposed = variant & 2, with_init = variant & 4;
+          SCOPED_TRACE(testing::Message() << n << "x" << k << ", variant " << variant);
+          const Tensor a = Random(5, 1).NormalTensor(a_transposed ? Shape{k, 3} : Shape{3, k}, 1);
+          const Tensor b = Random(5, 2).NormalTensor(b_transposed ? Shape{n, k} : Shape{k, n}, 1);
+          const Tensor start = Random(5, 3).NormalTensor({3, n}, 1);
+          const Operand left{a.data(), a.cols(), a_transposed}, right{b.data(), b.cols(), b_transposed};
+          Tensor many({3, n});
+          Gemm(3, n, k, left, right, with_init ? Init{start.data(), n} : Init{}, many.data(), n);
+          for (Index i = 0; i < 3; ++i) {
+            GuardedBuffer one(n, 77);
+            Gemm(1, n, k, left.At(i, 0), right, with_init ? Init{start.row(i), n} : Init{}, one.data(), n);
+            EXPECT_EQ(std::memcmp(one.data(), many.row(i), n * sizeof(Real)), 0) << "row " << i;
+          }
+        }
+      }
+    }
+  });
+}
+
 TEST(Gemm, CarriesNaN) {
   Tensor a({3, 2}), b({2, 3}), c({3, 3});
   a.row(1)[0] = std::numeric_limits<Real>::quiet_NaN();

@@ -150,6 +150,9 @@ TEST(KvCache, RefusesGradients) {
   const auto model = TinyGpt(5);
   nn::KvCache cache = model->MakeCache(4);
   nn::GptAttention attention("attn", 16, 2);
+  for (nn::Matrix* matrix : {&attention.c_attn.weight, &attention.c_proj.weight}) {
+    matrix->form = std::make_unique<nn::Dense>(matrix->name, Tensor(matrix->StoredShape()), matrix->layout);
+  }
   Tape tape;
   ExpectMessage<std::logic_error>(
       [&] {

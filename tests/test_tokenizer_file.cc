@@ -125,8 +125,8 @@ TEST(TokenizerFile, RefusesIdsBeyondTheModel) {
   const auto model = TinyGpt(9);
   Put(directory.path() / "tokenizer.json", Tokenizer::Bytes().ToJson().dump());
   EXPECT_EQ(MessageOf(directory.path(), [&] { LoadTokenizer(directory.path(), *model); }),
-            "D/tokenizer.json: expected ids below " + std::to_string(model->vocabulary()) +
-                ", the vocab_size of config.json, found 255");
+            "D/tokenizer.json: expected at most " + std::to_string(model->vocabulary()) +
+                " tokens, as the model has, found 256: it is the tokenizer of another model");
   Put(directory.path() / "tokenizer.json", kSmall.dump());
   EXPECT_EQ(LoadTokenizer(directory.path(), *model).vocabulary(), 2);
 }

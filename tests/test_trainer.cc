@@ -32,6 +32,7 @@ class Bigram : public models::LanguageModel {
 
   nn::Parts Parts() override { return {{&table_}, {}}; }
   nn::Parts BlockParts(Index) override { return {}; }
+  nn::Matrix& HeadMatrix() override { return table_; }
   std::unique_ptr<LanguageModel> Clone() override { return std::make_unique<Bigram>(table_.form->Merged().Clone()); }
   nlohmann::json Config() const override { return nlohmann::json::object(); }
   const char* CheckpointPrefix() const override { return ""; }

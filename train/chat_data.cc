@@ -166,12 +166,7 @@ ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, 
   return result;
 }
 
-ChatData ReadChatData(const ChatSource& source, const models::Tokenizer& tokenizer, Index vocabulary) {
-  if (tokenizer.vocabulary() > vocabulary) {
-    throw std::runtime_error((source.model / "tokenizer.json").string() + ": expected at most " +
-                             std::to_string(vocabulary) + " tokens, as the model has, found " +
-                             std::to_string(tokenizer.vocabulary()) + ": it is the tokenizer of another model");
-  }
+ChatData ReadChatData(const ChatSource& source, const models::Tokenizer& tokenizer) {
   const Samples samples = ReadSamples(source.file);
   const models::ChatTemplate chat = ChooseTemplate(source.template_name, samples.shape, source.model, tokenizer);
   return MakeChatData(samples, chat, tokenizer, source.length, source.batch, source.seed, source.file.string());

@@ -49,8 +49,7 @@ struct ChatSource {
   uint64_t seed;
 };
 
-/// Reads samples for a model of `vocabulary` tokens. Throws std::runtime_error as ReadSamples, ChooseTemplate and
-/// MakeChatData do, and when the tokenizer knows more tokens than the model.
-ChatData ReadChatData(const ChatSource& source, const models::Tokenizer& tokenizer, Index vocabulary);
+/// Throws std::runtime_error as ReadSamples, ChooseTemplate and MakeChatData do.
+ChatData ReadChatData(const ChatSource& source, const models::Tokenizer& tokenizer);
 
 }  // namespace ampgrad::train

@@ -35,7 +35,7 @@ int Run(const Options& options) {
   generate.end_tokens = model->EndTokens();
   generate.vocabulary = tokenizer.vocabulary();
 
-  // The prompt is decoded, too: what a token says, such as whether a space stands before it, depends on those before it.
+  // The prompt is decoded, too: what a token says, such as whether a space precedes it, depends on those before it.
   models::StreamDecoder decoder(tokenizer, /*skip_special=*/true);
   const auto print = [&](int id) { std::fputs(decoder.Push(id).c_str(), stdout); };
   const std::vector<int> prompt = Prompt(options, tokenizer);
@@ -57,7 +57,7 @@ Command GenerateCommand() {
           {{"model", "DIR", nullptr, "model directory"},
            {"prompt", "TEXT", "",
             "text to continue; without it, a text is begun, where the tokenizer has a token for that"},
-           {"tokens", "N", "200", "tokens to add at most"},
+           {"tokens", "N", "256", "tokens to add at most"},
            {"temperature", "X", "0", "divides the logits; 0: always the likeliest token"},
            {"top-k", "K", "0", "draw from the K likeliest tokens only; 0: from all"},
            {"top-p", "P", "1", "draw from the fewest likeliest tokens whose probability reaches P only"},

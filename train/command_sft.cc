@@ -40,9 +40,9 @@ int Run(const Options& options) {
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   const ChatData samples =
-      ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer,
-                   model->vocabulary());
+      ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer);
   CheckK(k, *model);
+  const Scope scope = ReadScope(options, *model);
   models::StagedDirectory out(options.String("out"));
   RunLog log(options.String("log"));
 
@@ -54,8 +54,9 @@ int Run(const Options& options) {
     basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, k, ReadSample(options)));
     PrintBasis(*basis, sources);
   }
-  const Method method{amplitude, start, k, ReadChain(options)};
+  const Method method{amplitude, start, k, ReadChain(options), scope};
   Prepare(*model, method, basis, policy);
+  model->checkpoint_blocks = options.Has("checkpoint");
   std::printf("%s: %lld numbers are trained\n", method.Label().c_str(),
               static_cast<long long>(models::CountNumbers(models::TrainableParams(*model))));
   const double start_loss = Evaluate(*model, samples.data.held_out);
@@ -89,6 +90,7 @@ Command SftCommand() {
                  {"start", "NAME", "exact", "reconstructed (W = S·B + μ) or exact (W = W₀ + ΔS·B)"},
                  {"lr", "X", "", "peak learning rate; default: 1e-2 for amplitude, 3e-4 for full"}},
                 BasisOptionSpecs(),
+                ScopeOptionSpecs(),
                 TrainingOptionSpecs("100", "8", "0")}),
           Run};
 }

@@ -26,9 +26,8 @@ int Run(const Options& options) {
   for (const Index k : sweep.ks) CheckK(k, *model);
   if (options.Has("json")) models::RequireWritable(options.String("json"));
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const ChatData samples =
-      ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, sweep.sample.seed},
-                   tokenizer, model->vocabulary());
+  const ChatData samples = ReadChatData(
+      {file, directory, ReadTemplate(options), ReadLength(options, *model), batch, sweep.sample.seed}, tokenizer);
   RunLog log(options.String("log"));
   std::printf("%s\n", Describe(samples).c_str());
   const std::vector<SweepRow> rows = RunSweep(*model, samples.data, sweep, log);

@@ -22,8 +22,8 @@ int Run(const Options& options) {
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const ChatData samples = ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, 1},
-                                        tokenizer, model->vocabulary());
+  const ChatData samples =
+      ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, 1}, tokenizer);
   std::fputs(FormatTrace(TraceScore(*model, samples.data.train(0), trace), trace).c_str(), stdout);
   return 0;
 }

@@ -87,11 +87,16 @@ std::string Method::Label() const {
 
 void Prepare(models::LanguageModel& model, const Method& method, const std::shared_ptr<const ct::Basis>& basis,
              ct::RowsPolicy policy) {
-  models::SetTrainable(model, !method.amplitude);
-  if (!method.amplitude) return;
-  const auto truncated = std::make_shared<const ct::Basis>(ct::Truncated(*basis, method.k));
-  ct::UseAmplitude(ct::SelectRows(model.Parts().matrices, model.width(), policy), truncated, method.start,
-                   method.chain);
+  const Scope& scope = method.scope;
+  models::SetTrainable(model, !method.amplitude && scope.all_layers);
+  if (method.amplitude) {
+    const auto truncated = std::make_shared<const ct::Basis>(ct::Truncated(*basis, method.k));
+    const auto matrices = scope.all_layers ? model.Parts().matrices : MatricesInScope(model, scope);
+    ct::UseAmplitude(ct::SelectRows(matrices, model.width(), policy), truncated, method.start, method.chain);
+  } else if (!scope.all_layers) {
+    for (nn::Matrix* matrix : MatricesInScope(model, scope)) matrix->MakeTrainable();
+  }
+  if (scope.head) model.HeadMatrix().MakeTrainable();
 }
 
 std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, const SweepOptions& options,

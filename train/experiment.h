@@ -6,6 +6,7 @@
 
 #include "ct/amplitude.h"
 #include "train/progress.h"
+#include "train/scope.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
@@ -16,13 +17,16 @@ struct Method {
   ct::Start start = ct::Start::kExact;
   Index k = 0;
   ct::Chain chain = ct::Chain::kExplicit;  // changes the time of a step, and what it learns by rounding alone
+  Scope scope = {};
 
   /// "full", "exact K=8".
   std::string Label() const;
 };
 
-/// Makes a model trainable by `method`: every parameter, or the scores of the matrices that `policy` selects and nothing
-/// else. `basis` needs at least method.k vectors and is unused by full SFT.
+/// Makes a model trainable by `method`, and freezes the rest. Full SFT trains every parameter or, of a scope that is not all
+/// layers, the matrices of its blocks (norms and biases stay, as in the papers' counts). Amplitude SFT trains the scores of
+/// those matrices in scope that `policy` selects; only they leave their dense form. A scope with the head trains that matrix
+/// too. `basis` needs at least method.k vectors and is unused by full SFT.
 void Prepare(models::LanguageModel& model, const Method& method, const std::shared_ptr<const ct::Basis>& basis,
              ct::RowsPolicy policy);
 

@@ -53,6 +53,21 @@ ct::Sample ReadSample(const Options& options) {
   return {options.Integer("sample", 0, kMany), static_cast<uint64_t>(options.Integer("seed", 0, kMany))};
 }
 
+std::vector<OptionSpec> ScopeOptionSpecs() {
+  return {
+      {"layers", "WHICH", "all", "layers that train: all, last:N, A-B or A; of a choice, the matrices alone"},
+      {"train", "WHAT", "", "head: the vocabulary matrix that makes the logits trains too"},
+      {"checkpoint", nullptr, "",
+       "keep of each block its input alone and run it again on the way back: less memory, more time"},
+  };
+}
+
+Scope ReadScope(const Options& options, const models::LanguageModel& model) {
+  Scope scope = ParseLayers(options.String("layers"), model.layers());
+  scope.head = options.Has("train") && options.Choice("train", {"head"}) == "head";
+  return scope;
+}
+
 std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists) {
   std::vector<OptionSpec> all;
   for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());

@@ -22,6 +22,10 @@ ct::RowsPolicy ReadRowsPolicy(const Options& options);
 ct::Chain ReadChain(const Options& options);
 ct::Sample ReadSample(const Options& options);
 
+/// Which part of the model trains, and whether its blocks run twice to save memory.
+std::vector<OptionSpec> ScopeOptionSpecs();
+Scope ReadScope(const Options& options, const models::LanguageModel& model);
+
 /// One list after the other.
 std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists);
 

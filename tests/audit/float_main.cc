@@ -27,8 +27,7 @@ void WriteGradients(const std::vector<std::string>& words) {
   const std::string directory = words.at(1);
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const train::Batch batch = ReadBatch(
-      {words.at(2), directory, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))},
-      model->vocabulary());
+      {words.at(2), directory, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))}, *model);
   models::WriteSafetensors(words.at(6), DenseGradients(*model, batch), {});
 }
 

@@ -102,7 +102,7 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
   findings.title = directory;
   findings.command = "ampgrad audit --model " + directory + " --data " + data + " --length " + std::to_string(length) +
                      " --batch " + std::to_string(sequences) + " --seed " + std::to_string(seed);
-  const train::Batch batch = ReadBatch({data, directory, "", length, sequences, seed}, model->vocabulary());
+  const train::Batch batch = ReadBatch({data, directory, "", length, sequences, seed}, *model);
   const bool terminal = isatty(fileno(stderr));
   findings.ledger = AuditModel(*model, batch, seed, [&](size_t done, size_t all, const std::string& name) {
     if (terminal) std::fprintf(stderr, "\r%zu of %zu tensors: %s\033[K", done, all, name.c_str());

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "models/json_file.h"
+#include "models/model_directory.h"
 #include "tensor/kernels.h"
 #include "tensor/random.h"
 #include "train/chat_data.h"
@@ -131,9 +132,9 @@ void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const m
   }
 }
 
-train::Batch ReadBatch(const train::ChatSource& source, Index vocabulary) {
-  const models::Tokenizer tokenizer = models::Tokenizer::FromFile(source.model / "tokenizer.json");
-  if (source.file.extension() == ".jsonl") return train::ReadChatData(source, tokenizer, vocabulary).data.train(0);
+train::Batch ReadBatch(const train::ChatSource& source, const models::LanguageModel& model) {
+  const models::Tokenizer tokenizer = models::LoadTokenizer(source.model, model);
+  if (source.file.extension() == ".jsonl") return train::ReadChatData(source, tokenizer).data.train(0);
   const std::string text = models::ReadTextFile(source.file);
   return train::TextData(text, tokenizer, source.length, source.batch, source.seed, source.file.string()).train(0);
 }

@@ -30,6 +30,6 @@ void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const m
                       std::vector<LedgerEntry>& ledger);
 
 /// The first batch of a file of JSON lines (*.jsonl) or of a text, for a model of `vocabulary` tokens.
-train::Batch ReadBatch(const train::ChatSource& source, Index vocabulary);
+train::Batch ReadBatch(const train::ChatSource& source, const models::LanguageModel& model);
 
 }  // namespace ampgrad::audit

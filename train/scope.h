@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/language_model.h"
+
+namespace ampgrad::train {
+
+/// Which part of a model is trained.
+struct Scope {
+  bool all_layers = true;
+  Index first = 0, last = 0;  // blocks first..last, both included, unless all_layers
+  bool head = false;          // the vocabulary matrix that makes the logits, too
+};
+
+/// Reads "all", "last:2", "0-3" or "5" for a model of `layers` blocks. Throws std::runtime_error for a block that it does not
+/// have, and UsageError for other words.
+Scope ParseLayers(const std::string& word, Index layers);
+
+/// The matrices of the blocks in scope, in the order of the model; all matrices of blocks when it is the whole.
+std::vector<nn::Matrix*> MatricesInScope(models::LanguageModel& model, const Scope& scope);
+
+}  // namespace ampgrad::train
