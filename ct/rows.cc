@@ -7,7 +7,8 @@ namespace ampgrad::ct {
 RowsPolicy ParseRowsPolicy(const std::string& word) {
   if (word == "blocks") return RowsPolicy::kBlocks;
   if (word == "width") return RowsPolicy::kWidth;
-  throw std::invalid_argument("[rows] expected the policy blocks or width, found '" + word + "'");
+  if (word == "all") return RowsPolicy::kAll;
+  throw std::invalid_argument("[rows] expected the policy blocks, width or all, found '" + word + "'");
 }
 
 std::vector<RowSource> SelectRows(const std::vector<nn::Matrix*>& matrices, Index d, RowsPolicy policy) {
@@ -15,10 +16,10 @@ std::vector<RowSource> SelectRows(const std::vector<nn::Matrix*>& matrices, Inde
   for (nn::Matrix* matrix : matrices) {
     const bool block = matrix->role == nn::Role::kBlock;
     const bool vocabulary = matrix->role == nn::Role::kVocabulary;
-    if (matrix->in == d && (block || (vocabulary && policy == RowsPolicy::kWidth))) {
-      sources.push_back({matrix, ops::Layout::kOutIn, matrix->out, matrix->copies});
-    } else if (matrix->out == d && block && policy == RowsPolicy::kBlocks) {
-      sources.push_back({matrix, ops::Layout::kInOut, matrix->in, matrix->copies});
+    if (matrix->in == d && (block || (vocabulary && policy != RowsPolicy::kBlocks))) {
+      sources.push_back({matrix, ops::Layout::kOutIn, matrix->out, policy == RowsPolicy::kWidth ? matrix->copies : 1});
+    } else if (matrix->out == d && block && policy != RowsPolicy::kWidth) {
+      sources.push_back({matrix, ops::Layout::kInOut, matrix->in, 1});
     }
   }
   return sources;

@@ -13,9 +13,10 @@ enum class RowsPolicy {
   kBlocks,  // the matrices of the blocks: W [out, in] where in = d, its transpose where only out = d
   kWidth,  // every matrix with in = d as nn.Linear would store it, [out, in], and the vocabulary; none transposed. A tied
            // vocabulary counts twice, as in the papers' 10.2M model; positions are left out, as there
+  kAll,    // the matrices of the blocks, as kBlocks reads them, and the vocabulary: 156 of TinyLlama, as in the papers
 };
 
-/// "blocks" or "width"; throws std::invalid_argument for another word.
+/// "blocks", "width" or "all"; throws std::invalid_argument for another word.
 RowsPolicy ParseRowsPolicy(const std::string& word);
 
 /// A matrix and the way its rows are read.

@@ -3,6 +3,7 @@
 
 #include "tensor/gemm.h"
 #include "tensor/kernels.h"
+#include "tensor/subnormals.h"
 #include "tensor/tensor.h"
 #include "tensor/thread_pool.h"
 
@@ -176,6 +177,7 @@ void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sin
 void CausalAttention(const AttentionShape& s, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums) {
   const Index group = s.heads / s.kv_heads;
   const auto attend = [=](Index task) {
+    const FlushSubnormals small_probabilities;
     const Index sequence = task / s.kv_heads, first_head = task % s.kv_heads * group;
     const Tensor k_t = TransposedHead(s, k + Locate(s, sequence, first_head).kv);
     for (Index head = first_head; head < first_head + group; ++head) {
@@ -192,6 +194,7 @@ void CausalAttentionBackward(const AttentionShape& s, const Real* q, const Real*
                              const Real* log_sums, const Real* d_o, Sink dq, Sink dk, Sink dv) {
   const Index group = s.heads / s.kv_heads;
   ParallelFor(s.batch * s.kv_heads, [=](Index task) {
+    const FlushSubnormals small_probabilities;
     const Index sequence = task / s.kv_heads, first_head = task % s.kv_heads * group;
     const Index kv = Locate(s, sequence, first_head).kv;
     const Tensor k_t = TransposedHead(s, k + kv), v_t = TransposedHead(s, v + kv);

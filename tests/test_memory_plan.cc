@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <stdexcept>
+#include <string>
+
 #ifdef __linux__
 #include <sys/resource.h>
 #endif
@@ -8,6 +12,7 @@
 #include "tensor/thread_pool.h"
 #include "tests/small_models.h"
 #include "train/experiment.h"
+#include "train/machine_memory.h"
 #include "train/memory_plan.h"
 
 namespace ampgrad::train {
@@ -116,11 +121,67 @@ TEST_F(MemoryPlanBytes, LeavesTheModelAsItWas) {
 }
 
 TEST(MemoryPlan, ReadsAsASum) {
-  const MemoryPlan plan{26'100'000, 52'100'000, {1'000'000, 5'000'000}, {1e5, 100}};
+  MemoryPlan plan{0, 26'100'000, 0, 0, 52'100'000, 1000, {1'000'000, 5'000'000}, {1e5, 100}};
   EXPECT_EQ(plan.Step(10), 5'001'000);
   EXPECT_EQ(plan.Step(1000), 101'000'000);
-  EXPECT_EQ(ToString(plan, 1000), "weights 26.1 MB + moments 52.1 MB + step of 1000 tokens 101.0 MB = 179.2 MB");
+  EXPECT_EQ(ToString(plan, 1000),
+            "weights 26.1 MB + moments 52.1 MB + activations of 1000 tokens 100.0 MB + logits 1.0 MB = 179.2 MB");
+  plan.mapped = 2'200'000'000;
+  plan.basis = 500'000;
+  plan.scores = 3'000'000;
+  EXPECT_EQ(ToString(plan, 1000),
+            "weights 26.1 MB + basis 0.5 MB + scores 3.0 MB + moments 52.1 MB + activations of 1000 tokens 100.0 MB + "
+            "logits 1.0 MB = 182.7 MB, beside 2200.0 MB mapped from files");
 }
+
+// Steps of 1 MB and 0.1 MB a token, beside 50 MB of moments.
+TEST(MemoryPlan, NamesWhatWouldFit) {
+  const MemoryPlan plan{0, 0, 0, 0, 50'000'000, 0, {1'000'000}, {1e5}};
+  const auto message = [&](Index batch, Index length, Index available) -> std::string {
+    try {
+      RequireMemory(plan, batch, length, available);
+      return "";
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(message(4, 100, 91'000'000), "");
+  EXPECT_EQ(
+      message(4, 100, 90'999'999),
+      "training needs 91.0 MB more memory for --batch 4 --length 100, found 91.0 MB available; --batch 3 --length "
+      "100 would fit");
+  EXPECT_EQ(
+      message(4, 100, 60'000'000),
+      "training needs 91.0 MB more memory for --batch 4 --length 100, found 60.0 MB available; --batch 1 --length "
+      "90 would fit");
+  EXPECT_EQ(
+      message(4, 100, 51'000'000),
+      "training needs 91.0 MB more memory for --batch 4 --length 100, found 51.0 MB available; not even one token "
+      "fits");
+}
+
+#ifdef __linux__
+TEST(AvailableMemory, IsWhatTheLimitOnAddressSpaceLeaves) {
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  const Index unlimited = AvailableMemory();
+  EXPECT_GT(unlimited, 0);
+  if (unlimited < 1'000'000'000) GTEST_SKIP() << "too little memory to limit it";
+  // As much as there is, and 100 MB more.
+  std::ifstream status("/proc/self/status");
+  Index size = 0;
+  for (std::string word; status >> word;) {
+    if (word == "VmSize:") status >> size;
+  }
+  rlimit limit = before;
+  limit.rlim_cur = static_cast<rlim_t>(1024 * size + 100'000'000);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+  const Index left = AvailableMemory();
+  setrlimit(RLIMIT_AS, &before);
+  EXPECT_LE(left, 100'000'000);
+  EXPECT_GE(left, 50'000'000);
+}
+#endif
 
 #ifdef __linux__
 // After the first step every buffer comes from memory that an earlier one has freed: the system maps no page more.

@@ -5,6 +5,7 @@
 #include "models/safetensors.h"
 #include "train/chat_data.h"
 #include "train/commands.h"
+#include "train/machine_memory.h"
 #include "train/memory_plan.h"
 #include "train/training_options.h"
 
@@ -48,19 +49,22 @@ int Run(const Options& options) {
 
   std::printf("%s\n", Describe(samples).c_str());
   std::shared_ptr<const ct::Basis> basis;
-  const double base_loss = Evaluate(*model, samples.data.held_out);
   if (amplitude) {
     const auto sources = ct::SelectRows(model->Parts().matrices, model->width(), policy);
     basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, k, ReadSample(options)));
     PrintBasis(*basis, sources);
   }
   const Method method{amplitude, start, k, ReadChain(options), scope};
+  const bool lossy = amplitude && start == ct::Start::kReconstructed;  // all other ways start from the model itself
+  const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
   Prepare(*model, method, basis, policy);
   model->checkpoint_blocks = options.Has("checkpoint");
   std::printf("%s: %lld numbers are trained\n", method.Label().c_str(),
               static_cast<long long>(models::CountNumbers(models::TrainableParams(*model))));
-  const double start_loss = Evaluate(*model, samples.data.held_out);
-  std::printf("memory: %s\n", ToString(PlanMemory(*model), batch * ReadLength(options, *model)).c_str());
+  const MemoryPlan plan = PlanMemory(*model, basis.get());
+  std::printf("memory: %s\n", ToString(plan, batch * ReadLength(options, *model)).c_str());
+  RequireMemory(plan, batch, ReadLength(options, *model), AvailableMemory());
+  const double start_loss = Evaluate(*model, samples.data.held_out), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
   Progress progress(method.Label(), stderr);
   const double seconds = Train(*model, samples.data.train, train, [&](const StepReport& report) {

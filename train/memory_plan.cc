@@ -1,12 +1,15 @@
 #include "train/memory_plan.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "train/format.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
 namespace {
+
+constexpr Index kNumber = sizeof(Real), kHalfNumber = sizeof(Bf16);
 
 // The largest number of bytes above those of before the step, in each interval of a step of `tokens` tokens.
 std::vector<double> IntervalPeaks(models::LanguageModel& model, Index tokens) {
@@ -35,9 +38,20 @@ Index MemoryPlan::Step(Index tokens) const {
   return static_cast<Index>(most);
 }
 
-MemoryPlan PlanMemory(models::LanguageModel& model) {
+MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis) {
   const std::vector<Param*> trained = models::TrainableParams(model);
-  MemoryPlan plan{Tensor::LiveBytes(), 2 * models::CountNumbers(trained) * static_cast<Index>(sizeof(Real)), {}, {}};
+  const Index trained_bytes = models::CountNumbers(trained) * kNumber;
+  MemoryPlan plan;
+  for (const nn::Matrix* matrix : model.Parts().matrices) {
+    if (const Bf16Tensor* frozen = matrix->form->Frozen()) plan.mapped += frozen->shape().size() * kHalfNumber;
+  }
+  if (basis) {
+    plan.basis = (2 * basis->k() + 2) * basis->width() * kNumber;  // B and μ, and B' of both
+    plan.scores = trained_bytes;
+  }
+  plan.weights = Tensor::LiveBytes() - plan.basis - plan.scores;
+  plan.moments = 2 * trained_bytes;
+  plan.logits = model.vocabulary() * kNumber;
   const Index tokens = std::clamp<Index>(model.context() / 2, 1, 16);
   const std::vector<double> once = IntervalPeaks(model, tokens), twice = IntervalPeaks(model, 2 * tokens);
   for (size_t i = 0; i < once.size(); ++i) {
@@ -47,11 +61,38 @@ MemoryPlan PlanMemory(models::LanguageModel& model) {
   return plan;
 }
 
+void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index available) {
+  const Index missing = plan.Missing(batch * length);
+  if (missing <= available) return;
+  Index fits = 0, too_many = batch * length;  // tokens of a step
+  while (too_many - fits > 1) {
+    const Index middle = fits + (too_many - fits) / 2;
+    (plan.Missing(middle) <= available ? fits : too_many) = middle;
+  }
+  const std::string advice = fits == 0 ? "not even one token fits"
+                                       : "--batch " + std::to_string(std::max<Index>(1, fits / length)) + " --length " +
+                                             std::to_string(std::min(length, fits)) + " would fit";
+  throw std::runtime_error("training needs " + Megabytes(missing) + " more memory for --batch " +
+                           std::to_string(batch) + " --length " + std::to_string(length) + ", found " +
+                           Megabytes(available) + " available; " + advice);
+}
+
 std::string Megabytes(Index bytes) { return Format("%.1f MB", static_cast<double>(bytes) * 1e-6); }
 
 std::string ToString(const MemoryPlan& plan, Index tokens) {
-  return "weights " + Megabytes(plan.held) + " + moments " + Megabytes(plan.moments) + " + step of " +
-         std::to_string(tokens) + " tokens " + Megabytes(plan.Step(tokens)) + " = " + Megabytes(plan.Total(tokens));
+  const Index logits = plan.logits * tokens;
+  std::string text = "weights " + Megabytes(plan.weights);
+  const auto add = [&](const std::string& what, Index bytes) {
+    if (bytes > 0) text += " + " + what + " " + Megabytes(bytes);
+  };
+  add("basis", plan.basis);
+  add("scores", plan.scores);
+  add("moments", plan.moments);
+  add("activations of " + std::to_string(tokens) + " tokens", plan.Step(tokens) - logits);
+  add("logits", logits);
+  text += " = " + Megabytes(plan.Total(tokens));
+  if (plan.mapped > 0) text += ", beside " + Megabytes(plan.mapped) + " mapped from files";
+  return text;
 }
 
 }  // namespace ampgrad::train

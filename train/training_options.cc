@@ -34,7 +34,7 @@ TrainOptions ReadTrainOptions(const Options& options) {
 std::vector<OptionSpec> BasisOptionSpecs() {
   return {
       {"rows", "POLICY", "blocks",
-       "rows that are decomposed: blocks, or width (with the vocabulary, nothing transposed)"},
+       "rows that are decomposed: blocks, all (with the vocabulary), or width (the same, but nothing transposed)"},
       {"sample", "N", "0", "rows of each matrix that the basis is computed from; 0: all"},
       {"chain", "NAME", "factored",
        "gradient of the scores: explicit (dS = dW·Bᵀ) or factored (dS = dYᵀ·(X·Bᵀ)), faster"},
@@ -42,7 +42,7 @@ std::vector<OptionSpec> BasisOptionSpecs() {
 }
 
 ct::RowsPolicy ReadRowsPolicy(const Options& options) {
-  return ct::ParseRowsPolicy(options.Choice("rows", {"blocks", "width"}));
+  return ct::ParseRowsPolicy(options.Choice("rows", {"blocks", "width", "all"}));
 }
 
 ct::Chain ReadChain(const Options& options) {
