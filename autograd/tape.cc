@@ -80,7 +80,7 @@ void Tape::Backward(const Var& y, const Tensor& dY, const Observer& observer) {
   if (std::exchange(spent_, true)) {
     throw std::logic_error("[backward] this tape has run already: record the forward pass again");
   }
-  GradOf(y.node) = dY;
+  InputGrads(*this, std::vector<int>{y.node}).Pass(0, dY);
   for (int i = y.node; i >= 0; --i) {
     Node& node = nodes_[i];
     if (node.param || node.grad.empty()) continue;  // leaves end here; no gradient arrived at the others

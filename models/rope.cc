@@ -16,41 +16,49 @@ RopeConfig::Type TypeOf(const JsonObject& scaling) {
                            "' is not supported; expected default, linear or llama3");
 }
 
+void RefusePartial(const JsonObject& object) {
+  if (object.Positive("partial_rotary_factor", 1) != 1) {
+    throw std::runtime_error(object.where() + ": partial_rotary_factor other than 1 is not supported");
+  }
+}
+
+// What one of the two forms says, beside fields of `config`.
+RopeConfig ReadScaling(const JsonObject& scaling, const JsonObject& config, Index context) {
+  RefusePartial(scaling);
+  RopeConfig rope;
+  rope.type = TypeOf(scaling);
+  const double beside = config.Positive("rope_theta", rope.theta);
+  rope.theta = scaling.Positive("rope_theta", beside);
+  if (rope.theta != beside && config.Has("rope_theta")) {
+    throw std::runtime_error(scaling.where() + ": rope_theta contradicts the one beside it");
+  }
+  if (rope.type == RopeConfig::Type::kDefault) return rope;
+  if (!scaling.Has("factor")) throw std::runtime_error(scaling.where() + ": factor is missing");
+  rope.factor = scaling.Positive("factor", 1);
+  if (rope.type == RopeConfig::Type::kLinear) return rope;
+  rope.low_freq_factor = scaling.Positive("low_freq_factor", rope.low_freq_factor);
+  rope.high_freq_factor = scaling.Positive("high_freq_factor", rope.high_freq_factor);
+  rope.original_context = scaling.Integer("original_max_position_embeddings", context, 1, Index{1} << 31);
+  if (!(rope.high_freq_factor > rope.low_freq_factor)) {
+    throw std::runtime_error(scaling.where() + ": expected high_freq_factor over low_freq_factor");
+  }
+  return rope;
+}
+
 }  // namespace
 
 RopeConfig RopeConfig::FromJson(const JsonObject& config, Index context) {
-  const std::optional<JsonObject> old_form = config.Object("rope_scaling"), later = config.Object("rope_parameters");
-  if (old_form && later && old_form->json() != later->json()) {
-    throw std::runtime_error(config.where() + ": rope_scaling and rope_parameters contradict each other");
-  }
+  RefusePartial(config);
   RopeConfig rope;
   rope.theta = config.Positive("rope_theta", rope.theta);
-  const std::optional<JsonObject>& scaling = old_form ? old_form : later;
-  const auto refuse_partial = [](const JsonObject& object) {
-    if (object.Positive("partial_rotary_factor", 1) != 1) {
-      throw std::runtime_error(object.where() + ": partial_rotary_factor other than 1 is not supported");
-    }
-  };
-  refuse_partial(config);
-  if (!scaling) return rope;
-  refuse_partial(*scaling);
-  rope.type = TypeOf(*scaling);
-  const double theta = scaling->Positive("rope_theta", rope.theta);
-  if (theta != rope.theta && config.Has("rope_theta")) {
-    throw std::runtime_error(scaling->where() + ": rope_theta contradicts the one beside it");
+  const std::optional<JsonObject> old_form = config.Object("rope_scaling"), later = config.Object("rope_parameters");
+  if (later) rope = ReadScaling(*later, config, context);
+  if (!old_form) return rope;
+  const RopeConfig old_rope = ReadScaling(*old_form, config, context);
+  if (later && old_rope != rope) {
+    throw std::runtime_error(config.where() + ": rope_scaling and rope_parameters contradict each other");
   }
-  rope.theta = theta;
-  if (rope.type == Type::kDefault) return rope;
-  if (!scaling->Has("factor")) throw std::runtime_error(scaling->where() + ": factor is missing");
-  rope.factor = scaling->Positive("factor", 1);
-  if (rope.type == Type::kLinear) return rope;
-  rope.low_freq_factor = scaling->Positive("low_freq_factor", rope.low_freq_factor);
-  rope.high_freq_factor = scaling->Positive("high_freq_factor", rope.high_freq_factor);
-  rope.original_context = scaling->Integer("original_max_position_embeddings", context, 1, Index{1} << 31);
-  if (!(rope.high_freq_factor > rope.low_freq_factor)) {
-    throw std::runtime_error(scaling->where() + ": expected high_freq_factor over low_freq_factor");
-  }
-  return rope;
+  return old_rope;
 }
 
 nlohmann::json RopeConfig::ScalingJson() const {

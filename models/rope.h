@@ -25,6 +25,7 @@ struct RopeConfig {
   static RopeConfig FromJson(const JsonObject& config, Index context);
   /// The value of `rope_scaling`; null for the default type.
   nlohmann::json ScalingJson() const;
+  bool operator==(const RopeConfig&) const = default;
 };
 
 /// f_j = theta^(−2j/D) [D/2], j = 0, 1, …, scaled: `linear` divides all by the factor; `llama3` divides the waves longer than

@@ -1,13 +1,30 @@
 #include "models/special_tokens.h"
 
+#include <stdexcept>
+#include <string>
+
 namespace ampgrad::models {
 
-SpecialTokens SpecialTokens::FromJson(const JsonObject& object) {
+namespace {
+
+void RequireToken(Index id, const char* key, Index vocabulary, const JsonObject& object) {
+  if (id < vocabulary) return;
+  throw std::runtime_error(object.where() + ": expected " + key + " below vocab_size, found " + std::to_string(id) +
+                           " of " + std::to_string(vocabulary));
+}
+
+}  // namespace
+
+SpecialTokens SpecialTokens::FromJson(const JsonObject& object, Index vocabulary) {
   constexpr Index kMax = (Index{1} << 31) - 1;
   SpecialTokens tokens;
   const Index begin = object.Integer("bos_token_id", -1, 0, kMax);
+  RequireToken(begin, "bos_token_id", vocabulary, object);
   if (begin >= 0) tokens.begin = static_cast<int>(begin);
-  for (const Index id : object.Integers("eos_token_id", 0, kMax)) tokens.end.push_back(static_cast<int>(id));
+  for (const Index id : object.Integers("eos_token_id", 0, kMax)) {
+    RequireToken(id, "eos_token_id", vocabulary, object);
+    tokens.end.push_back(static_cast<int>(id));
+  }
   return tokens;
 }
 

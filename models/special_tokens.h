@@ -14,8 +14,8 @@ struct SpecialTokens {
   std::vector<int> end;  // any of them ends a text
 
   /// bos_token_id, an integer, and eos_token_id, an integer or a list of them; none where a field is absent or null.
-  /// Throws std::runtime_error naming file and field when a value is anything else.
-  static SpecialTokens FromJson(const JsonObject& object);
+  /// Throws std::runtime_error naming file and field when a value is anything else, or no token of a vocabulary of that size.
+  static SpecialTokens FromJson(const JsonObject& object, Index vocabulary);
   /// Sets the two fields.
   void AddTo(nlohmann::json& config) const;
   /// The tokens that end a generated text: its end, and the begin of another.

@@ -8,6 +8,7 @@
 
 #include "ct/rows.h"
 #include "models/gpt.h"
+#include "models/llama.h"
 #include "tensor/random.h"
 
 /// Matrices and models small enough for tests.
@@ -65,6 +66,54 @@ inline std::unique_ptr<models::Gpt> TinyGpt(uint64_t seed, bool tied = true) {
   auto model = std::make_unique<models::Gpt>(TinyConfig(tied));
   Randomise(*model, seed);
   return model;
+}
+
+/// Two query heads on each of two key/value heads of four columns.
+inline models::LlamaConfig LittleLlamaConfig(bool tied = false) {
+  models::LlamaConfig config;
+  config.vocab_size = 23;
+  config.hidden_size = 16;
+  config.intermediate_size = 24;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.max_position_embeddings = 12;
+  config.rms_norm_eps = 1e-5;
+  config.tie_word_embeddings = tied;
+  config.special_tokens = {1, {2}};
+  return config;
+}
+
+inline std::unique_ptr<models::Llama> LittleLlama(uint64_t seed, bool tied = false) {
+  auto model = std::make_unique<models::Llama>(LittleLlamaConfig(tied));
+  Randomise(*model, seed);
+  return model;
+}
+
+/// A small model of each family, for what must hold for any.
+inline std::vector<std::unique_ptr<models::LanguageModel>> BothFamilies(uint64_t seed, bool tied) {
+  std::vector<std::unique_ptr<models::LanguageModel>> models;
+  models.push_back(TinyGpt(seed, tied));
+  models.push_back(LittleLlama(seed, tied));
+  return models;
+}
+
+/// Holds every matrix of `model` at half width, frozen, rounded.
+inline void HoldAtHalfWidth(models::LanguageModel& model) {
+  for (nn::Matrix* matrix : model.Parts().matrices) {
+    const Tensor values = matrix->form->Merged();
+    const std::shared_ptr<Bf16[]> numbers(new Bf16[static_cast<size_t>(values.size())]);
+    for (Index i = 0; i < values.size(); ++i) numbers[i] = ToBf16(static_cast<float>(values[i]));
+    const std::shared_ptr<const Bf16> data(numbers, numbers.get());
+    matrix->form = std::make_unique<nn::FrozenBf16>(Bf16Tensor(values.shape(), data), matrix->layout);
+  }
+}
+
+/// Rounds all numbers of `model` to float, as files store them, whatever Real is.
+inline void RoundToFloat(models::LanguageModel& model) {
+  for (Param* param : models::Params(model)) {
+    for (Real& x : param->value) x = static_cast<Real>(static_cast<float>(x));
+  }
 }
 
 /// Random ids below `vocabulary`; another seed for targets.

@@ -30,37 +30,53 @@ void CheckParts(models::LanguageModel& model, const Ids& ids, const std::vector<
   EXPECT_EQ(cache.length, static_cast<Index>(ids.size()));
 }
 
-// Every split of a prompt into two parts and single tokens, and every way to cut it in two.
+// Every split of a prompt into two parts and single tokens, and every way to cut it in two, at any number of threads.
+void CheckEverySplit(models::LanguageModel& model) {
+  const Index length = model.context();
+  const Ids ids = RandomIds(length, model.vocabulary(), 3);
+  for (const int threads : {1, 2, 3}) {
+    SetNumThreads(threads);
+    const Tensor logits = LogitsOf(model, ids, length);
+    for (Index first = 1; first <= length; ++first) {
+      for (Index second = 0; first + second <= length; ++second) {
+        SCOPED_TRACE(Sizes({threads, first, second}));
+        std::vector<Index> parts = {first};
+        if (second > 0) parts.push_back(second);
+        parts.resize(parts.size() + static_cast<size_t>(length - first - second), 1);
+        CheckParts(model, ids, parts, logits);
+      }
+    }
+    SetNumThreads(0);
+  }
+}
+
 TEST(KvCache, LogitsHaveTheBitsOfTheWholeSequence) {
   for (const bool tied : {true, false}) {
-    const auto model = TinyGpt(5, tied);
-    const Index length = model->context();
-    const Ids ids = RandomIds(length, model->vocabulary(), 3);
-    for (const int threads : {1, 2, 3}) {
-      SetNumThreads(threads);
-      const Tensor logits = LogitsOf(*model, ids, length);
-      for (Index first = 1; first <= length; ++first) {
-        for (Index second = 0; first + second <= length; ++second) {
-          SCOPED_TRACE(Sizes({threads, first, second}));
-          std::vector<Index> parts = {first};
-          if (second > 0) parts.push_back(second);
-          parts.resize(parts.size() + static_cast<size_t>(length - first - second), 1);
-          CheckParts(*model, ids, parts, logits);
-        }
+    for (const bool half : {false, true}) {
+      for (const auto& model : BothFamilies(5, tied)) {
+        if (half) HoldAtHalfWidth(*model);
+        SCOPED_TRACE(model->Config().at("model_type").dump() + (half ? " at half width" : ""));
+        CheckEverySplit(*model);
       }
-      SetNumThreads(0);
     }
   }
 }
 
-// Several blocks of queries, and sums over more keys than one block of a product holds.
-TEST(KvCache, LogitsHaveTheBitsOfALongSequence) {
-  models::GptConfig config = TinyConfig();
-  config.n_positions = 300;
-  config.n_embd = 64;
-  models::Gpt model(config);
+// Biases, heads wider than their share, one group, scaled positions.
+TEST(KvCache, LogitsOfAnyLlamaHaveTheBitsOfTheWholeSequence) {
+  models::LlamaConfig config = LittleLlamaConfig();
+  config.attention_bias = config.mlp_bias = true;
+  config.head_dim = 6;
+  config.num_key_value_heads = 1;
+  config.rope = {models::RopeConfig::Type::kLlama3, 500, 4, 1, 4, 16};
+  models::Llama model(config);
   Randomise(model, 7);
-  const Ids ids = RandomIds(300, config.vocab_size, 4);
+  CheckEverySplit(model);
+}
+
+// Several blocks of queries, and sums over more keys than one block of a product holds.
+void CheckLongSequence(models::LanguageModel& model) {
+  const Ids ids = RandomIds(300, model.vocabulary(), 4);
   for (const int threads : {1, 2, 3}) {
     SetNumThreads(threads);
     const Tensor logits = LogitsOf(model, ids, 300);
@@ -69,6 +85,28 @@ TEST(KvCache, LogitsHaveTheBitsOfALongSequence) {
     CheckParts(model, ids, {1, 130, 1, 1, 1, 166}, logits);
     CheckParts(model, ids, std::vector<Index>(300, 1), logits);
     SetNumThreads(0);
+  }
+}
+
+TEST(KvCache, LogitsHaveTheBitsOfALongSequence) {
+  models::GptConfig config = TinyConfig();
+  config.n_positions = 300;
+  config.n_embd = 64;
+  models::Gpt model(config);
+  Randomise(model, 7);
+  CheckLongSequence(model);
+}
+
+TEST(KvCache, LogitsOfALlamaHaveTheBitsOfALongSequence) {
+  models::LlamaConfig config = LittleLlamaConfig();
+  config.max_position_embeddings = 300;
+  config.hidden_size = 64;
+  config.intermediate_size = 172;
+  for (const bool half : {false, true}) {
+    models::Llama model(config);
+    Randomise(model, 7);
+    if (half) HoldAtHalfWidth(model);
+    CheckLongSequence(model);
   }
 }
 

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -9,80 +8,24 @@
 #include <vector>
 
 #include "ct/amplitude.h"
-#include "models/model_directory.h"
-#include "models/safetensors.h"
-#include "tests/files.h"
-#include "tests/small_models.h"
-#include "tests/temp_dir.h"
+#include "tests/saved_model.h"
 
 /// Hugging Face directories of models: what is written, what is read, what is refused and in which words.
 namespace ampgrad::models {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-// A model whose numbers fit in float, as files store them, whatever Real is.
-std::unique_ptr<Gpt> StorableGpt(bool tied = true) {
-  auto model = TinyGpt(9, tied);
-  for (Param* param : Params(*model)) {
-    for (Real& x : param->value) x = static_cast<Real>(static_cast<float>(x));
-  }
-  return model;
-}
-
-// A saved model in a directory of its own, to be damaged.
-class Saved {
+// A saved GPT.
+class Saved : public SavedModel {
  public:
-  explicit Saved(bool tied = true) : model_(StorableGpt(tied)) { SaveModel(path(), *model_, Tokenizer::Bytes()); }
-
-  fs::path path() const { return directory_.path(); }
-  Gpt& model() { return *model_; }
-
-  Json Config() const { return Json::parse(Get(path() / "config.json")); }
-  void ChangeConfig(const std::function<void(Json&)>& change) {
-    Json config = Config();
-    change(config);
-    Put(path() / "config.json", config.dump());
+  explicit Saved(bool tied = true) : SavedModel(StorableGpt(tied)) {}
+  static std::unique_ptr<Gpt> StorableGpt(bool tied = true) {
+    auto model = TinyGpt(9, tied);
+    RoundToFloat(*model);
+    return model;
   }
-
-  // All tensors of the file, by name.
-  std::map<std::string, Tensor> Tensors() const {
-    const SafetensorsReader reader(path() / "model.safetensors");
-    std::map<std::string, Tensor> tensors;
-    for (const TensorEntry& entry : reader.header().entries) tensors[entry.name] = reader.ReadReal(entry.name);
-    return tensors;
-  }
-  void SetTensors(const std::map<std::string, Tensor>& tensors) {
-    std::vector<NamedTensor> list;
-    for (const auto& [name, value] : tensors) list.push_back({name, value});
-    WriteSafetensors(path() / "model.safetensors", list, {});
-  }
-  void ChangeTensors(const std::function<void(std::map<std::string, Tensor>&)>& change) {
-    std::map<std::string, Tensor> tensors = Tensors();
-    change(tensors);
-    SetTensors(tensors);
-  }
-
-  std::unique_ptr<LanguageModel> Load() const { return LoadModel(path()); }
-  std::string Error() const {
-    return MessageOf(path(), [&] { Load(); });
-  }
-
- private:
-  TempDir directory_;
-  std::unique_ptr<Gpt> model_;
 };
-
-void ExpectEqualModels(LanguageModel& a, LanguageModel& b) {
-  EXPECT_EQ(a.Config(), b.Config());
-  const std::vector<Param*> x = Params(a), y = Params(b);
-  ASSERT_EQ(x.size(), y.size());
-  for (size_t i = 0; i < x.size(); ++i) {
-    EXPECT_EQ(x[i]->name, y[i]->name);
-    EXPECT_TRUE(SameBits(x[i]->value, y[i]->value)) << x[i]->name;
-  }
-}
 
 std::map<std::string, Tensor> WithoutPrefix(const std::map<std::string, Tensor>& tensors) {
   std::map<std::string, Tensor> bare;
@@ -103,7 +46,7 @@ TEST(ModelDirectory, LoadsWhatItSaved) {
 
 TEST(ModelDirectory, SavesMergedWeights) {
   const TempDir directory;
-  const auto model = StorableGpt();
+  const auto model = Saved::StorableGpt();
   const std::vector<ct::RowSource> sources =
       ct::SelectRows(model->Parts().matrices, model->width(), ct::RowsPolicy::kBlocks);
   ct::UseAmplitude(sources, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, 3)), ct::Start::kReconstructed);
@@ -211,15 +154,7 @@ TEST(ModelDirectory, IgnoresMaskBuffers) {
 TEST(ModelDirectory, IgnoresMaskBuffersOfAnyType) {
   for (const std::string dtype : {"BOOL", "U8"}) {
     Saved saved;
-    std::string bytes = Get(saved.path() / "model.safetensors");
-    const uint64_t header_size = *reinterpret_cast<const uint64_t*>(bytes.data());
-    Json header = Json::parse(bytes.substr(8, header_size));
-    const std::string data = bytes.substr(8 + header_size) + std::string(144, '\1');
-    header["transformer.h.0.attn.bias"] = {
-        {"dtype", dtype}, {"shape", {1, 1, 12, 12}}, {"data_offsets", {data.size() - 144, data.size()}}};
-    const std::string text = header.dump();
-    const uint64_t length = text.size();
-    Put(saved.path() / "model.safetensors", std::string(reinterpret_cast<const char*>(&length), 8) + text + data);
+    saved.AppendTensor("transformer.h.0.attn.bias", dtype, {1, 1, 12, 12}, std::string(144, '\1'));
     ExpectEqualModels(*saved.Load(), saved.model());
   }
 }

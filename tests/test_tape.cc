@@ -109,6 +109,46 @@ TEST(Tape, RefusesWhatIsNoLoss) {
                                   "[backward] this tape has run already: record the forward pass again");
 }
 
+TEST(Tape, GoesBackFromAnyGradient) {
+  Param x = MakeParam({1, 2});
+  Tape tape;
+  const Var v = tape.Leaf(x);
+  const Tensor dy = Tensor::FromValues({2}, {3, 5});
+  tape.Backward(ops::Mul(v, v), dy);
+  EXPECT_EQ(x.grad[0], 2 * 1 * 3);
+  EXPECT_EQ(x.grad[1], 2 * 2 * 5);
+  EXPECT_EQ(dy[0], 3);
+}
+
+TEST(Tape, RefusesAGradientOfAnotherShape) {
+  Param x = MakeParam({1, 2});
+  Tape tape, other;
+  const Var v = tape.Leaf(x), y = ops::Mul(v, v);
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{3}, Shape{1, 2}, Shape{2, 1}}) {
+    ExpectMessage<std::invalid_argument>([&] { tape.Backward(y, Tensor(shape)); },
+                                         "[backward] expected a gradient of shape [2], found " + shape.ToString());
+  }
+  const std::string untrained = "[backward] nothing below this loss is trained";
+  ExpectMessage<std::invalid_argument>([&] { tape.Backward(tape.Constant(Tensor({2})), Tensor({2})); }, untrained);
+  ExpectMessage<std::invalid_argument>([&] { other.Backward(y, Tensor({2})); }, untrained);
+  tape.Backward(y, Tensor({2}));  // what was refused has not spent the tape
+  ExpectMessage<std::logic_error>([&] { tape.Backward(y, Tensor({2})); },
+                                  "[backward] this tape has run already: record the forward pass again");
+}
+
+// A parameter that is itself the output gets a copy, beside what it has.
+TEST(Tape, AddsTheGradientOfAnOutputThatIsAParameter) {
+  Param x = MakeParam({1, 2});
+  const Tensor dy = Tensor::FromValues({2}, {3, 5});
+  for (int pass = 1; pass <= 2; ++pass) {
+    Tape tape;
+    tape.Backward(tape.Leaf(x), dy);
+    EXPECT_EQ(x.grad[0], 3 * pass);
+    EXPECT_EQ(x.grad[1], 5 * pass);
+    EXPECT_EQ(dy[0], 3);
+  }
+}
+
 TEST(Tape, RefusesInputsOfAnotherTape) {
   Param x = MakeParam({1});
   Tape one, two;

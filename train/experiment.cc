@@ -91,7 +91,8 @@ void Prepare(models::LanguageModel& model, const Method& method, const std::shar
   models::SetTrainable(model, !method.amplitude && scope.all_layers);
   if (method.amplitude) {
     const auto truncated = std::make_shared<const ct::Basis>(ct::Truncated(*basis, method.k));
-    const auto matrices = scope.all_layers ? model.Parts().matrices : MatricesInScope(model, scope);
+    auto matrices = scope.all_layers ? model.Parts().matrices : MatricesInScope(model, scope);
+    if (scope.head) std::erase(matrices, &model.HeadMatrix());  // it trains as it stands
     ct::UseAmplitude(ct::SelectRows(matrices, model.width(), policy), truncated, method.start, method.chain);
   } else if (!scope.all_layers) {
     for (nn::Matrix* matrix : MatricesInScope(model, scope)) matrix->MakeTrainable();
