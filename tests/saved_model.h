@@ -62,8 +62,7 @@ class SavedModel {
     std::memcpy(&header_size, bytes.data(), 8);
     nlohmann::json header = nlohmann::json::parse(bytes.substr(8, header_size));
     const std::string data = bytes.substr(8 + header_size) + numbers;
-    header[name] = {
-        {"dtype", dtype}, {"shape", shape}, {"data_offsets", {data.size() - numbers.size(), data.size()}}};
+    header[name] = {{"dtype", dtype}, {"shape", shape}, {"data_offsets", {data.size() - numbers.size(), data.size()}}};
     const std::string text = header.dump();
     const uint64_t length = text.size();
     Put(path() / "model.safetensors", std::string(reinterpret_cast<const char*>(&length), 8) + text + data);

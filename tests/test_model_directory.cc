@@ -210,6 +210,24 @@ TEST(ModelDirectory, RefusesOtherShapes) {
   EXPECT_EQ(wider.Error(), "D/model.safetensors: expected wte.weight of shape [23, 18], found [23, 16]");
 }
 
+TEST(ModelDirectory, MissingFieldsTakeDefaultsThatTheShapesContradict) {
+  const auto error = [](const char* key) {
+    Saved saved;
+    saved.ChangeConfig([&](Json& config) { config.erase(key); });
+    return saved.Error();
+  };
+  const std::string file = "D/model.safetensors: ";
+  EXPECT_EQ(error("vocab_size"), file + "expected wte.weight of shape [50257, 16], found [23, 16]");
+  EXPECT_EQ(error("n_positions"), file + "expected wpe.weight of shape [1024, 16], found [12, 16]");
+  EXPECT_EQ(error("n_embd"), file + "expected wte.weight of shape [23, 768], found [23, 16]");
+  EXPECT_EQ(error("n_layer"), file + "the tensor h.2.attn.c_attn.weight is missing");
+  EXPECT_EQ(error("n_head"), "D/config.json: expected n_embd to be a multiple of n_head, found 16 and 12");
+  for (const char* key : {"n_inner", "layer_norm_epsilon", "activation_function", "tie_word_embeddings", "bos_token_id",
+                          "eos_token_id", "torch_dtype", "architectures"}) {
+    EXPECT_EQ(error(key), "") << key;
+  }
+}
+
 TEST(ModelDirectory, RefusesNumbersThatAreNotFinite) {
   // Changes the last float of the file, whose tensor the header names.
   for (const auto& [number, word] : {std::pair{std::numeric_limits<float>::quiet_NaN(), "NaN"},
