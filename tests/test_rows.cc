@@ -191,12 +191,26 @@ TEST(Rows, OrientationOfGpt2) {
   }
 }
 
+// The rows of the blocks and those of the vocabulary, of a tied one once.
+TEST(Rows, AllAreBlocksAndVocabulary) {
+  for (const bool tied : {true, false}) {
+    const auto model = TinyGpt(3, tied);
+    std::vector<std::string> expected = Names(Select(*model, RowsPolicy::kBlocks));
+    expected.insert(expected.begin(), "wte.weight");
+    if (!tied) expected.push_back("lm_head.weight");
+    const std::vector<RowSource> all = Select(*model, RowsPolicy::kAll);
+    EXPECT_EQ(Names(all), expected);
+    EXPECT_EQ(CountRows(all), CountRows(Select(*model, RowsPolicy::kBlocks)) + (tied ? 1 : 2) * 23);
+  }
+}
+
 TEST(Rows, PolicyWords) {
   EXPECT_EQ(ParseRowsPolicy("blocks"), RowsPolicy::kBlocks);
   EXPECT_EQ(ParseRowsPolicy("width"), RowsPolicy::kWidth);
-  for (const std::string word : {"", "Blocks", "width ", "all"}) {
+  EXPECT_EQ(ParseRowsPolicy("all"), RowsPolicy::kAll);
+  for (const std::string word : {"", "Blocks", "width ", "every"}) {
     ExpectMessage<std::invalid_argument>([&] { ParseRowsPolicy(word); },
-                                         "[rows] expected the policy blocks or width, found '" + word + "'");
+                                         "[rows] expected the policy blocks, width or all, found '" + word + "'");
   }
 }
 
