@@ -31,7 +31,7 @@ GptConfig GptConfig::FromJson(const nlohmann::json& json, const std::string& fil
   config.n_inner = object.Integer("n_inner", config.n_inner, 1, kMax);
   config.layer_norm_epsilon = object.Positive("layer_norm_epsilon", config.layer_norm_epsilon);
   config.tie_word_embeddings = object.Boolean("tie_word_embeddings", true);
-  config.special_tokens = SpecialTokens::FromJson(object, config.vocab_size);
+  config.special_tokens = SpecialTokens::FromJson(object, config.vocab_size, {50256, {50256}});
   if (config.n_embd % config.n_head != 0) {
     throw std::runtime_error(file + ": expected n_embd to be a multiple of n_head, found " +
                              std::to_string(config.n_embd) + " and " + std::to_string(config.n_head));

@@ -48,7 +48,7 @@ LlamaConfig LlamaConfig::FromJson(const nlohmann::json& json, const std::string&
   c.attention_bias = object.Boolean("attention_bias", false);
   c.mlp_bias = object.Boolean("mlp_bias", false);
   c.tie_word_embeddings = object.Boolean("tie_word_embeddings", false);
-  c.special_tokens = SpecialTokens::FromJson(object, c.vocab_size);
+  c.special_tokens = SpecialTokens::FromJson(object, c.vocab_size, {1, {2}});
   RequireMultiple(c.hidden_size, "hidden_size", c.num_attention_heads, "num_attention_heads", file);
   RequireMultiple(c.num_attention_heads, "num_attention_heads", c.kv_heads(), "num_key_value_heads", file);
   RequireMultiple(c.dim(), "the head dimension", 2, "2", file);

@@ -1,5 +1,7 @@
 #include "models/special_tokens.h"
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 
@@ -15,9 +17,15 @@ void RequireToken(Index id, const char* key, Index vocabulary, const JsonObject&
 
 }  // namespace
 
-SpecialTokens SpecialTokens::FromJson(const JsonObject& object, Index vocabulary) {
+SpecialTokens SpecialTokens::FromJson(const JsonObject& object, Index vocabulary, const SpecialTokens& fallback) {
   constexpr Index kMax = (Index{1} << 31) - 1;
   SpecialTokens tokens;
+  if (!object.json().contains("bos_token_id") && fallback.begin.value_or(vocabulary) < vocabulary) {
+    tokens.begin = fallback.begin;
+  }
+  if (!object.json().contains("eos_token_id")) {
+    std::ranges::copy_if(fallback.end, std::back_inserter(tokens.end), [=](int id) { return id < vocabulary; });
+  }
   const Index begin = object.Integer("bos_token_id", -1, 0, kMax);
   RequireToken(begin, "bos_token_id", vocabulary, object);
   if (begin >= 0) tokens.begin = static_cast<int>(begin);

@@ -13,9 +13,10 @@ struct SpecialTokens {
   std::optional<int> begin;
   std::vector<int> end;  // any of them ends a text
 
-  /// bos_token_id, an integer, and eos_token_id, an integer or a list of them; none where a field is absent or null.
-  /// Throws std::runtime_error naming file and field when a value is anything else, or no token of a vocabulary of that size.
-  static SpecialTokens FromJson(const JsonObject& object, Index vocabulary);
+  /// bos_token_id, an integer, and eos_token_id, an integer or a list of them; none where a field is null. Where it is absent
+  /// `fallback` holds, the family's default in Hugging Face's libraries, as far as it is a token of a vocabulary of that size.
+  /// Throws std::runtime_error naming file and field when a value is anything else, or no such token.
+  static SpecialTokens FromJson(const JsonObject& object, Index vocabulary, const SpecialTokens& fallback);
   /// Sets the two fields.
   void AddTo(nlohmann::json& config) const;
   /// The tokens that end a generated text: its end, and the begin of another.

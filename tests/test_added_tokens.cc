@@ -21,7 +21,7 @@ Json WithToken(const Json& fields) {
   return file;
 }
 
-// Row D12: what a user writes is text; what a template writes may be a token.
+// What a user writes is text; what a template writes may be a token.
 TEST(AddedTokens, SpecialOnesAreTextUnlessAskedFor) {
   const Tokenizer tokenizer = Small(LlamaLikeFile());
   const std::string text = "ab</s><0x41>▁c";
@@ -79,7 +79,7 @@ TEST(AddedTokens, NormalizedOnesAreFoundAfterNormalization) {
   EXPECT_EQ(TokensOf(file, "aa bb", kTokens), (Tokens{"a", "a b", "b"}));
 }
 
-// Row D06, and ids that others have.
+// Ids that others have.
 TEST(AddedTokens, RefusesWrongIds) {
   const auto error = [](const Json& tokens) {
     return ReadError(SmallFile({"a", "b", "<s>"}), [&](Json& file) { file["added_tokens"] = tokens; });

@@ -80,7 +80,6 @@ TEST(Bpe, LaterOfTwoMergesOfAPairCounts) {
   EXPECT_EQ(TokensOf(SmallFile({"a", "b", "c", "ab", "bc"}, {"a b", "b c", "a b"}), "abc"), (Tokens{"a", "bc"}));
 }
 
-// Row D04.
 TEST(Bpe, BothFormsOfMergesGiveTheSameIds) {
   Json pairs = LlamaLikeFile();
   for (Json& merge : pairs["model"]["merges"]) {
@@ -96,7 +95,6 @@ TEST(Bpe, BothFormsOfMergesGiveTheSameIds) {
   EXPECT_EQ(TokensOf(SmallFile({"a", "b", "ab"}, {"#version: 0.2", "a b"}), "ab"), (Tokens{"ab"}));
 }
 
-// Row D03.
 TEST(Bpe, RefusesMergesNamingTheRank) {
   const auto error = [](const Json& merges) {
     return ReadError(SmallFile({"a", "b", "ab"}), [&](Json& file) { file["model"]["merges"] = merges; });
@@ -119,7 +117,6 @@ TEST(Bpe, RefusesMergesNamingTheRank) {
   EXPECT_EQ(error("a b"), "expected model.merges to be an array, found \"a b\"");
 }
 
-// Row D08.
 TEST(Bpe, RefusesCharactersWithoutATokenNamingThem) {
   const Tokenizer letters = Small(SmallFile({"a", "b"}));
   const std::string start = "[tokenizer] expected characters that have a token, found ";
@@ -168,7 +165,6 @@ TEST(Bpe, RefusesWhatWouldChangeTheIds) {
   EXPECT_EQ(error("end_of_word_suffix", ""), "");
 }
 
-// Row D09.
 TEST(Bpe, EdgeTexts) {
   const Tokenizer tokenizer = Small(LlamaLikeFile());
   EXPECT_TRUE(tokenizer.Encode("").empty());
@@ -178,7 +174,7 @@ TEST(Bpe, EdgeTexts) {
   EXPECT_EQ(tokenizer.Decode(tokenizer.Encode("\n\n")), "\n\n");
 }
 
-// Row D09: time of the processor, so that other programs do not count.
+// Time of the processor, so that other programs do not count.
 TEST(Bpe, TimeIsNearLinear) {
   const Json file = SmallFile({"a", "aa", "aaaa", "b", "ab"}, {"a a", "aa aa", "a b"});
   const Tokenizer tokenizer = Small(file);

@@ -74,7 +74,7 @@ TEST(Decoder, NoneJoinsTokensWithSpaces) {
   EXPECT_EQ(Decoded(Sequence(""), {"a", "b"}), "ab");
 }
 
-// Row D14: whatever the ids, also such as make no text, a stream gives what the whole does.
+// Whatever the ids, also such as make no text, a stream gives what the whole does.
 TEST(StreamDecoder, EqualsTheWhole) {
   Json metaspace = LlamaLikeFile(), none = LlamaLikeFile();
   metaspace["decoder"] = Json::parse(Sequence(kFallback + R"(,{"type": "Metaspace", "replacement": "▁"})"));
@@ -94,7 +94,6 @@ TEST(StreamDecoder, EqualsTheWhole) {
   }
 }
 
-// Row D14.
 TEST(StreamDecoder, HoldsBackOnlyWhatMayChange) {
   StreamDecoder bytes(Tokenizer::Bytes(), false);
   EXPECT_EQ(bytes.Push('a'), "a");
@@ -122,7 +121,6 @@ TEST(StreamDecoder, LeavesSpecialTokensOut) {
   EXPECT_EQ(Streamed(tokenizer, {1, 264, 2, 264}, false), "<s> ab</s> ab");
 }
 
-// Row D13.
 TEST(Decode, RefusesIdsWithoutAToken) {
   Json file = SmallFile({"a", "b", "c"});
   file["model"]["vocab"]["c"] = 4;

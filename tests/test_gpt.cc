@@ -198,7 +198,7 @@ TEST(GptConfig, ReadsSpecialTokens) {
   EXPECT_EQ(end(50256), Ids{50256});
   EXPECT_EQ(end({7, 2}), (Ids{7, 2}));
   EXPECT_EQ(end(nullptr), Ids{});
-  EXPECT_EQ(Parse({}).special_tokens.begin, std::nullopt);
+  EXPECT_EQ(Parse({{"bos_token_id", nullptr}}).special_tokens.begin, std::nullopt);
   ExpectRefused({{"eos_token_id", {1, -2}}},
                 "f: expected eos_token_id to be an integer or a list of integers in 0..2147483647, found [1,-2]");
   ExpectRefused({{"bos_token_id", "<s>"}}, "f: expected bos_token_id to be an integer in 0..2147483647, found \"<s>\"");

@@ -212,10 +212,15 @@ TEST(SpecialTokens, AreReadInBothFamilies) {
     EXPECT_EQ(read({{"eos_token_id", 2}}).end, Ids{2});
     EXPECT_EQ(read({{"eos_token_id", {7, 2}}}).end, (Ids{7, 2}));
     EXPECT_EQ(read({{"eos_token_id", Json::array()}}).end, Ids{});
-    for (const Json& none : {Json::object(), Json{{"eos_token_id", nullptr}, {"bos_token_id", nullptr}}}) {
-      EXPECT_EQ(read(none).end, Ids{});
-      EXPECT_EQ(read(none).begin, std::nullopt);
-    }
+    const SpecialTokens none = read({{"eos_token_id", nullptr}, {"bos_token_id", nullptr}});
+    EXPECT_EQ(none.end, Ids{});
+    EXPECT_EQ(none.begin, std::nullopt);
+    // Absent: the defaults of Hugging Face's GPT2Config and LlamaConfig, where the vocabulary has them.
+    const bool gpt2 = type == std::string("gpt2");
+    EXPECT_EQ(read(Json::object()).end, Ids{gpt2 ? 50256 : 2});
+    EXPECT_EQ(read(Json::object()).begin, gpt2 ? 50256 : 1);
+    EXPECT_EQ(read({{"vocab_size", 1}}).end, Ids{});
+    EXPECT_EQ(read({{"vocab_size", 1}}).begin, std::nullopt);
   }
 }
 

@@ -47,7 +47,7 @@ TEST(Tokenizer, EqualsHuggingFacesOnGpt2) { CheckExpected(kGpt2); }
 TEST(Tokenizer, EqualsHuggingFacesOnLlama) { CheckExpected(kLlama); }
 TEST(Tokenizer, EqualsHuggingFacesOnStories) { CheckExpected(kShared / "golden" / "stories260K"); }
 
-// Row D16: vectors that others have published for the Llama-2 tokenizer as it was first stored.
+// Vectors that others have published for the Llama-2 tokenizer as it was first stored.
 TEST(Tokenizer, GoldenVectorsOfLlama) {
   if (!fs::exists(kLlama)) GTEST_SKIP() << kLlama << " is not there";
   const Tokenizer tokenizer = Tokenizer::FromFile(kLlama / "tokenizer.json");
@@ -72,7 +72,7 @@ TEST(Tokenizer, GoldenVectorsOfLlama) {
   EXPECT_EQ(tokenizer.Id("</s>"), 2);
 }
 
-// Row D16: after a special token, the file as first stored starts the next piece with U+2581 (29871 before 13); the form
+// After a special token, the file as first stored starts the next piece with U+2581 (29871 before 13); the form
 // that later exporters write, with Metaspace, does so at the start of the text only.
 TEST(Tokenizer, BothFormsOfLlamasFile) {
   if (!fs::exists(kLlama)) GTEST_SKIP() << kLlama << " is not there";
@@ -101,7 +101,7 @@ TEST(Tokenizer, BothFormsOfLlamasFile) {
   EXPECT_EQ(later.Encode(" x"), (std::vector<int>{921}));
 }
 
-// Row D12: the same characters written by a user are text.
+// The same characters written by a user are text.
 TEST(Tokenizer, MarkupOfUsersIsText) {
   if (!fs::exists(kLlama) || !fs::exists(kGpt2)) GTEST_SKIP() << kShared << " is not there";
   const Tokenizer llama = Tokenizer::FromFile(kLlama / "tokenizer.json"), gpt2 = ReadUncut(kGpt2);
@@ -114,14 +114,13 @@ TEST(Tokenizer, MarkupOfUsersIsText) {
   EXPECT_EQ(gpt2.Encode("<|endoftext|>", false, Tokenizer::Markup::kTokens), (std::vector<int>{50256}));
 }
 
-// Row D16.
 TEST(Tokenizer, GoldenVectorOfGpt2) {
   if (!fs::exists(kGpt2)) GTEST_SKIP() << kGpt2 << " is not there";
   EXPECT_EQ(ReadUncut(kGpt2).Encode("Hello, world!", true), (std::vector<int>{15496, 11, 995, 0}));
   EXPECT_EQ(ReadUncut(kGpt2).vocabulary(), 50257);
 }
 
-// Row D11: every code point of plane 0 and some beyond it comes back, in one text and one by one.
+// Every code point of plane 0 and some beyond it comes back, in one text and one by one.
 TEST(Tokenizer, EveryCharacterComesBack) {
   if (!fs::exists(kLlama) || !fs::exists(kGpt2)) GTEST_SKIP() << kShared << " is not there";
   const Tokenizer llama = Tokenizer::FromFile(kLlama / "tokenizer.json"), gpt2 = ReadUncut(kGpt2);

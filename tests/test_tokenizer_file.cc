@@ -25,7 +25,6 @@ std::string FileError(const std::string& content) {
   return MessageOf(directory.path(), [&] { Tokenizer::FromFile(directory.path() / "tokenizer.json"); });
 }
 
-// Row D01.
 TEST(TokenizerFile, RefusesWhatIsIncomplete) {
   EXPECT_EQ(Error([](Json&) {}), "");
   EXPECT_EQ(Error([](Json& j) { j["version"] = "2.0"; }), "expected version to be \"1.0\", found \"2.0\"");
@@ -54,7 +53,6 @@ TEST(TokenizerFile, NamesTheFile) {
   EXPECT_EQ(FileError(kSmall.dump()), "");
 }
 
-// Row D02.
 TEST(TokenizerFile, RefusesUnknownComponentsByName) {
   const auto error = [](const char* part, const Json& value) { return Error([&](Json& j) { j[part] = value; }); };
   for (const char* name : {"NFC", "NFKD", "Lowercase", "Strip", "Precompiled"}) {
@@ -106,7 +104,6 @@ TEST(TokenizerFile, RefusesReplacementsThatPileUp) {
             "expected decoder.decoders[1].content" + error);
 }
 
-// Row D05.
 TEST(TokenizerFile, RefusesWrongIds) {
   const auto error = [](const Json& id) { return Error([&](Json& j) { j["model"]["vocab"]["b"] = id; }); };
   EXPECT_EQ(error(0), "expected each id once, found the id 0 for \"a\" and for \"b\"");
@@ -119,7 +116,7 @@ TEST(TokenizerFile, RefusesWrongIds) {
   EXPECT_EQ(error(INT32_MAX - 1), "expected the ids of 2 tokens to be below 4, found 2147483646");
 }
 
-// Row D05: a model has rows for fewer ids.
+// A model has rows for fewer ids.
 TEST(TokenizerFile, RefusesIdsBeyondTheModel) {
   const TempDir directory;
   const auto model = TinyGpt(9);
@@ -131,7 +128,6 @@ TEST(TokenizerFile, RefusesIdsBeyondTheModel) {
   EXPECT_EQ(LoadTokenizer(directory.path(), *model).vocabulary(), 2);
 }
 
-// Row D07.
 TEST(TokenizerFile, RefusesTruncationAndPadding) {
   EXPECT_EQ(Error([](Json& j) {
               j["truncation"] = {{"max_length", 50}};

@@ -74,7 +74,7 @@ TEST(Utf8, EveryCodePointRoundTrips) {
   }
 }
 
-// Row D10: overlong, surrogate, over U+10FFFF, cut short, stray.
+// Overlong, surrogate, over U+10FFFF, cut short, stray.
 TEST(Utf8, RefusesWhatIsNoneNamingTheByte) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"\xC0\x80", "found the byte 0xC0 at byte 3"},
