@@ -20,7 +20,8 @@ class LanguageModel {
   /// An empty cache for one sequence of at most `positions` tokens, positions <= context().
   nn::KvCache MakeCache(Index positions) const { return {layers(), positions, kv_width()}; }
   /// Logits [1, V] of the token behind `ids`, which follow the tokens in the cache and join them there: a whole prompt at
-  /// once, then token by token. The bits are those of the last row of Logits of the whole sequence.
+  /// once, then token by token. They are the last row of Logits of the whole sequence: bit for bit as long as
+  /// no product uses tiles (kernels::Gemm), to rounding where one does.
   /// Throws std::invalid_argument when there is no id, no room, or an id exceeds the vocabulary.
   Tensor NextLogits(const std::vector<int>& ids, nn::KvCache& cache);
 

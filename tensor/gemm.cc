@@ -5,7 +5,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tensor/gemm_tiles.h"
 #include "tensor/thread_pool.h"
+#include "tensor/tiles.h"
 
 // clang-format off
 #undef HWY_TARGET_INCLUDE
@@ -262,11 +264,13 @@ constexpr Index kRowWorthAThread = 1 << 19;
 
 Index CeilDiv(Index a, Index b) { return (a + b - 1) / b; }
 
-// Scratch memory of the calling thread that only grows; null for none.
+// Scratch memory of the calling thread; null for none. It is made at once for every product of usual size, so that what a
+// thread holds does not depend on the products it happens to make; pages that are never written cost nothing.
 Real* Scratch(Index count) {
+  constexpr Index kUsual = 3 << 17;  // the tiles of 512 rows and columns
   thread_local Tensor buffer;
   if (count == 0) return nullptr;
-  if (buffer.empty() || buffer.size() < count) buffer = Tensor::Uninitialized({count});
+  if (buffer.empty() || buffer.size() < count) buffer = Tensor::Uninitialized({std::max(count, kUsual)});
   return buffer.data();
 }
 
@@ -316,7 +320,9 @@ void CheckInner(const char* name, const Tensor& a, const Tensor& b, bool fits) {
 void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
   if (m == 0 || n == 0) return;
   if (a.transposed && !b.half && n < kNarrow && m > n) return NarrowProduct(m, n, k, a, b, init, c, c_stride);
-  const Index height = HWY_DYNAMIC_DISPATCH(PanelRowsOfTarget)(), width = HWY_DYNAMIC_DISPATCH(PanelColsOfTarget)();
+  const bool tiles = TilesAllowed() && TilesPay(m, n, k);
+  const Index height = tiles ? kTilePanel : HWY_DYNAMIC_DISPATCH(PanelRowsOfTarget)();
+  const Index width = tiles ? kTilePanel : HWY_DYNAMIC_DISPATCH(PanelColsOfTarget)();
   const Index row_panels = CeilDiv(m, height), col_panels = CeilDiv(n, width);
   const Grid grid = Cut(m, n, k, row_panels, col_panels);
   ParallelFor(grid.rows * grid.cols, [&](Index task) {
@@ -324,9 +330,15 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
     const Index row = Begin(i, grid.rows, row_panels) * height, col = Begin(j, grid.cols, col_panels) * width;
     const Index rows = std::min(m, Begin(i + 1, grid.rows, row_panels) * height) - row;
     const Index cols = std::min(n, Begin(j + 1, grid.cols, col_panels) * width) - col;
-    Real* packed_a = Scratch(HWY_DYNAMIC_DISPATCH(ScratchSize)(a, rows, cols));
-    HWY_DYNAMIC_DISPATCH(Block)
-    (rows, cols, k, a.At(row, 0), b.At(0, col), init.At(row, col), c + row * c_stride + col, c_stride, packed_a);
+    const Operand left = a.At(row, 0), right = b.At(0, col);
+    const Init start = init.At(row, col);
+    Real* to = c + row * c_stride + col;
+    if (tiles) {
+      TileProduct(rows, cols, k, left, right, start, to, c_stride, Scratch(TileScratchSize(rows, cols, k)));
+    } else {
+      Real* packed_a = Scratch(HWY_DYNAMIC_DISPATCH(ScratchSize)(a, rows, cols));
+      HWY_DYNAMIC_DISPATCH(Block)(rows, cols, k, left, right, start, to, c_stride, packed_a);
+    }
   });
 }
 

@@ -6,7 +6,7 @@
 namespace ampgrad {
 
 /// Names of the instruction sets that the kernels are compiled for and this CPU has, best first, as Highway calls them
-/// ("AVX3" is AVX-512).
+/// ("AVX3" is AVX-512), before them "AMX" where matrix products may use the tile unit.
 std::vector<std::string> SimdTargets();
 
 /// The one in use: the best, unless chosen.

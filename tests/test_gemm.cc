@@ -5,7 +5,9 @@
 #include "tensor/gemm.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
+#include "tensor/tiles.h"
 #include "tests/expect_message.h"
+#include "tests/small_models.h"
 #include "tests/simd_sweep.h"
 
 namespace ampgrad::kernels {
@@ -57,7 +59,9 @@ TEST(Gemm, MatchesTheDefinitionAcrossBlocksOfK) {
     for (const Index k : {kDepth - 1, kDepth, kDepth + 1, 2 * kDepth + 3}) {
       for (int variant = 0; variant < 8; ++variant) CheckProduct(31, 37, k, variant & 1, variant & 2, variant & 4);
     }
-    CheckProduct(300, 70, 40, false, true, false);  // several blocks of rows
+    for (int variant = 0; variant < 8; ++variant) CheckProduct(300, 70, 40, variant & 1, variant & 2, variant & 4);
+    CheckProduct(600, 70, 33, false, true, true);  // several blocks of rows
+    CheckProduct(49, 1100, 300, true, false, true);
   });
 }
 
@@ -83,23 +87,22 @@ TEST(Gemm, WritesOnlyItsPartOfAWiderMatrix) {
 // The promise of determinism, element by element: neither the number of threads nor the place in C changes a bit.
 TEST(Gemm, GivesTheSameBitsForAnyThreadCountAndPlace) {
   const Tensor a = Random(4, 1).NormalTensor({203, 300}, 1), b = Random(4, 2).NormalTensor({300, 155}, 1);
-  const auto product = [&](int threads) {
+  const auto product = [&](const Tensor& rows, int threads) {
     SetNumThreads(threads);
-    Tensor c({203, 155});
-    ProductNN(a, b, {c.data()});
+    Tensor c({rows.rows(), 155});
+    ProductNN(rows, b, {c.data()});
     SetNumThreads(0);
     return c;
   };
-  const Tensor one = product(1);
-  for (const int threads : {2, 3, 5}) {
-    const Tensor several = product(threads);
-    EXPECT_EQ(std::memcmp(one.data(), several.data(), one.size() * sizeof(Real)), 0) << threads << " threads";
-  }
-  for (Index row = 0; row < 203; row += 67) {
-    Tensor alone({1, 155});
-    ProductNN(a.Rows(row, row + 1), b, {alone.data()});
-    EXPECT_EQ(std::memcmp(one.row(row), alone.data(), 155 * sizeof(Real)), 0) << "row " << row;
-  }
+  ForEachSimdTarget([&] {
+    const Tensor one = product(a, 1);
+    for (const int threads : {2, 3, 5}) EXPECT_TRUE(SameBits(product(a, threads), one)) << threads << " threads";
+    // Through tiles go products of at least 48 rows.
+    const Index count = TilesAllowed() ? 67 : 1;
+    for (Index row = 0; row + count <= 203; row += 67) {
+      EXPECT_TRUE(SameBits(product(a.Rows(row, row + count), 2), one.Rows(row, row + count))) << "row " << row;
+    }
+  });
 }
 
 // A product of one row takes another way than one of many, and must not show it.

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
@@ -8,6 +11,7 @@
 #include "nn/kv_cache.h"
 #include "tensor/kernels.h"
 #include "tensor/thread_pool.h"
+#include "tensor/tiles.h"
 #include "tests/expect_message.h"
 #include "tests/op_testing.h"
 #include "tests/simd_sweep.h"
@@ -18,13 +22,27 @@ namespace {
 
 using Ids = std::vector<int>;
 
+// Few rows are multiplied in another order than many where those go through tiles, so the logits differ by the roundings of
+// the products below them; measured up to 12 roundings of the largest logit in these models.
+bool WithinRounding(const Tensor& found, const Tensor& expected) {
+  Real largest = 0, worst = 0;
+  for (Index i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::abs(expected[i]));
+    worst = std::max(worst, std::abs(found[i] - expected[i]));
+    if (std::isnan(found[i])) return false;
+  }
+  return worst <= 64 * std::numeric_limits<Real>::epsilon() * largest;
+}
+
 // The logits that follow each part of `ids` when it is read in parts of these lengths.
 void CheckParts(models::LanguageModel& model, const Ids& ids, const std::vector<Index>& parts, const Tensor& logits) {
+  const bool tiles = kernels::TilesAllowed() && ids.size() >= 48;
   nn::KvCache cache = model.MakeCache(model.context());
   for (const Index count : parts) {
     const auto begin = ids.begin() + cache.length;
     const Tensor next = model.NextLogits({begin, begin + count}, cache);
-    EXPECT_TRUE(SameBits(next, logits.Rows(cache.length - 1, cache.length)))
+    const Tensor expected = logits.Rows(cache.length - 1, cache.length);
+    EXPECT_TRUE(tiles ? WithinRounding(next, expected) : SameBits(next, expected))
         << "a part of " << count << ", up to position " << cache.length;
   }
   EXPECT_EQ(cache.length, static_cast<Index>(ids.size()));
@@ -77,18 +95,20 @@ TEST(KvCache, LogitsOfAnyLlamaHaveTheBitsOfTheWholeSequence) {
 // Several blocks of queries, and sums over more keys than one block of a product holds.
 void CheckLongSequence(models::LanguageModel& model) {
   const Ids ids = RandomIds(300, model.vocabulary(), 4);
-  for (const int threads : {1, 2, 3}) {
-    SetNumThreads(threads);
-    const Tensor logits = LogitsOf(model, ids, 300);
-    CheckParts(model, ids, {300}, logits);
-    CheckParts(model, ids, {63, 64, 65, 1, 70, 37}, logits);
-    CheckParts(model, ids, {1, 130, 1, 1, 1, 166}, logits);
-    CheckParts(model, ids, std::vector<Index>(300, 1), logits);
-    SetNumThreads(0);
-  }
+  ForEachSimdTarget([&] {
+    for (const int threads : {1, 2, 3}) {
+      SetNumThreads(threads);
+      const Tensor logits = LogitsOf(model, ids, 300);
+      CheckParts(model, ids, {300}, logits);
+      CheckParts(model, ids, {63, 64, 65, 1, 70, 37}, logits);
+      CheckParts(model, ids, {1, 130, 1, 1, 1, 166}, logits);
+      CheckParts(model, ids, std::vector<Index>(300, 1), logits);
+      SetNumThreads(0);
+    }
+  });
 }
 
-TEST(KvCache, LogitsHaveTheBitsOfALongSequence) {
+TEST(KvCache, LogitsAreThoseOfALongSequence) {
   models::GptConfig config = TinyConfig();
   config.n_positions = 300;
   config.n_embd = 64;
@@ -97,7 +117,7 @@ TEST(KvCache, LogitsHaveTheBitsOfALongSequence) {
   CheckLongSequence(model);
 }
 
-TEST(KvCache, LogitsOfALlamaHaveTheBitsOfALongSequence) {
+TEST(KvCache, LogitsOfALlamaAreThoseOfALongSequence) {
   models::LlamaConfig config = LittleLlamaConfig();
   config.max_position_embeddings = 300;
   config.hidden_size = 64;

@@ -184,7 +184,8 @@ TEST(AvailableMemory, IsWhatTheLimitOnAddressSpaceLeaves) {
 #endif
 
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)  // which never gives out again what was just freed
-// After the first step every buffer comes from memory that an earlier one has freed: the system maps no page more.
+// After the first steps buffers come from memory that earlier ones have freed: the system maps hardly a page more. Now and
+// then the allocator finds another place for a buffer, hence the average over many steps.
 TEST_F(MemoryPlanBytes, StepsReuseTheMemoryOfTheFirst) {
   models::Gpt model = Prepared({});
   AdamW optimizer(models::TrainableParams(model), {});
@@ -196,9 +197,11 @@ TEST_F(MemoryPlanBytes, StepsReuseTheMemoryOfTheFirst) {
   };
   for (int i = 0; i < 3; ++i) Step(model, optimizer, batch);
   const long before = faults();
-  for (int i = 0; i < 5; ++i) Step(model, optimizer, batch);
+  constexpr int kSteps = 30;
+  for (int i = 0; i < kSteps; ++i) Step(model, optimizer, batch);
+  const long mapped = (faults() - before) / kSteps;
   const Index step_pages = PlanMemory(model).Step(1024) / 4096;
-  EXPECT_LT(faults() - before, step_pages / 20) << "of " << step_pages << " pages a step";
+  EXPECT_LT(mapped, step_pages / 100) << "of " << step_pages << " pages a step";
 }
 #endif
 

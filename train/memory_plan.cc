@@ -39,6 +39,8 @@ Index MemoryPlan::Step(Index tokens) const {
 }
 
 MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis) {
+  const Index tokens = std::clamp<Index>(model.context() / 2, 1, 16);
+  IntervalPeaks(model, tokens);  // products make their work space, which then counts as held
   const std::vector<Param*> trained = models::TrainableParams(model);
   const Index trained_bytes = models::CountNumbers(trained) * kNumber;
   MemoryPlan plan;
@@ -52,7 +54,6 @@ MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis) {
   plan.weights = Tensor::LiveBytes() - plan.basis - plan.scores;
   plan.moments = 2 * trained_bytes;
   plan.logits = model.vocabulary() * kNumber;
-  const Index tokens = std::clamp<Index>(model.context() / 2, 1, 16);
   const std::vector<double> once = IntervalPeaks(model, tokens), twice = IntervalPeaks(model, 2 * tokens);
   for (size_t i = 0; i < once.size(); ++i) {
     plan.per_token.push_back((twice[i] - once[i]) / static_cast<double>(tokens));

@@ -30,7 +30,7 @@ struct MemoryPlan {
   Index Total(Index tokens) const { return weights + basis + scores + Missing(tokens); }
 };
 
-/// Runs two steps of a few tokens through `model`, as it is prepared for training, and changes nothing in it. `basis` is
+/// Runs steps of a few tokens through `model`, as it is prepared for training, and changes nothing in it. `basis` is
 /// null for full SFT.
 MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis = nullptr);
 

@@ -1,0 +1,218 @@
+#include "tensor/gemm_tiles.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "tensor/tile_packing.h"
+
+// How a product is blocked: as in gemm.cc, a task packs all rows of its A for one step along k, which then stay in the L2
+// cache, and B one panel of columns at a time, which stays in L1. The unit keeps 32 x 32 sums in four of its eight tiles and
+// has two each for A and B. Between the steps the sums of kChunkCols columns lie packed in L2: C itself is written once.
+
+namespace ampgrad::kernels {
+namespace {
+
+// A step along k: a panel of B is then 3 parts x 32 columns x 128 x 2 bytes = 24 KiB, half of a 48 KiB L1 cache, and 512 rows
+// of A 384 KiB.
+constexpr Index kStepDepth = 128;
+// The sums of 512 rows are then 1 MiB, half of a 2 MiB L2 cache.
+constexpr Index kChunkCols = 512;
+// Smaller products pay for the packing with more than they gain.
+constexpr Index kLeastSide = 48, kLeastDepth = 32;
+
+Index RoundUp(Index x, Index to) { return (x + to - 1) / to * to; }
+
+// What the scratch memory holds, in floats; two bfloat16 numbers take the place of one.
+struct Room {
+  Index a, b, sums;
+};
+
+Room RoomFor(Index m, Index n, Index k) {
+  const Index rows = RoundUp(m, kTilePanel), cols = RoundUp(std::min(n, kChunkCols), kTilePanel);
+  const Index panel = TilePanelSize(RoundUp(std::min(k, kStepDepth), kTileRun) / kTileRun, false) / 2;
+  return {rows / kTilePanel * panel, panel, k > kStepDepth ? rows * cols : kTilePanel * kTilePanel};
+}
+
+}  // namespace
+
+bool TilesPay(Index m, Index n, Index k) { return std::min(m, n) >= kLeastSide && k >= kLeastDepth; }
+
+Index TileScratchSize(Index m, Index n, Index k) {
+  const Room room = RoomFor(m, n, k);
+  return room.a + room.b + room.sums;
+}
+
+}  // namespace ampgrad::kernels
+
+#if AMPGRAD_TILES
+
+#include <immintrin.h>
+
+#include "hwy/base.h"
+
+HWY_PUSH_ATTRIBUTES("amx-tile,amx-bf16")
+namespace ampgrad::kernels {
+namespace {
+
+// All tiles are full: 16 rows of 64 bytes.
+struct Config {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+constinit const Config kConfig;
+
+// The product of a panel of A and one of B: sums = from + A·B, over `runs` runs of k.
+struct PanelProduct {
+  const Bf16 *a, *b;
+  Index runs;
+  Init from;
+  float* to;
+  Index to_stride;
+};
+
+// Tiles 0 to 3 hold the sums, row by row, 4 and 5 are of A, 6 and 7 of B: two high and two wide, or one.
+template <bool kTall>
+inline void LoadA(const Bf16* a, Index part) {
+  _tile_loadd(4, a + part * 2 * kTileSize, kTileRowBytes);
+  if constexpr (kTall) _tile_loadd(5, a + (part * 2 + 1) * kTileSize, kTileRowBytes);
+}
+
+template <bool kWide>
+inline void LoadB(const Bf16* b, Index part) {
+  _tile_loadd(6, b + part * 2 * kTileSize, kTileRowBytes);
+  if constexpr (kWide) _tile_loadd(7, b + (part * 2 + 1) * kTileSize, kTileRowBytes);
+}
+
+template <bool kTall, bool kWide>
+inline void AddProducts() {
+  _tile_dpbf16ps(0, 4, 6);
+  if constexpr (kWide) _tile_dpbf16ps(1, 4, 7);
+  if constexpr (kTall) _tile_dpbf16ps(2, 5, 6);
+  if constexpr (kTall && kWide) _tile_dpbf16ps(3, 5, 7);
+}
+
+template <bool kTall, bool kWide>
+inline void LoadSums(Init from) {
+  if (from.data == nullptr) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    return;
+  }
+  const Index bytes = from.stride * static_cast<Index>(sizeof(float));
+  _tile_loadd(0, from.data, bytes);
+  if constexpr (kWide) _tile_loadd(1, from.At(0, kTileSide).data, bytes);
+  if constexpr (kTall) _tile_loadd(2, from.At(kTileSide, 0).data, bytes);
+  if constexpr (kTall && kWide) _tile_loadd(3, from.At(kTileSide, kTileSide).data, bytes);
+}
+
+template <bool kTall, bool kWide>
+inline void StoreSums(float* to, Index stride) {
+  const Index bytes = stride * static_cast<Index>(sizeof(float));
+  _tile_stored(0, to, bytes);
+  if constexpr (kWide) _tile_stored(1, to + kTileSide, bytes);
+  if constexpr (kTall) _tile_stored(2, to + kTileSide * stride, bytes);
+  if constexpr (kTall && kWide) _tile_stored(3, to + kTileSide * stride + kTileSide, bytes);
+}
+
+// The order of the parts loads the fewest tiles.
+template <bool kHalf, bool kTall, bool kWide>
+void MultiplyPanels(const PanelProduct& p) {
+  LoadSums<kTall, kWide>(p.from);
+  const Bf16 *a = p.a, *b = p.b;
+  for (Index run = 0; run < p.runs; ++run, a += TilePanelSize(1, false), b += TilePanelSize(1, kHalf)) {
+    LoadA<kTall>(a, 2);
+    LoadB<kWide>(b, 0);
+    AddProducts<kTall, kWide>();  // a₂b₀
+    LoadA<kTall>(a, 1);
+    AddProducts<kTall, kWide>();  // a₁b₀
+    if constexpr (!kHalf) {
+      LoadB<kWide>(b, 1);
+      AddProducts<kTall, kWide>();  // a₁b₁
+    }
+    LoadA<kTall>(a, 0);
+    AddProducts<kTall, kWide>();  // a₀b₁, or a₀b₀
+    if constexpr (!kHalf) {
+      LoadB<kWide>(b, 2);
+      AddProducts<kTall, kWide>();  // a₀b₂
+      LoadB<kWide>(b, 0);
+      AddProducts<kTall, kWide>();  // a₀b₀
+    }
+  }
+  StoreSums<kTall, kWide>(p.to, p.to_stride);
+}
+
+using Kernel = void (*)(const PanelProduct&);
+constexpr Kernel kKernels[2][2][2] = {{{MultiplyPanels<false, false, false>, MultiplyPanels<false, false, true>},
+                                       {MultiplyPanels<false, true, false>, MultiplyPanels<false, true, true>}},
+                                      {{MultiplyPanels<true, false, false>, MultiplyPanels<true, false, true>},
+                                       {MultiplyPanels<true, true, false>, MultiplyPanels<true, true, true>}}};
+
+void CopyRows(const float* from, Index from_stride, Index rows, Index cols, float* to, Index to_stride) {
+  for (Index i = 0; i < rows; ++i) std::copy_n(from + i * from_stride, cols, to + i * to_stride);
+}
+
+// A block of C: rows, cols <= kTilePanel.
+struct Block {
+  Index rows, cols;
+  Init init;
+  float* c;
+  Index c_stride;
+  float* sums;  // [kTilePanel, kTilePanel]: the block between the steps along k, and where it does not fill its tiles
+};
+
+// One step along k of a block; the first reads Init, the last writes C.
+void MultiplyBlock(const Bf16* a, const Bf16* b, bool half, Index runs, const Block& c, bool first, bool last) {
+  const bool full = c.rows % kTileSide == 0 && c.cols % kTileSide == 0;
+  PanelProduct p{a, b, runs, {c.sums, kTilePanel}, c.sums, kTilePanel};
+  if (first && (full || c.init.data == nullptr)) p.from = c.init;
+  if (first && !full && c.init.data) CopyRows(c.init.data, c.init.stride, c.rows, c.cols, c.sums, kTilePanel);
+  if (last && full) p.to = c.c, p.to_stride = c.c_stride;
+  kKernels[half][c.rows > kTileSide][c.cols > kTileSide](p);
+  if (last && !full) CopyRows(c.sums, kTilePanel, c.rows, c.cols, c.c, c.c_stride);
+}
+
+}  // namespace
+
+void TileProduct(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* scratch) {
+  const Room room = RoomFor(m, n, k);
+  Bf16* packed_a = reinterpret_cast<Bf16*>(scratch);
+  Bf16* packed_b = reinterpret_cast<Bf16*>(scratch + room.a);
+  const bool half = b.half != nullptr, one_step = k <= kStepDepth;
+  _tile_loadconfig(&kConfig);
+  for (Index j0 = 0; j0 < n; j0 += kChunkCols) {
+    for (Index k0 = 0; k0 < k; k0 += kStepDepth) {
+      const Index depth = std::min(kStepDepth, k - k0), runs = RoundUp(depth, kTileRun) / kTileRun;
+      if (j0 == 0 || !one_step) PackTilesA(a.At(0, k0), m, depth, packed_a);
+      float* sums = scratch + room.a + room.b;
+      for (Index j = j0; j < std::min(n, j0 + kChunkCols); j += kTilePanel) {
+        const Index cols = std::min(kTilePanel, n - j);
+        PackTilesB(b.At(k0, j), depth, cols, packed_b);
+        for (Index i = 0; i < m; i += kTilePanel) {
+          const Block block{std::min(kTilePanel, m - i), cols, init.At(i, j), c + i * c_stride + j, c_stride, sums};
+          const Bf16* panel = packed_a + i / kTilePanel * TilePanelSize(runs, false);
+          MultiplyBlock(panel, packed_b, half, runs, block, k0 == 0, k0 + depth == k);
+          if (!one_step) sums += kTilePanel * kTilePanel;
+        }
+      }
+    }
+  }
+  _tile_release();
+}
+
+}  // namespace ampgrad::kernels
+HWY_POP_ATTRIBUTES
+
+#else
+
+namespace ampgrad::kernels {
+
+void TileProduct(Index, Index, Index, Operand, Operand, Init, Real*, Index, Real*) {
+  throw std::logic_error("[gemm] this build has no tiles");
+}
+
+}  // namespace ampgrad::kernels
+
+#endif  // AMPGRAD_TILES
