@@ -57,14 +57,16 @@ void Transpose(Square& s) {
 inline __mmask16 First(Index count) { return static_cast<__mmask16>((1u << std::clamp<Index>(count, 0, kSide)) - 1); }
 inline __mmask32 FirstOfRun(Index count) { return count >= kRun ? ~0u : (1u << count) - 1; }
 
-// The first square of X [rows, cols]; what lies beyond X is zero.
-inline Square LoadSquare(const Operand& x, Index rows, Index cols) {
+// The first square of X [rows, cols]; what lies beyond X is zero. The numbers `ahead` of it are asked for: they come next.
+inline Square LoadSquare(const Operand& x, Index rows, Index cols, Index ahead) {
   if (x.transposed) std::swap(rows, cols);
   const __mmask16 mask = First(cols);
   Square s;
 #pragma GCC unroll 16
   for (Index r = 0; r < kSide; ++r) {
-    s.row[r] = r < rows ? _mm512_maskz_loadu_epi32(mask, x.data + r * x.stride) : _mm512_setzero_si512();
+    const float* row = x.data + r * x.stride;
+    _mm_prefetch(row + ahead, _MM_HINT_T0);
+    s.row[r] = r < rows ? _mm512_maskz_loadu_epi32(mask, row) : _mm512_setzero_si512();
   }
   if (x.transposed) Transpose(s);
   return s;
@@ -119,7 +121,9 @@ inline void StorePairs(__m512i even, __m512i odd, Bf16* to) {
 // 16 rows of A over one run.
 inline void PackTileA(const Operand& a, Index rows, Index depth, Bf16* to) {
   if (a.transposed) {
-    const Square left = LoadSquare(a, rows, depth), right = LoadSquare(a.At(0, kSide), rows, depth - kSide);
+    const Index next_run = kRun * a.stride;
+    const Square left = LoadSquare(a, rows, depth, next_run);
+    const Square right = LoadSquare(a.At(0, kSide), rows, depth - kSide, next_run);
 #pragma GCC unroll 16
     for (Index r = 0; r < kSide; ++r) StoreRun(left.row[r], right.row[r], to + r * kRun);
     return;
@@ -128,13 +132,18 @@ inline void PackTileA(const Operand& a, Index rows, Index depth, Bf16* to) {
   const float* row = a.data;
 #pragma GCC unroll 4
   for (Index r = 0; r < std::min(rows, kSide); ++r, row += a.stride) {
+    const float* next_tile = row + kSide * a.stride;
+    _mm_prefetch(next_tile, _MM_HINT_T0);
+    _mm_prefetch(next_tile + kSide, _MM_HINT_T0);
     StoreRun(_mm512_maskz_loadu_epi32(left, row), _mm512_maskz_loadu_epi32(right, row + kSide), to + r * kRun);
   }
 }
 
 // One run of 16 columns of B.
 inline void PackTileB(const Operand& b, Index depth, Index cols, Bf16* to) {
-  const Square upper = LoadSquare(b, depth, cols), lower = LoadSquare(b.At(kSide, 0), depth - kSide, cols);
+  const Index next_run = b.transposed ? kRun : kRun * b.stride;
+  const Square upper = LoadSquare(b, depth, cols, next_run);
+  const Square lower = LoadSquare(b.At(kSide, 0), depth - kSide, cols, next_run);
 #pragma GCC unroll 8
   for (Index p = 0; p < kSide / 2; ++p) {
     StorePairs(upper.row[2 * p], upper.row[2 * p + 1], to + p * kRun);
