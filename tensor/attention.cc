@@ -21,7 +21,7 @@
 // that read it belong to the task, so dk and dv have one writer and a fixed order of sums.
 //
 // Row i of a block whose first query stands at position `first` attends to keys 0..first + i; behind them its row is
-// exactly 0. Adding zeros changes no sum, so a row has the same bits in whatever block it stands.
+// exactly 0. Adding zeros changes no sum, so a row has the same bits in whatever block it stands, where products use no tiles.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {

@@ -264,13 +264,16 @@ constexpr Index kRowWorthAThread = 1 << 19;
 
 Index CeilDiv(Index a, Index b) { return (a + b - 1) / b; }
 
-// Scratch memory of the calling thread; null for none. It is made at once for every product of usual size, so that what a
-// thread holds does not depend on the products it happens to make; pages that are never written cost nothing.
+// Scratch memory of the calling thread, for a block of usual size at least: what a thread holds does not depend on the
+// products it happens to make.
 Real* Scratch(Index count) {
-  constexpr Index kUsual = 3 << 17;  // the tiles of 512 rows and columns
   thread_local Tensor buffer;
-  if (count == 0) return nullptr;
-  if (buffer.empty() || buffer.size() < count) buffer = Tensor::Uninitialized({std::max(count, kUsual)});
+  if (buffer.empty() || buffer.size() < count) {
+    const Operand transposed{nullptr, kBlockRows, true};
+    const Index panels = HWY_DYNAMIC_DISPATCH(ScratchSize)(transposed, kBlockRows, kBlockRows);
+    const Index tiles = HaveTiles() ? TileScratchSize(kBlockRows, kBlockRows, kBlockRows) : 0;
+    buffer = Tensor::Uninitialized({std::max({count, panels, tiles})});
+  }
   return buffer.data();
 }
 
@@ -333,12 +336,11 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
     const Operand left = a.At(row, 0), right = b.At(0, col);
     const Init start = init.At(row, col);
     Real* to = c + row * c_stride + col;
-    if (tiles) {
-      TileProduct(rows, cols, k, left, right, start, to, c_stride, Scratch(TileScratchSize(rows, cols, k)));
-    } else {
-      Real* packed_a = Scratch(HWY_DYNAMIC_DISPATCH(ScratchSize)(a, rows, cols));
-      HWY_DYNAMIC_DISPATCH(Block)(rows, cols, k, left, right, start, to, c_stride, packed_a);
-    }
+    const Index packed_a = HWY_DYNAMIC_DISPATCH(ScratchSize)(a, rows, cols);
+    Real* scratch = Scratch(tiles ? TileScratchSize(rows, cols, k) : packed_a);
+    if (tiles) return TileProduct(rows, cols, k, left, right, start, to, c_stride, scratch);
+    HWY_DYNAMIC_DISPATCH(Block)
+    (rows, cols, k, left, right, start, to, c_stride, packed_a > 0 ? scratch : nullptr);
   });
 }
 

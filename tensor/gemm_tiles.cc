@@ -1,9 +1,17 @@
 #include "tensor/gemm_tiles.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 
 #include "tensor/tile_packing.h"
+#include "tensor/tiles.h"
+
+#if AMPGRAD_TILES
+#include <immintrin.h>
+
+#include "hwy/base.h"
+#endif
 
 // How a product is blocked: as in gemm.cc, a task packs all rows of its A for one step along k, which then stay in the L2
 // cache, and B one panel of columns at a time, which stays in L1. The unit keeps 32 x 32 sums in four of its eight tiles and
@@ -29,7 +37,7 @@ struct Room {
 
 Room RoomFor(Index m, Index n, Index k) {
   const Index rows = RoundUp(m, kTilePanel), cols = RoundUp(std::min(n, kChunkCols), kTilePanel);
-  const Index panel = TilePanelSize(RoundUp(std::min(k, kStepDepth), kTileRun) / kTileRun, false) / 2;
+  const Index panel = TilePanelSize(RoundUp(std::min(k, kStepDepth), kTileRun) / kTileRun, kTileParts) / 2;
   return {rows / kTilePanel * panel, panel, k > kStepDepth ? rows * cols : kTilePanel * kTilePanel};
 }
 
@@ -46,20 +54,19 @@ Index TileScratchSize(Index m, Index n, Index k) {
 
 #if AMPGRAD_TILES
 
-#include <immintrin.h>
-
-#include "hwy/base.h"
-
 HWY_PUSH_ATTRIBUTES("amx-tile,amx-bf16")
 namespace ampgrad::kernels {
 namespace {
 
+constexpr uint8_t kRows = kTileSide, kRowBytes = kTileRun * sizeof(Bf16);
+
 // All tiles are full: 16 rows of 64 bytes.
-struct Config {
+struct alignas(64) Config {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  uint16_t row_bytes[16] = {kRowBytes, kRowBytes, kRowBytes, kRowBytes, kRowBytes, kRowBytes, kRowBytes, kRowBytes};
+  uint8_t rows[16] = {kRows, kRows, kRows, kRows, kRows, kRows, kRows, kRows};
 };
+static_assert(sizeof(Config) == 64);
 constinit const Config kConfig;
 
 // The product of a panel of A and one of B: sums = from + A·B, over `runs` runs of k.
@@ -74,14 +81,14 @@ struct PanelProduct {
 // Tiles 0 to 3 hold the sums, row by row, 4 and 5 are of A, 6 and 7 of B: two high and two wide, or one.
 template <bool kTall>
 inline void LoadA(const Bf16* a, Index part) {
-  _tile_loadd(4, a + part * 2 * kTileSize, kTileRowBytes);
-  if constexpr (kTall) _tile_loadd(5, a + (part * 2 + 1) * kTileSize, kTileRowBytes);
+  _tile_loadd(4, a + part * kTilePartStride, kRowBytes);
+  if constexpr (kTall) _tile_loadd(5, a + part * kTilePartStride + kTileSize, kRowBytes);
 }
 
 template <bool kWide>
 inline void LoadB(const Bf16* b, Index part) {
-  _tile_loadd(6, b + part * 2 * kTileSize, kTileRowBytes);
-  if constexpr (kWide) _tile_loadd(7, b + (part * 2 + 1) * kTileSize, kTileRowBytes);
+  _tile_loadd(6, b + part * kTilePartStride, kRowBytes);
+  if constexpr (kWide) _tile_loadd(7, b + part * kTilePartStride + kTileSize, kRowBytes);
 }
 
 template <bool kTall, bool kWide>
@@ -120,9 +127,11 @@ inline void StoreSums(float* to, Index stride) {
 // The order of the parts loads the fewest tiles.
 template <bool kHalf, bool kTall, bool kWide>
 void MultiplyPanels(const PanelProduct& p) {
+  asm volatile("" ::: "memory");  // GCC does not know that a tile is loaded from memory: what is packed must be there
   LoadSums<kTall, kWide>(p.from);
   const Bf16 *a = p.a, *b = p.b;
-  for (Index run = 0; run < p.runs; ++run, a += TilePanelSize(1, false), b += TilePanelSize(1, kHalf)) {
+  for (Index run = 0; run < p.runs;
+       ++run, a += TilePanelSize(1, kTileParts), b += TilePanelSize(1, kHalf ? 1 : kTileParts)) {
     LoadA<kTall>(a, 2);
     LoadB<kWide>(b, 0);
     AddProducts<kTall, kWide>();  // a₂b₀
@@ -142,6 +151,7 @@ void MultiplyPanels(const PanelProduct& p) {
     }
   }
   StoreSums<kTall, kWide>(p.to, p.to_stride);
+  asm volatile("" ::: "memory");
 }
 
 using Kernel = void (*)(const PanelProduct&);
@@ -192,7 +202,7 @@ void TileProduct(Index m, Index n, Index k, Operand a, Operand b, Init init, Rea
         PackTilesB(b.At(k0, j), depth, cols, packed_b);
         for (Index i = 0; i < m; i += kTilePanel) {
           const Block block{std::min(kTilePanel, m - i), cols, init.At(i, j), c + i * c_stride + j, c_stride, sums};
-          const Bf16* panel = packed_a + i / kTilePanel * TilePanelSize(runs, false);
+          const Bf16* panel = packed_a + i / kTilePanel * TilePanelSize(runs, kTileParts);
           MultiplyBlock(panel, packed_b, half, runs, block, k0 == 0, k0 + depth == k);
           if (!one_step) sums += kTilePanel * kTilePanel;
         }

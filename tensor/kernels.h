@@ -75,7 +75,7 @@ struct AttentionShape {
 };
 
 /// o [batch·length, heads·dim], log_sums [batch·length, heads]. The bits of a row depend on its position and on what it
-/// attends to, not on how many other queries are asked with it.
+/// attends to, not on how many other queries are asked with it, as long as no product of them uses tiles (gemm.h).
 void CausalAttention(const AttentionShape& shape, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums);
 /// dq, dk and dv, laid out like q, k and v; any of them may be null.
 void CausalAttentionBackward(const AttentionShape& shape, const Real* q, const Real* k, const Real* v, const Real* o,

@@ -3,21 +3,24 @@
 #if AMPGRAD_TILES
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 
 #include "hwy/base.h"
 // GCC 12 takes the undefined lanes of its own intrinsics for a mistake of their caller (GCC bug 105593).
 HWY_DIAGNOSTICS(push)
 HWY_DIAGNOSTICS_OFF(disable : 4700, ignored "-Wuninitialized")
+#if HWY_COMPILER_GCC_ACTUAL
 HWY_DIAGNOSTICS_OFF(disable : 4701, ignored "-Wmaybe-uninitialized")
+#endif
 #include <immintrin.h>
 HWY_DIAGNOSTICS(pop)
 
-HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq")
+HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl")
 namespace ampgrad::kernels {
 namespace {
 
 constexpr Index kSide = kTileSide, kRun = kTileRun;
-constexpr Index kPart = 2 * kTileSize;  // from a tile of one part to that of the next
 
 // 16 x 16 numbers of 32 bits, a row a vector.
 struct Square {
@@ -57,7 +60,8 @@ void Transpose(Square& s) {
 inline __mmask16 First(Index count) { return static_cast<__mmask16>((1u << std::clamp<Index>(count, 0, kSide)) - 1); }
 inline __mmask32 FirstOfRun(Index count) { return count >= kRun ? ~0u : (1u << count) - 1; }
 
-// The first square of X [rows, cols]; what lies beyond X is zero. The numbers `ahead` of it are asked for: they come next.
+// The first square of X [rows, cols]; what lies beyond X is zero. The square `ahead` numbers behind it in memory is
+// asked for, because it comes next; where there is none, nothing is read.
 inline Square LoadSquare(const Operand& x, Index rows, Index cols, Index ahead) {
   if (x.transposed) std::swap(rows, cols);
   const __mmask16 mask = First(cols);
@@ -85,7 +89,7 @@ inline Split SplitFloats(__m512i x) {
     s.part[p] = _mm512_and_si512(_mm512_add_epi32(x, half_unit), upper);  // to the nearest
     x = _mm512_castps_si512(_mm512_sub_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(s.part[p])));
   }
-  s.part[kTileParts - 1] = x;  // at most 8 digits are left, and a NaN is still one
+  s.part[kTileParts - 1] = x;  // at most 7 digits are left, and a NaN is still one
   return s;
 }
 
@@ -104,7 +108,7 @@ inline void StoreRun(__m512i left, __m512i right, Bf16* to) {
   const Split l = SplitFloats(left), r = SplitFloats(right);
 #pragma GCC unroll 3
   for (Index p = 0; p < kTileParts; ++p) {
-    _mm512_store_si512(to + p * kPart, _mm512_permutex2var_epi16(l.part[p], upper, r.part[p]));
+    _mm512_store_si512(to + p * kTilePartStride, _mm512_permutex2var_epi16(l.part[p], upper, r.part[p]));
   }
 }
 
@@ -114,11 +118,11 @@ inline void StorePairs(__m512i even, __m512i odd, Bf16* to) {
 #pragma GCC unroll 3
   for (Index p = 0; p < kTileParts; ++p) {
     const __m512i pairs = _mm512_mask_mov_epi16(_mm512_srli_epi32(e.part[p], 16), 0xAAAAAAAA, o.part[p]);
-    _mm512_store_si512(to + p * kPart, pairs);
+    _mm512_store_si512(to + p * kTilePartStride, pairs);
   }
 }
 
-// 16 rows of A over one run.
+// The first tiles of A [rows, depth]: 16 rows over one run.
 inline void PackTileA(const Operand& a, Index rows, Index depth, Bf16* to) {
   if (a.transposed) {
     const Index next_run = kRun * a.stride;
@@ -139,7 +143,7 @@ inline void PackTileA(const Operand& a, Index rows, Index depth, Bf16* to) {
   }
 }
 
-// One run of 16 columns of B.
+// The first tiles of B [depth, cols]: one run of 16 columns.
 inline void PackTileB(const Operand& b, Index depth, Index cols, Bf16* to) {
   const Index next_run = b.transposed ? kRun : kRun * b.stride;
   const Square upper = LoadSquare(b, depth, cols, next_run);
@@ -149,6 +153,12 @@ inline void PackTileB(const Operand& b, Index depth, Index cols, Bf16* to) {
     StorePairs(upper.row[2 * p], upper.row[2 * p + 1], to + p * kRun);
     StorePairs(lower.row[2 * p], lower.row[2 * p + 1], to + (kSide / 2 + p) * kRun);
   }
+}
+
+// Row k of B at half width, 16 columns of which `cols` exist, in 32 bits each; zeros where there is no such row.
+inline __m512i HalfRow(const Operand& b, Index k, Index depth, Index cols) {
+  if (k >= depth) return _mm512_setzero_si512();
+  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(First(cols), b.half + k * b.stride));
 }
 
 // The same of a B at half width, whose numbers are one part. Read transposed, a column is one run of memory, pair by pair.
@@ -162,12 +172,9 @@ inline void PackTileHalfB(const Operand& b, Index depth, Index cols, Bf16* to) {
     for (Index p = 0; p < kSide; ++p) _mm512_store_si512(to + p * kRun, s.row[p]);
     return;
   }
-  const auto row = [&](Index k) {
-    if (k >= depth) return _mm512_setzero_si512();
-    return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(First(cols), b.half + k * b.stride));
-  };
   for (Index p = 0; p < kSide; ++p) {
-    _mm512_store_si512(to + p * kRun, _mm512_or_si512(row(2 * p), _mm512_slli_epi32(row(2 * p + 1), 16)));
+    const __m512i even = HalfRow(b, 2 * p, depth, cols), odd = HalfRow(b, 2 * p + 1, depth, cols);
+    _mm512_store_si512(to + p * kRun, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
   }
 }
 
@@ -176,16 +183,16 @@ inline void PackTileHalfB(const Operand& b, Index depth, Index cols, Bf16* to) {
 void PackTilesA(const Operand& a, Index rows, Index depth, Bf16* to) {
   const Index runs = (depth + kRun - 1) / kRun;
   for (Index i = 0; i < rows; i += kSide) {
-    Bf16* panel = to + i / kTilePanel * TilePanelSize(runs, false) + i % kTilePanel / kSide * kTileSize;
+    Bf16* panel = to + i / kTilePanel * TilePanelSize(runs, kTileParts) + i % kTilePanel / kSide * kTileSize;
     for (Index run = 0; run < runs; ++run) {
       const Index k = run * kRun;
-      PackTileA(a.At(i, k), rows - i, depth - k, panel + run * TilePanelSize(1, false));
+      PackTileA(a.At(i, k), rows - i, depth - k, panel + run * TilePanelSize(1, kTileParts));
     }
   }
 }
 
 void PackTilesB(const Operand& b, Index depth, Index cols, Bf16* to) {
-  for (Index k = 0; k < depth; k += kRun, to += TilePanelSize(1, b.half)) {
+  for (Index k = 0; k < depth; k += kRun, to += TilePanelSize(1, TileParts(b))) {
     for (Index j = 0; j < cols; j += kSide) {
       const auto pack = b.half ? PackTileHalfB : PackTileB;
       pack(b.At(k, j), depth - k, cols - j, to + j / kSide * kTileSize);

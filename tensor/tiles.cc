@@ -15,6 +15,9 @@ bool AskForTiles() {
 #if AMPGRAD_TILES
   constexpr unsigned kBf16AndTiles = (1u << 22) | (1u << 24);  // CPUID leaf 7, EDX
   constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  // What packs the tiles; a virtual machine may hide it.
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")) return false;
+  if (!__builtin_cpu_supports("avx512vl")) return false;
   unsigned eax, ebx, ecx, edx;
   if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & kBf16AndTiles) != kBf16AndTiles) return false;
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;

@@ -12,9 +12,8 @@
 
 namespace ampgrad::kernels {
 
-inline constexpr Index kTileSide = 16;            // rows of a tile, and floats in a row
-inline constexpr Index kTileRun = 2 * kTileSide;  // bfloat16 numbers in a row: a run of k
-inline constexpr Index kTileRowBytes = 64;
+inline constexpr Index kTileSide = 16;                    // rows of a tile, and floats in a row
+inline constexpr Index kTileRun = 2 * kTileSide;          // bfloat16 numbers in a row: a run of k
 inline constexpr Index kTileSize = kTileSide * kTileRun;  // bfloat16 numbers in a tile
 /// Rows and columns of C that are made together, in four tiles.
 inline constexpr Index kTilePanel = 2 * kTileSide;

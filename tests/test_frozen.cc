@@ -29,14 +29,16 @@ Bf16Tensor RandomBf16(Shape shape, uint64_t seed) {
 TEST(Gemm, AHalfWidthRightSideGivesTheBitsOfAWidenedOne) {
   ForEachSimdTarget([] {
     for (const Index m : {1, 14, 31, 70}) {
-      for (const Index n : {1, 15, 32, 61}) {
+      for (const Index n : {1, 15, 32, 61, 70}) {
         for (const Index k : {1, 19, 64, 67, 300}) {
           for (const bool transposed : {false, true}) {
             const Bf16Tensor b = RandomBf16(transposed ? Shape{n, k} : Shape{k, n}, 5);
             const Tensor a = Random(1, 1).NormalTensor({m, k}, 1), wide = b.Widened();
+            const Tensor start = Random(1, 2).NormalTensor({m, n}, 1);
             Tensor expected({m, n}), c({m, n});
-            kernels::Gemm(m, n, k, {a.data(), k}, {wide.data(), wide.cols(), transposed}, {}, expected.data(), n);
-            kernels::Gemm(m, n, k, {a.data(), k}, {nullptr, wide.cols(), transposed, b.data()}, {}, c.data(), n);
+            const kernels::Init init{start.data(), n};
+            kernels::Gemm(m, n, k, {a.data(), k}, {wide.data(), wide.cols(), transposed}, init, expected.data(), n);
+            kernels::Gemm(m, n, k, {a.data(), k}, {nullptr, wide.cols(), transposed, b.data()}, init, c.data(), n);
             EXPECT_TRUE(SameBits(c, expected)) << m << "x" << n << "x" << k << (transposed ? " Bᵀ" : " B");
           }
         }

@@ -1,14 +1,22 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
+#include <vector>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
 #include "tensor/gemm.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
 #include "tensor/tiles.h"
 #include "tests/expect_message.h"
-#include "tests/small_models.h"
 #include "tests/simd_sweep.h"
+#include "tests/small_models.h"
 
 namespace ampgrad::kernels {
 namespace {
@@ -65,24 +73,90 @@ TEST(Gemm, MatchesTheDefinitionAcrossBlocksOfK) {
   });
 }
 
+// Sizes that a tile unit takes, and smaller ones; whole tiles and parts; one step along k and several.
+struct Size {
+  Index m, n, k;
+};
+constexpr Size kSizes[] = {{9, 35, 4}, {20, 33, 6}, {50, 67, 40}, {64, 64, 32}, {64, 64, 300}, {49, 81, 300}};
+
 TEST(Gemm, StartsFromOneRowForAll) {
-  const Tensor a = Random(2, 1).NormalTensor({9, 4}, 1), b = Random(2, 2).NormalTensor({4, 35}, 1);
-  const Tensor bias = Random(2, 3).NormalTensor({35}, 1);
-  Tensor c({9, 35}), expected({9, 35});
-  Gemm(9, 35, 4, {a.data(), 4}, {b.data(), 35}, {bias.data(), 0}, c.data(), 35);
-  NaiveGemm(9, 35, 4, {a.data(), 4}, {b.data(), 35}, {bias.data(), 0}, expected.data(), 35);
-  for (Index i = 0; i < c.size(); ++i) EXPECT_NEAR(c[i], expected[i], 20 * std::numeric_limits<Real>::epsilon());
+  ForEachSimdTarget([] {
+    for (const auto& [m, n, k] : kSizes) {
+      const Tensor a = Random(2, 1).NormalTensor({m, k}, 1), b = Random(2, 2).NormalTensor({k, n}, 1);
+      const Tensor bias = Random(2, 3).NormalTensor({n}, 1);
+      Tensor c({m, n}), expected({m, n});
+      Gemm(m, n, k, {a.data(), k}, {b.data(), n}, {bias.data(), 0}, c.data(), n);
+      NaiveGemm(m, n, k, {a.data(), k}, {b.data(), n}, {bias.data(), 0}, expected.data(), n);
+      const double bound = static_cast<double>(k) * std::numeric_limits<Real>::epsilon() * 6;
+      for (Index i = 0; i < c.size(); ++i) EXPECT_NEAR(c[i], expected[i], bound) << m << "x" << n << "x" << k;
+    }
+  });
+}
+
+TEST(Gemm, AddsToItsOutput) {
+  ForEachSimdTarget([] {
+    for (const auto& [m, n, k] : kSizes) CheckProduct(m, n, k, true, false, true);
+  });
 }
 
 TEST(Gemm, WritesOnlyItsPartOfAWiderMatrix) {
-  const Tensor a = Random(3, 1).NormalTensor({20, 6}, 1), b = Random(3, 2).NormalTensor({6, 33}, 1);
-  Tensor wide({20, 50});
-  wide.Fill(4);
-  Gemm(20, 33, 6, {a.data(), 6}, {b.data(), 33}, {}, wide.data(), 50);
-  for (Index i = 0; i < 20; ++i) {
-    for (Index j = 33; j < 50; ++j) EXPECT_EQ(wide.row(i)[j], 4);
-  }
+  ForEachSimdTarget([] {
+    for (const auto& [m, n, k] : kSizes) {
+      const Index width = n + 17;
+      const Tensor a = Random(3, 1).NormalTensor({m, k}, 1), b = Random(3, 2).NormalTensor({k, n}, 1);
+      Tensor wide({m, width}), narrow({m, n});
+      wide.Fill(4);
+      Gemm(m, n, k, {a.data(), k}, {b.data(), n}, {}, wide.data(), width);
+      Gemm(m, n, k, {a.data(), k}, {b.data(), n}, {}, narrow.data(), n);
+      for (Index i = 0; i < m; ++i) {
+        EXPECT_TRUE(std::equal(narrow.row(i), narrow.row(i) + n, wide.row(i))) << "row " << i;
+        for (Index j = n; j < width; ++j) EXPECT_EQ(wide.row(i)[j], 4);
+      }
+    }
+  });
 }
+
+#ifdef __linux__
+// A copy of `numbers` whose last one is the last of a page, behind which nothing may be read.
+class AtTheEndOfMemory {
+ public:
+  explicit AtTheEndOfMemory(const Tensor& numbers) {
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), bytes = numbers.size() * sizeof(Real);
+    readable_ = (bytes + page - 1) / page * page;
+    size_ = readable_ + page;
+    memory_ = static_cast<char*>(mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(memory_ + readable_, page, PROT_NONE);
+    data_ = reinterpret_cast<Real*>(memory_ + readable_ - bytes);
+    std::copy(numbers.begin(), numbers.end(), data_);
+  }
+  ~AtTheEndOfMemory() { munmap(memory_, size_); }
+  Real* data() { return data_; }
+
+ private:
+  size_t readable_, size_;
+  char* memory_;
+  Real* data_;
+};
+
+// Masked and tile instructions are no loads that a sanitizer knows.
+TEST(Gemm, ReadsNothingBehindItsOperands) {
+  ForEachSimdTarget([] {
+    for (const auto& [m, n, k] : {Size{49, 49, 33}, {65, 81, 129}, {7, 5, 3}}) {
+      for (int variant = 0; variant < 4; ++variant) {
+        const bool a_transposed = variant & 1, b_transposed = variant & 2;
+        const Tensor a = Random(6, 1).NormalTensor(a_transposed ? Shape{k, m} : Shape{m, k}, 1);
+        const Tensor b = Random(6, 2).NormalTensor(b_transposed ? Shape{n, k} : Shape{k, n}, 1);
+        AtTheEndOfMemory last_a(a), last_b(b), last_c(Tensor({m, n}));
+        Tensor expected({m, n});
+        Gemm(m, n, k, {a.data(), a.cols(), a_transposed}, {b.data(), b.cols(), b_transposed}, {}, expected.data(), n);
+        Gemm(m, n, k, {last_a.data(), a.cols(), a_transposed}, {last_b.data(), b.cols(), b_transposed},
+             {last_c.data(), n}, last_c.data(), n);
+        EXPECT_TRUE(std::equal(expected.begin(), expected.end(), last_c.data())) << m << ", variant " << variant;
+      }
+    }
+  });
+}
+#endif
 
 // The promise of determinism, element by element: neither the number of threads nor the place in C changes a bit.
 TEST(Gemm, GivesTheSameBitsForAnyThreadCountAndPlace) {

@@ -22,19 +22,21 @@ namespace {
 
 using Ids = std::vector<int>;
 
-// Few rows are multiplied in another order than many where those go through tiles, so the logits differ by the roundings of
-// the products below them; measured up to 12 roundings of the largest logit in these models.
-bool WithinRounding(const Tensor& found, const Tensor& expected) {
-  Real largest = 0, worst = 0;
+// Few rows are multiplied in another order than many where those go through tiles, so that both differ by what the products
+// below them round. At most `roundings` of the largest number.
+bool Within(double roundings, const Tensor& found, const Tensor& expected) {
+  if (found.shape() != expected.shape()) return false;
+  double largest = 0;
+  for (const Real x : expected) largest = std::max<double>(largest, std::abs(x));
+  const double bound = roundings * std::numeric_limits<Real>::epsilon() / 2 * largest;
   for (Index i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    worst = std::max(worst, std::abs(found[i] - expected[i]));
-    if (std::isnan(found[i])) return false;
+    if (!(std::abs(found[i] - expected[i]) <= bound)) return false;
   }
-  return worst <= 64 * std::numeric_limits<Real>::epsilon() * largest;
+  return true;
 }
 
 // The logits that follow each part of `ids` when it is read in parts of these lengths.
+// At most 53 roundings of the largest logit were measured in these models.
 void CheckParts(models::LanguageModel& model, const Ids& ids, const std::vector<Index>& parts, const Tensor& logits) {
   const bool tiles = kernels::TilesAllowed() && ids.size() >= 48;
   nn::KvCache cache = model.MakeCache(model.context());
@@ -42,7 +44,7 @@ void CheckParts(models::LanguageModel& model, const Ids& ids, const std::vector<
     const auto begin = ids.begin() + cache.length;
     const Tensor next = model.NextLogits({begin, begin + count}, cache);
     const Tensor expected = logits.Rows(cache.length - 1, cache.length);
-    EXPECT_TRUE(tiles ? WithinRounding(next, expected) : SameBits(next, expected))
+    EXPECT_TRUE(tiles ? Within(128, next, expected) : SameBits(next, expected))
         << "a part of " << count << ", up to position " << cache.length;
   }
   EXPECT_EQ(cache.length, static_cast<Index>(ids.size()));
@@ -130,33 +132,41 @@ TEST(KvCache, LogitsOfALlamaAreThoseOfALongSequence) {
   }
 }
 
-// Of two sequences side by side, each goes on behind its own keys.
+// Of two sequences side by side, each goes on behind its own keys: the rows of a late part against those of the whole.
+void CheckOffsets(Index heads, Index kv_heads, Index dim, bool tiles) {
+  constexpr Index kBatch = 2, kLength = 281;
+  const Index q_width = heads * dim, kv_width = kv_heads * dim;
+  const Tensor q = Normal({kBatch * kLength, q_width}, 0), k = Normal({kBatch * kLength, kv_width}, 1),
+               v = Normal({kBatch * kLength, kv_width}, 2);
+  Tensor o(q.shape()), log_sums({kBatch * kLength, heads});
+  const kernels::AttentionShape whole{kBatch, kLength, heads, kv_heads, dim, q_width, kv_width};
+  kernels::CausalAttention(whole, q.data(), k.data(), v.data(), o.data(), log_sums.data());
+  for (const Index offset : {1, 2, 63, 64, 65, 200, 256, 279, 280}) {
+    SCOPED_TRACE(Sizes({heads, kv_heads, dim, offset}));
+    const Index length = kLength - offset;
+    Tensor late({kBatch * length, q_width});
+    for (Index b = 0; b < kBatch; ++b) {
+      std::copy_n(q.row(b * kLength + offset), length * q_width, late.row(b * length));
+    }
+    Tape tape;
+    const Tensor y =
+        ops::CausalAttention(tape.Constant(late), tape.Constant(k), tape.Constant(v), length, heads, kv_heads, offset)
+            .value;
+    for (Index b = 0; b < kBatch; ++b) {
+      const Tensor found = y.Rows(b * length, (b + 1) * length);
+      const Tensor expected = o.Rows(b * kLength + offset, (b + 1) * kLength);
+      EXPECT_TRUE(tiles ? Within(24, found, expected) : SameBits(found, expected));
+    }
+  }
+}
+
 TEST(CausalAttention, RowsHaveTheSameBitsBehindAnyOffset) {
   ForEachSimdTarget([] {
-    constexpr Index kBatch = 2, kLength = 281, kDim = 10;
     for (const auto& [heads, kv_heads] : {std::pair<Index, Index>{1, 1}, {4, 2}, {3, 1}}) {
-      const Index q_width = heads * kDim, kv_width = kv_heads * kDim;
-      const Tensor q = Normal({kBatch * kLength, q_width}, 0), k = Normal({kBatch * kLength, kv_width}, 1),
-                   v = Normal({kBatch * kLength, kv_width}, 2);
-      Tensor o(q.shape()), log_sums({kBatch * kLength, heads});
-      const kernels::AttentionShape whole{kBatch, kLength, heads, kv_heads, kDim, q_width, kv_width};
-      kernels::CausalAttention(whole, q.data(), k.data(), v.data(), o.data(), log_sums.data());
-      for (const Index offset : {1, 2, 63, 64, 65, 200, 256, 279, 280}) {
-        SCOPED_TRACE(Sizes({heads, kv_heads, offset}));
-        const Index length = kLength - offset;
-        Tensor late({kBatch * length, q_width});
-        for (Index b = 0; b < kBatch; ++b) {
-          std::copy_n(q.row(b * kLength + offset), length * q_width, late.row(b * length));
-        }
-        Tape tape;
-        const Tensor y = ops::CausalAttention(tape.Constant(late), tape.Constant(k), tape.Constant(v), length, heads,
-                                              kv_heads, offset)
-                             .value;
-        for (Index b = 0; b < kBatch; ++b) {
-          EXPECT_TRUE(SameBits(y.Rows(b * length, (b + 1) * length), o.Rows(b * kLength + offset, (b + 1) * kLength)));
-        }
-      }
+      CheckOffsets(heads, kv_heads, 10, false);
     }
+    // Wide heads go through tiles, blocks of few queries do not.
+    CheckOffsets(2, 1, 64, kernels::TilesAllowed());
   });
 }
 

@@ -14,8 +14,9 @@
 
 // The bounds. u is half the distance of 1 to the next number: a rounded operation is off by at most u relatively. A sum of n
 // products in any order is off by at most n·u·Σ|a||b| (Higham, "Accuracy and Stability of Numerical Algorithms", section
-// 3.1), and one through tiles too: there a product of parts passes 17 roundings in its run of 32, six sums follow for every
-// run, and two roundings' worth of parts are left out, together fewer than n where tiles are used, n >= 32; an exponential by 2u (Highway: 1 unit in the last place) and by its argument's own error. Terms in u² are left out.
+// 3.1). One through tiles is, too: a product passes at most 16 roundings in its run of 32, then 6 for each of ⌈n/32⌉ runs,
+// and what the parts leave out is one more; 17 + 6⌈n/32⌉ < n for the n >= 32 of tiles. An exponential is off by 2u (Highway:
+// 1 unit in the last place) and by its argument's own error. Terms in u² are left out.
 namespace ampgrad::audit {
 namespace {
 
