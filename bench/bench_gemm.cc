@@ -1,5 +1,9 @@
 // Matrix products in the three layouts of a linear layer of N outputs, K inputs and M tokens, at the shapes of the models.
+#include <memory>
+#include <vector>
+
 #include "bench/measure.h"
+#include "tensor/bf16.h"
 #include "tensor/gemm.h"
 #include "tensor/random.h"
 
@@ -38,12 +42,34 @@ Case Product(Index m, Index n, Index k, const std::string& layout) {
   return {{.flops = 2.0 * static_cast<double>(m * n * k)}, run, matches};
 }
 
+// y = x·Wᵀ and dx = dy·W with a frozen W in bfloat16.
+Case FrozenProduct(Index m, Index n, Index k, bool transposed) {
+  const Tensor a = Random(1, 1).NormalTensor({m, k}, 1);
+  const Tensor wide = Random(1, 2).NormalTensor(transposed ? Shape{n, k} : Shape{k, n}, 1);
+  const auto b = std::make_shared<std::vector<Bf16>>();
+  for (const Real x : wide) b->push_back(ToBf16(x));
+  const Operand left{a.data(), k}, right{nullptr, wide.cols(), transposed, b->data()};
+  Tensor c({m, n});
+  const auto run = [=, held = a]() mutable { kernels::Gemm(m, n, k, left, right, {}, c.data(), n); };
+  const auto matches = [=, held = std::pair(a, b)] {
+    Tensor twin({1, n});
+    kernels::NaiveGemm(1, n, k, left.At(m - 1, 0), right, {}, twin.data(), n);
+    return Matches(c.Rows(m - 1, m), {twin.begin(), twin.end()}, 1e-5);
+  };
+  return {{.flops = 2.0 * static_cast<double>(m * n * k)}, run, matches};
+}
+
 void RegisterProducts() {
   for (const auto& [m, n, k] : kLayers) {
     const std::string name = "gemm/" + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
     RegisterCase(name + "/nt", [=] { return Product(m, n, k, "nt"); });  // y = x·Wᵀ
     RegisterCase(name + "/nn", [=] { return Product(m, k, n, "nn"); });  // dx = dy·W
     RegisterCase(name + "/tn", [=] { return Product(n, k, m, "tn"); });  // dW = dyᵀ·x
+  }
+  for (const auto& [m, n, k] : {Layer{512, 2048, 2048}, {512, 5632, 2048}}) {
+    const std::string name = "gemm_bf16/" + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
+    RegisterCase(name + "/nt", [=] { return FrozenProduct(m, n, k, true); });
+    RegisterCase(name + "/nn", [=] { return FrozenProduct(m, k, n, false); });
   }
   // One token of generation.
   for (const auto& [n, k] : {std::pair<Index, Index>{1024, 256}, {5632, 2048}}) {
