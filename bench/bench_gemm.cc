@@ -1,5 +1,8 @@
 // Matrix products in the three layouts of a linear layer of N outputs, K inputs and M tokens, at the shapes of the models.
+#include <algorithm>
+#include <iterator>
 #include <memory>
+#include <tuple>
 #include <vector>
 
 #include "bench/measure.h"
@@ -23,38 +26,26 @@ constexpr Layer kLayers[] = {{1024, 256, 256},  {1024, 768, 256},   {1024, 1024,
                              {2048, 2048, 2048}};
 
 // C = A·B of random numbers, A [m, k] and B [k, n] each stored transposed where its letter says so: "nt", "nn" or "tn".
-// Checked in its first, middle and last row.
-Case Product(Index m, Index n, Index k, const std::string& layout) {
+// `half`: with B in bfloat16, as a frozen weight. Checked in its first, middle and last row.
+Case Product(Index m, Index n, Index k, const std::string& layout, bool half = false) {
   const bool a_transposed = layout[0] == 't', b_transposed = layout[1] == 't';
   const Tensor a = Random(1, 1).NormalTensor(a_transposed ? Shape{k, m} : Shape{m, k}, 1);
   const Tensor b = Random(1, 2).NormalTensor(b_transposed ? Shape{n, k} : Shape{k, n}, 1);
-  const Operand left{a.data(), a.cols(), a_transposed}, right{b.data(), b.cols(), b_transposed};
+  const auto narrow = std::make_shared<std::vector<Bf16>>();
+  if (half) std::transform(b.begin(), b.end(), std::back_inserter(*narrow), ToBf16);
+  const Operand left{a.data(), a.cols(), a_transposed};
+  const Operand right{half ? nullptr : b.data(), b.cols(), b_transposed, half ? narrow->data() : nullptr};
   Tensor c({m, n});
-  const auto run = [=, held = std::pair(a, b)]() mutable { kernels::Gemm(m, n, k, left, right, {}, c.data(), n); };
-  const auto matches = [=, held = std::pair(a, b)] {
+  const auto run = [=, held = std::tuple(a, b, narrow)]() mutable {
+    kernels::Gemm(m, n, k, left, right, {}, c.data(), n);
+  };
+  const auto matches = [=, held = std::tuple(a, b, narrow)] {
     Tensor twin({1, n});
     for (const Index row : {Index{0}, m / 2, m - 1}) {
       kernels::NaiveGemm(1, n, k, left.At(row, 0), right, {}, twin.data(), n);
       if (!Matches(c.Rows(row, row + 1), {twin.begin(), twin.end()}, 1e-5)) return false;  // the twin sums in Real too
     }
     return true;
-  };
-  return {{.flops = 2.0 * static_cast<double>(m * n * k)}, run, matches};
-}
-
-// y = x·Wᵀ and dx = dy·W with a frozen W in bfloat16.
-Case FrozenProduct(Index m, Index n, Index k, bool transposed) {
-  const Tensor a = Random(1, 1).NormalTensor({m, k}, 1);
-  const Tensor wide = Random(1, 2).NormalTensor(transposed ? Shape{n, k} : Shape{k, n}, 1);
-  const auto b = std::make_shared<std::vector<Bf16>>();
-  for (const Real x : wide) b->push_back(ToBf16(x));
-  const Operand left{a.data(), k}, right{nullptr, wide.cols(), transposed, b->data()};
-  Tensor c({m, n});
-  const auto run = [=, held = a]() mutable { kernels::Gemm(m, n, k, left, right, {}, c.data(), n); };
-  const auto matches = [=, held = std::pair(a, b)] {
-    Tensor twin({1, n});
-    kernels::NaiveGemm(1, n, k, left.At(m - 1, 0), right, {}, twin.data(), n);
-    return Matches(c.Rows(m - 1, m), {twin.begin(), twin.end()}, 1e-5);
   };
   return {{.flops = 2.0 * static_cast<double>(m * n * k)}, run, matches};
 }
@@ -68,8 +59,8 @@ void RegisterProducts() {
   }
   for (const auto& [m, n, k] : {Layer{512, 2048, 2048}, {512, 5632, 2048}}) {
     const std::string name = "gemm_bf16/" + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
-    RegisterCase(name + "/nt", [=] { return FrozenProduct(m, n, k, true); });
-    RegisterCase(name + "/nn", [=] { return FrozenProduct(m, k, n, false); });
+    RegisterCase(name + "/nt", [=] { return Product(m, n, k, "nt", true); });
+    RegisterCase(name + "/nn", [=] { return Product(m, k, n, "nn", true); });
   }
   // One token of generation.
   for (const auto& [n, k] : {std::pair<Index, Index>{1024, 256}, {5632, 2048}}) {

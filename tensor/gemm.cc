@@ -214,8 +214,9 @@ Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
   return {depth, packed, kRowStride, 1, kPanelRows * kRowStride};
 }
 
-// C [m, n] = Init + A·B, all by the calling thread. packed_a: ScratchSize(a, m, n) numbers.
-void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* packed_a) {
+// C [m, n] = Init + A·B, all by the calling thread. scratch: ScratchSize(m) numbers.
+void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* scratch) {
+  Real* packed_a = NeedsPacking(a, n) ? scratch : nullptr;
   if (m == 1 && !b.half) {
     const Index done = RowProduct(n, k, a, b, init.data, c);
     if (done == n) return;
@@ -237,8 +238,8 @@ void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, 
   }
 }
 
-// The numbers of a packed A of m rows, the last panel being full; 0 when it is read in place.
-Index ScratchSize(const Operand& a, Index m, Index n) { return NeedsPacking(a, n) ? (m + kPanelRows) * kRowStride : 0; }
+// The numbers of a packed A of m rows, the last panel being full.
+Index ScratchSize(Index m) { return (m + kPanelRows) * kRowStride; }
 Index PanelRowsOfTarget() { return kPanelRows; }
 Index PanelColsOfTarget() { return PanelCols(); }
 
@@ -269,8 +270,7 @@ Index CeilDiv(Index a, Index b) { return (a + b - 1) / b; }
 Real* Scratch(Index count) {
   thread_local Tensor buffer;
   if (buffer.empty() || buffer.size() < count) {
-    const Operand transposed{nullptr, kBlockRows, true};
-    const Index panels = HWY_DYNAMIC_DISPATCH(ScratchSize)(transposed, kBlockRows, kBlockRows);
+    const Index panels = HWY_DYNAMIC_DISPATCH(ScratchSize)(kBlockRows);
     const Index tiles = HaveTiles() ? TileScratchSize(kBlockRows, kBlockRows, kBlockRows) : 0;
     buffer = Tensor::Uninitialized({std::max({count, panels, tiles})});
   }
@@ -336,11 +336,9 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
     const Operand left = a.At(row, 0), right = b.At(0, col);
     const Init start = init.At(row, col);
     Real* to = c + row * c_stride + col;
-    const Index packed_a = HWY_DYNAMIC_DISPATCH(ScratchSize)(a, rows, cols);
-    Real* scratch = Scratch(tiles ? TileScratchSize(rows, cols, k) : packed_a);
+    Real* scratch = Scratch(tiles ? TileScratchSize(rows, cols, k) : HWY_DYNAMIC_DISPATCH(ScratchSize)(rows));
     if (tiles) return TileProduct(rows, cols, k, left, right, start, to, c_stride, scratch);
-    HWY_DYNAMIC_DISPATCH(Block)
-    (rows, cols, k, left, right, start, to, c_stride, packed_a > 0 ? scratch : nullptr);
+    HWY_DYNAMIC_DISPATCH(Block)(rows, cols, k, left, right, start, to, c_stride, scratch);
   });
 }
 

@@ -28,7 +28,8 @@ constexpr Index kChunkCols = 512;
 // Smaller products pay for the packing with more than they gain.
 constexpr Index kLeastSide = 48, kLeastDepth = 32;
 
-Index RoundUp(Index x, Index to) { return (x + to - 1) / to * to; }
+// Panels of `count` rows or columns.
+Index Panels(Index count) { return (count + kTilePanel - 1) / kTilePanel; }
 
 // What the scratch memory holds, in floats; two bfloat16 numbers take the place of one.
 struct Room {
@@ -36,9 +37,10 @@ struct Room {
 };
 
 Room RoomFor(Index m, Index n, Index k) {
-  const Index rows = RoundUp(m, kTilePanel), cols = RoundUp(std::min(n, kChunkCols), kTilePanel);
-  const Index panel = TilePanelSize(RoundUp(std::min(k, kStepDepth), kTileRun) / kTileRun, kTileParts) / 2;
-  return {rows / kTilePanel * panel, panel, k > kStepDepth ? rows * cols : kTilePanel * kTilePanel};
+  const Index row_panels = Panels(m), col_panels = Panels(std::min(n, kChunkCols));
+  const Index panel = TilePanelSize(TileRuns(std::min(k, kStepDepth)), kTileParts) / 2;
+  const Index blocks = k > kStepDepth ? row_panels * col_panels : 1;
+  return {row_panels * panel, panel, blocks * kTilePanel * kTilePanel};
 }
 
 }  // namespace
@@ -194,7 +196,7 @@ void TileProduct(Index m, Index n, Index k, Operand a, Operand b, Init init, Rea
   _tile_loadconfig(&kConfig);
   for (Index j0 = 0; j0 < n; j0 += kChunkCols) {
     for (Index k0 = 0; k0 < k; k0 += kStepDepth) {
-      const Index depth = std::min(kStepDepth, k - k0), runs = RoundUp(depth, kTileRun) / kTileRun;
+      const Index depth = std::min(kStepDepth, k - k0), runs = TileRuns(depth);
       if (j0 == 0 || !one_step) PackTilesA(a.At(0, k0), m, depth, packed_a);
       float* sums = scratch + room.a + room.b;
       for (Index j = j0; j < std::min(n, j0 + kChunkCols); j += kTilePanel) {

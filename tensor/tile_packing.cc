@@ -181,7 +181,7 @@ inline void PackTileHalfB(const Operand& b, Index depth, Index cols, Bf16* to) {
 }  // namespace
 
 void PackTilesA(const Operand& a, Index rows, Index depth, Bf16* to) {
-  const Index runs = (depth + kRun - 1) / kRun;
+  const Index runs = TileRuns(depth);
   for (Index i = 0; i < rows; i += kSide) {
     Bf16* panel = to + i / kTilePanel * TilePanelSize(runs, kTileParts) + i % kTilePanel / kSide * kTileSize;
     for (Index run = 0; run < runs; ++run) {

@@ -19,6 +19,9 @@ inline constexpr Index kTileParts = 3;
 /// From a tile of one part to the tile of the next, in numbers.
 inline constexpr Index kTilePartStride = 2 * kTileSize;
 
+/// Runs of `depth` numbers k, the last of which may end early.
+inline Index TileRuns(Index depth) { return (depth + kTileRun - 1) / kTileRun; }
+
 /// The parts of a factor: one of a B that is bfloat16 already.
 inline Index TileParts(const Operand& x) { return x.half ? 1 : kTileParts; }
 

@@ -17,7 +17,7 @@
 #include "tensor/tile_packing.h"
 #include "tensor/tiles.h"
 #include "tests/expect_message.h"
-#include "tests/simd_sweep.h"
+#include "tests/product_case.h"
 
 namespace ampgrad::kernels {
 namespace {
@@ -70,18 +70,13 @@ std::vector<float> Line(const Tensor& x, bool column, Index i) {
 
 // Compares the unit with its scalar definition bit by bit.
 void CheckBits(Index m, Index n, Index k, bool a_transposed, bool b_transposed, bool with_init) {
-  SCOPED_TRACE(testing::Message() << m << "x" << n << "x" << k << (a_transposed ? " Aᵀ" : " A")
-                                  << (b_transposed ? " Bᵀ" : " B") << (with_init ? " + C" : ""));
-  const Tensor a = Random(1, 1).NormalTensor(a_transposed ? Shape{k, m} : Shape{m, k}, 1);
-  const Tensor b = Random(1, 2).NormalTensor(b_transposed ? Shape{n, k} : Shape{k, n}, 1);
-  const Tensor start = Random(1, 3).NormalTensor({m, n}, 1);
-  GuardedBuffer c(m * n, 77);
-  Gemm(m, n, k, {a.data(), a.cols(), a_transposed}, {b.data(), b.cols(), b_transposed},
-       with_init ? Init{start.data(), n} : Init{}, c.data(), n);
+  const ProductCase product(m, n, k, a_transposed, b_transposed, with_init);
+  SCOPED_TRACE(product.Name());
+  const GuardedBuffer c = product.Run();
   for (Index i = 0; i < m; i = i + 7 < m || i == m - 1 ? i + 7 : m - 1) {  // every seventh row, and the last
-    const std::vector<float> row = Line(a, a_transposed, i);
+    const std::vector<float> row = Line(product.a, a_transposed, i);
     for (Index j = 0; j < n; ++j) {
-      const float expected = TileDot(with_init ? start.row(i)[j] : 0, row, Line(b, !b_transposed, j));
+      const float expected = TileDot(with_init ? product.start.row(i)[j] : 0, row, Line(product.b, !b_transposed, j));
       ASSERT_EQ(c[i * n + j], expected) << "row " << i << ", column " << j;
     }
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nn/kv_cache.h"
+#include "tensor/gemm_tiles.h"
 #include "tensor/kernels.h"
 #include "tensor/thread_pool.h"
 #include "tensor/tiles.h"
@@ -38,7 +39,8 @@ bool Within(double roundings, const Tensor& found, const Tensor& expected) {
 // The logits that follow each part of `ids` when it is read in parts of these lengths.
 // At most 53 roundings of the largest logit were measured in these models.
 void CheckParts(models::LanguageModel& model, const Ids& ids, const std::vector<Index>& parts, const Tensor& logits) {
-  const bool tiles = kernels::TilesAllowed() && ids.size() >= 48;
+  const Index length = static_cast<Index>(ids.size());
+  const bool tiles = kernels::TilesAllowed() && kernels::TilesPay(length, length, length);
   nn::KvCache cache = model.MakeCache(model.context());
   for (const Index count : parts) {
     const auto begin = ids.begin() + cache.length;
