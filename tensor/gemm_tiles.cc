@@ -15,7 +15,8 @@
 
 // How a product is blocked: as in gemm.cc, a task packs all rows of its A for one step along k, which then stay in the L2
 // cache, and B one panel of columns at a time, which stays in L1. The unit keeps 32 x 32 sums in four of its eight tiles and
-// has two each for A and B. Between the steps the sums of kChunkCols columns lie packed in L2: C itself is written once.
+// has two each for A and B. Between the steps the sums of kChunkCols columns lie packed in L2: C itself is written once, and
+// its next lines are fetched meanwhile, because in training most of C was last touched a step ago and lies in memory.
 
 namespace ampgrad::kernels {
 namespace {
@@ -23,6 +24,8 @@ namespace {
 // A step along k: a panel of B is then 3 parts x 32 columns x 128 x 2 bytes = 24 KiB, half of a 48 KiB L1 cache, and 512 rows
 // of A 384 KiB.
 constexpr Index kStepDepth = 128;
+// What is no deeper than this takes one step: a panel of B then comes from L2, which costs less than to put the sums aside.
+constexpr Index kDeepestStep = 256;
 // The sums of 512 rows are then 1 MiB, half of a 2 MiB L2 cache.
 constexpr Index kChunkCols = 512;
 // Smaller products pay for the packing with more than they gain.
@@ -31,6 +34,9 @@ constexpr Index kLeastSide = 48, kLeastDepth = 32;
 // Panels of `count` rows or columns.
 Index Panels(Index count) { return (count + kTilePanel - 1) / kTilePanel; }
 
+// Depth of the steps of a product that is k deep.
+Index StepDepth(Index k) { return k <= kDeepestStep ? k : kStepDepth; }
+
 // What the scratch memory holds, in floats; two bfloat16 numbers take the place of one.
 struct Room {
   Index a, b, sums;
@@ -38,8 +44,8 @@ struct Room {
 
 Room RoomFor(Index m, Index n, Index k) {
   const Index row_panels = Panels(m), col_panels = Panels(std::min(n, kChunkCols));
-  const Index panel = TilePanelSize(TileRuns(std::min(k, kStepDepth)), kTileParts) / 2;
-  const Index blocks = k > kStepDepth ? row_panels * col_panels : 1;
+  const Index panel = TilePanelSize(TileRuns(StepDepth(k)), kTileParts) / 2;
+  const Index blocks = k > StepDepth(k) ? row_panels * col_panels : 1;
   return {row_panels * panel, panel, blocks * kTilePanel * kTilePanel};
 }
 
@@ -71,13 +77,16 @@ struct alignas(64) Config {
 static_assert(sizeof(Config) == 64);
 constinit const Config kConfig;
 
-// The product of a panel of A and one of B: sums = from + A·B, over `runs` runs of k.
+// The product of a panel of A and one of B: sums = from + A·B, over `runs` runs of k. Meanwhile a whole block of C at `soon`,
+// if there is one, is fetched into L2.
 struct PanelProduct {
   const Bf16 *a, *b;
   Index runs;
   Init from;
   float* to;
   Index to_stride;
+  const float* soon;
+  Index soon_stride;
 };
 
 // Tiles 0 to 3 hold the sums, row by row, 4 and 5 are of A, 6 and 7 of B: two high and two wide, or one.
@@ -126,6 +135,15 @@ inline void StoreSums(float* to, Index stride) {
   if constexpr (kTall && kWide) _tile_stored(3, to + kTileSide * stride + kTileSide, bytes);
 }
 
+// Asks for the share of `p.soon` that falls to one run: all at once, the requests would be in the way of the panels'. GCC
+// drops calls of a function that does nothing but this, so there must be no call.
+HWY_INLINE void FetchSoon(const PanelProduct& p, Index run) {
+  for (Index i = run * kTilePanel / p.runs; i < (run + 1) * kTilePanel / p.runs; ++i) {
+    _mm_prefetch(p.soon + i * p.soon_stride, _MM_HINT_T1);
+    _mm_prefetch(p.soon + i * p.soon_stride + kTileSide, _MM_HINT_T1);
+  }
+}
+
 // The order of the parts loads the fewest tiles.
 template <bool kHalf, bool kTall, bool kWide>
 void MultiplyPanels(const PanelProduct& p) {
@@ -134,6 +152,7 @@ void MultiplyPanels(const PanelProduct& p) {
   const Bf16 *a = p.a, *b = p.b;
   for (Index run = 0; run < p.runs;
        ++run, a += TilePanelSize(1, kTileParts), b += TilePanelSize(1, kHalf ? 1 : kTileParts)) {
+    if (p.soon) FetchSoon(p, run);
     LoadA<kTall>(a, 2);
     LoadB<kWide>(b, 0);
     AddProducts<kTall, kWide>();  // a₂b₀
@@ -172,16 +191,18 @@ struct Block {
   Init init;
   float* c;
   Index c_stride;
-  float* sums;  // [kTilePanel, kTilePanel]: the block between the steps along k, and where it does not fill its tiles
+  float* sums;    // [kTilePanel, kTilePanel]: the block between the steps along k, and where it does not fill its tiles
+  bool followed;  // by a whole block below it, which is next
 };
 
 // One step along k of a block; the first reads Init, the last writes C.
 void MultiplyBlock(const Bf16* a, const Bf16* b, bool half, Index runs, const Block& c, bool first, bool last) {
   const bool full = c.rows % kTileSide == 0 && c.cols % kTileSide == 0;
-  PanelProduct p{a, b, runs, {c.sums, kTilePanel}, c.sums, kTilePanel};
+  PanelProduct p{a, b, runs, {c.sums, kTilePanel}, c.sums, kTilePanel, nullptr, c.c_stride};
   if (first && (full || c.init.data == nullptr)) p.from = c.init;
   if (first && !full && c.init.data) CopyRows(c.init.data, c.init.stride, c.rows, c.cols, c.sums, kTilePanel);
   if (last && full) p.to = c.c, p.to_stride = c.c_stride;
+  if (last && c.followed) p.soon = c.c + kTilePanel * c.c_stride;
   kKernels[half][c.rows > kTileSide][c.cols > kTileSide](p);
   if (last && !full) CopyRows(c.sums, kTilePanel, c.rows, c.cols, c.c, c.c_stride);
 }
@@ -192,18 +213,21 @@ void TileProduct(Index m, Index n, Index k, Operand a, Operand b, Init init, Rea
   const Room room = RoomFor(m, n, k);
   Bf16* packed_a = reinterpret_cast<Bf16*>(scratch);
   Bf16* packed_b = reinterpret_cast<Bf16*>(scratch + room.a);
-  const bool half = b.half != nullptr, one_step = k <= kStepDepth;
+  const Index step_depth = StepDepth(k);
+  const bool half = b.half != nullptr, one_step = k == step_depth;
   _tile_loadconfig(&kConfig);
   for (Index j0 = 0; j0 < n; j0 += kChunkCols) {
-    for (Index k0 = 0; k0 < k; k0 += kStepDepth) {
-      const Index depth = std::min(kStepDepth, k - k0), runs = TileRuns(depth);
+    for (Index k0 = 0; k0 < k; k0 += step_depth) {
+      const Index depth = std::min(step_depth, k - k0), runs = TileRuns(depth);
       if (j0 == 0 || !one_step) PackTilesA(a.At(0, k0), m, depth, packed_a);
       float* sums = scratch + room.a + room.b;
       for (Index j = j0; j < std::min(n, j0 + kChunkCols); j += kTilePanel) {
         const Index cols = std::min(kTilePanel, n - j);
         PackTilesB(b.At(k0, j), depth, cols, packed_b);
         for (Index i = 0; i < m; i += kTilePanel) {
-          const Block block{std::min(kTilePanel, m - i), cols, init.At(i, j), c + i * c_stride + j, c_stride, sums};
+          const bool followed = cols == kTilePanel && m - i >= 2 * kTilePanel;
+          const Block block{
+              std::min(kTilePanel, m - i), cols, init.At(i, j), c + i * c_stride + j, c_stride, sums, followed};
           const Bf16* panel = packed_a + i / kTilePanel * TilePanelSize(runs, kTileParts);
           MultiplyBlock(panel, packed_b, half, runs, block, k0 == 0, k0 + depth == k);
           if (!one_step) sums += kTilePanel * kTilePanel;
