@@ -118,15 +118,6 @@ Tensor TransposedHead(const AttentionShape& s, const Real* head) {
   return transposed;
 }
 
-// Sets the rows of a key/value head to what their gradient adds to.
-void Begin(const AttentionShape& s, const Sink& head) {
-  for (Index t = 0; head && t < s.keys(); ++t) {
-    const Sink row = head.At(t * s.kv_stride);
-    if (row.onto == nullptr) std::fill_n(row.to, s.dim, Real(0));
-    if (row.onto != nullptr && row.onto != row.to) std::copy_n(row.onto, s.dim, row.to);
-  }
-}
-
 // One head of the forward pass, with kᵀ [dim, keys].
 void AttendHead(const AttentionShape& s, const Real* q, const Tensor& k_t, const Real* v, Real* o, Real* log_sums) {
   Tensor scores = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.keys()});
@@ -149,12 +140,13 @@ struct HeadInputs {
   const Tensor &k_t, &v_t;  // [dim, keys]
 };
 
-// One head of the backward pass. dk and dv have been begun: they are only added to.
-void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sink& dq, Real* dk, Real* dv) {
+// One head of the backward pass, from the last block of queries to the first: the last one reaches all keys, so that it sets
+// dk and dv, and the others add to them.
+void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sink& dq, Sink dk, Sink dv) {
   Tensor p_block = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.keys()});
   Tensor ds_block = Tensor::Uninitialized(p_block.shape());
   const Index o_stride = s.heads * s.dim;
-  for (Index first = 0; first < s.length; first += kQueryBlock) {
+  for (Index first = (s.length - 1) / kQueryBlock * kQueryBlock; first >= 0; first -= kQueryBlock) {
     const Index rows = std::min(kQueryBlock, s.length - first), position = s.offset + first, keys = position + rows;
     Real *p = p_block.data(), *ds = ds_block.data();  // [rows, keys]
     const Operand q{in.q + first * s.q_stride, s.q_stride}, d_o{in.d_o + first * o_stride, o_stride};
@@ -163,8 +155,9 @@ void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sin
     HWY_DYNAMIC_DISPATCH(ProbabilitiesAndGradient)
     (rows, keys, position, ScoreScale(s), p, ds, in.o + first * o_stride, d_o.data, s.dim, o_stride,
      in.log_sums + first * s.heads, s.heads);
-    if (dv) Gemm(keys, s.dim, rows, {p, keys, true}, d_o, {dv, s.kv_stride}, dv, s.kv_stride);
-    if (dk) Gemm(keys, s.dim, rows, {ds, keys, true}, q, {dk, s.kv_stride}, dk, s.kv_stride);
+    if (dv) Gemm(keys, s.dim, rows, {p, keys, true}, d_o, {dv.onto, s.kv_stride}, dv.to, s.kv_stride);
+    if (dk) Gemm(keys, s.dim, rows, {ds, keys, true}, q, {dk.onto, s.kv_stride}, dk.to, s.kv_stride);
+    dk.onto = dk.to, dv.onto = dv.to;
     if (dq) {
       const Sink block = dq.At(first * s.q_stride);
       Gemm(rows, s.dim, keys, {ds, keys}, {in.k, s.kv_stride}, {block.onto, s.q_stride}, block.to, s.q_stride);
@@ -198,13 +191,12 @@ void CausalAttentionBackward(const AttentionShape& s, const Real* q, const Real*
     const Index sequence = task / s.kv_heads, first_head = task % s.kv_heads * group;
     const Index kv = Locate(s, sequence, first_head).kv;
     const Tensor k_t = TransposedHead(s, k + kv), v_t = TransposedHead(s, v + kv);
-    const Sink dk_head = dk ? dk.At(kv) : dk, dv_head = dv ? dv.At(kv) : dv;
-    Begin(s, dk_head);
-    Begin(s, dv_head);
+    Sink dk_head = dk ? dk.At(kv) : dk, dv_head = dv ? dv.At(kv) : dv;
     for (Index head = first_head; head < first_head + group; ++head) {
       const Head at = Locate(s, sequence, head);
       const HeadInputs in{q + at.q, k + at.kv, o + at.o, log_sums + at.log_sum, d_o + at.o, k_t, v_t};
-      AttendHeadBackward(s, in, dq ? dq.At(at.q) : dq, dk_head.to, dv_head.to);
+      AttendHeadBackward(s, in, dq ? dq.At(at.q) : dq, dk_head, dv_head);
+      dk_head.onto = dk_head.to, dv_head.onto = dv_head.to;
     }
   });
 }
