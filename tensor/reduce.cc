@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tensor/kernels.h"
+#include "tensor/tensor.h"
 #include "tensor/thread_pool.h"
 
 // clang-format off
@@ -58,16 +59,18 @@ namespace {
 HWY_EXPORT(AddRows);
 HWY_EXPORT(SumSquaresRange);
 
-// Columns of a task: their partial sums, 128 floats, stay in the L1 cache while the rows pass by.
-constexpr Index kColumnChunk = 128;
+// Rows of a task, which sums them by themselves. Fixed, because the sums of the tasks are then added in order.
+constexpr Index kRowChunk = 128;
 constexpr Index kChunk = 65536;
 
 }  // namespace
 
 void AddColumnSums(const Real* x, Index rows, Index cols, Real* sums) {
-  ParallelChunks(cols, kColumnChunk, [=](Index j, Index end) {
-    HWY_DYNAMIC_DISPATCH(AddRows)(x + j, rows, cols, end - j, sums + j);
+  Tensor parts({(rows + kRowChunk - 1) / kRowChunk, cols});
+  ParallelChunks(rows, kRowChunk, [&](Index i, Index end) {
+    HWY_DYNAMIC_DISPATCH(AddRows)(x + i * cols, end - i, cols, cols, parts.row(i / kRowChunk));
   });
+  HWY_DYNAMIC_DISPATCH(AddRows)(parts.data(), parts.rows(), cols, cols, sums);
 }
 
 double SumSquares(const Real* x, Index n) {

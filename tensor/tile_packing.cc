@@ -125,9 +125,8 @@ inline void StorePairs(__m512i even, __m512i odd, Bf16* to) {
 // The first tiles of A [rows, depth]: 16 rows over one run.
 inline void PackTileA(const Operand& a, Index rows, Index depth, Bf16* to) {
   if (a.transposed) {
-    const Index next_run = kRun * a.stride;
-    const Square left = LoadSquare(a, rows, depth, next_run);
-    const Square right = LoadSquare(a.At(0, kSide), rows, depth - kSide, next_run);
+    const Square left = LoadSquare(a, rows, depth, kTilePanel);
+    const Square right = LoadSquare(a.At(0, kSide), rows, depth - kSide, kTilePanel);
 #pragma GCC unroll 16
     for (Index r = 0; r < kSide; ++r) StoreRun(left.row[r], right.row[r], to + r * kRun);
     return;
@@ -182,11 +181,19 @@ inline void PackTileHalfB(const Operand& b, Index depth, Index cols, Bf16* to) {
 
 void PackTilesA(const Operand& a, Index rows, Index depth, Bf16* to) {
   const Index runs = TileRuns(depth);
-  for (Index i = 0; i < rows; i += kSide) {
+  const auto pack = [&](Index i, Index run) {
     Bf16* panel = to + i / kTilePanel * TilePanelSize(runs, kTileParts) + i % kTilePanel / kSide * kTileSize;
+    const Index k = run * kRun;
+    PackTileA(a.At(i, k), rows - i, depth - k, panel + run * TilePanelSize(1, kTileParts));
+  };
+  // In the order in which A lies in memory.
+  if (a.transposed) {
     for (Index run = 0; run < runs; ++run) {
-      const Index k = run * kRun;
-      PackTileA(a.At(i, k), rows - i, depth - k, panel + run * TilePanelSize(1, kTileParts));
+      for (Index i = 0; i < rows; i += kSide) pack(i, run);
+    }
+  } else {
+    for (Index i = 0; i < rows; i += kSide) {
+      for (Index run = 0; run < runs; ++run) pack(i, run);
     }
   }
 }
