@@ -121,19 +121,23 @@ TEST(Kernels, ScaleMatches) {
   });
 }
 
+// Of `rows` rows, added to sums that begin at 3.
+void CheckColumnSums(Index rows, Index cols) {
+  const std::vector<double> x = Normal(rows * cols, 1);
+  GuardedBuffer in(x), sums(cols, 3);
+  AddColumnSums(in.data(), rows, cols, sums.data());
+  std::vector<double> expected(cols, 3), scale(cols, 3);
+  for (Index i = 0; i < rows * cols; ++i) {
+    expected[i % cols] += x[i];
+    scale[i % cols] += std::abs(x[i]);
+  }
+  ExpectClose(sums, expected, scale, static_cast<double>(rows));
+}
+
 TEST(Kernels, ColumnSumsMatch) {
   ForEachSimdTarget([] {
-    for (const Index cols : {1, 7, 16, 33, 300}) {
-      const Index rows = 19;
-      const std::vector<double> x = Normal(rows * cols, 1);
-      GuardedBuffer in(x), sums(cols, 3);
-      AddColumnSums(in.data(), rows, cols, sums.data());
-      std::vector<double> expected(cols, 3), scale(cols, 3);
-      for (Index i = 0; i < rows * cols; ++i) {
-        expected[i % cols] += x[i];
-        scale[i % cols] += std::abs(x[i]);
-      }
-      ExpectClose(sums, expected, scale, static_cast<double>(rows));
+    for (const Index rows : {1, 19, 128, 300}) {  // the work of one task, and of several
+      for (const Index cols : {1, 7, 16, 33, 300}) CheckColumnSums(rows, cols);
     }
   });
 }
