@@ -141,8 +141,8 @@ struct HeadInputs {
 };
 
 // One head of the backward pass, from the last block of queries to the first: the last one reaches all keys, so that it sets
-// dk and dv, and the others add to them.
-void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sink& dq, Sink dk, Sink dv) {
+// dk and dv, and what follows, here and in the next heads, adds to them.
+void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sink& dq, Sink& dk, Sink& dv) {
   Tensor p_block = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.keys()});
   Tensor ds_block = Tensor::Uninitialized(p_block.shape());
   const Index o_stride = s.heads * s.dim;
@@ -196,7 +196,6 @@ void CausalAttentionBackward(const AttentionShape& s, const Real* q, const Real*
       const Head at = Locate(s, sequence, head);
       const HeadInputs in{q + at.q, k + at.kv, o + at.o, log_sums + at.log_sum, d_o + at.o, k_t, v_t};
       AttendHeadBackward(s, in, dq ? dq.At(at.q) : dq, dk_head, dv_head);
-      dk_head.onto = dk_head.to, dv_head.onto = dv_head.to;
     }
   });
 }
