@@ -87,11 +87,10 @@ struct AttentionTwin {
   std::vector<double> o, dqkv;
 };
 
-// An error of q·k, at most D·2⁻²⁴·Σ|q||k|, becomes a share of e^(q·k/√D). For normal numbers Σ|q||k| is near to 2/π·D.
+// Near to 1e-5, since an error of q·k in float becomes a share of e^(q·k).
 bool LastSequenceMatches(const Attention& a, const Tensor& got, const std::vector<double>& twin) {
-  constexpr double kTwoOverPi = 0.6366, kRounding = 0x1p-24;
-  const double share = 2e-6 + kRounding * kTwoOverPi * std::pow(static_cast<double>(a.shape.dim), 1.5);
-  return Matches(got.Rows(got.rows() - a.shape.length, got.rows()), twin, share);
+  const Index rows = got.rows();
+  return Matches(got.Rows(rows - a.shape.length, rows), twin, 1e-5);
 }
 
 Case Forward(Attention a) {

@@ -37,7 +37,7 @@ inline constexpr Index kDepth = 256 * sizeof(float) / sizeof(Real);
 
 /// C = Init + A·B     A [m, k]   B [k, n]   C [m, n], row i at c + i * c_stride
 /// Each element is summed over k in a fixed order, so its bits depend neither on the number of threads nor on where in C it
-/// stands. Where the CPU has a tile unit, products of at least 48 x 48 sums of 64 terms use it (gemm_tiles.h): a row then
+/// stands. Where the CPU has a tile unit, products of at least 48 x 48 sums of 96 terms use it (gemm_tiles.h): a row then
 /// has other bits than by itself, both within the bound of a float product.
 void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride);
 

@@ -29,7 +29,7 @@ constexpr Index kDeepestStep = 256;
 // The sums of 512 rows are then 1 MiB, half of a 2 MiB L2 cache.
 constexpr Index kChunkCols = 512;
 // Smaller products pay for the packing with more than they gain.
-constexpr Index kLeastSide = 48, kLeastDepth = 64;
+constexpr Index kLeastSide = 48, kLeastDepth = 96;
 
 // Panels of `count` rows or columns.
 Index Panels(Index count) { return (count + kTilePanel - 1) / kTilePanel; }

@@ -85,13 +85,14 @@ void CheckBits(Index m, Index n, Index k, bool a_transposed, bool b_transposed, 
 TEST_F(Tiles, HaveTheBitsOfTheirScalarDefinition) {
   for (int variant = 0; variant < 8; ++variant) {
     const bool a_transposed = variant & 1, b_transposed = variant & 2, with_init = variant & 4;
-    for (const Index k : {64, 65, 95, 96, 255, 256, 257, 400}) {
+    for (const Index k : {96, 97, 127, 128, 255, 256, 257, 400}) {
       CheckBits(50, 67, k, a_transposed, b_transposed, with_init);
     }
-    for (const Index m : {48, 49, 63, 64, 65, 80, 81}) CheckBits(m, 48, 72, a_transposed, b_transposed, with_init);
-    for (const Index n : {48, 49, 63, 64, 65, 80, 81}) CheckBits(48, n, 72, a_transposed, b_transposed, with_init);
-    for (const Index k : {140, 300})
-      CheckBits(48, 600, k, a_transposed, b_transposed, with_init);  // two chunks of columns
+    for (const Index m : {48, 49, 63, 64, 65, 80, 81}) CheckBits(m, 48, 104, a_transposed, b_transposed, with_init);
+    for (const Index n : {48, 49, 63, 64, 65, 80, 81}) CheckBits(48, n, 104, a_transposed, b_transposed, with_init);
+    for (const Index k : {140, 300}) {  // two chunks of columns
+      CheckBits(48, 600, k, a_transposed, b_transposed, with_init);
+    }
   }
 }
 
@@ -153,7 +154,7 @@ TEST_F(Tiles, SplitAFloatExactly) {
 }
 
 TEST_F(Tiles, CarryNaN) {
-  constexpr Index kSide = 65;
+  constexpr Index kSide = 97;
   for (const uint32_t bits : {0x7FC00000u, 0x7F800001u, 0xFFFFFFFFu, 0x7FFFFFFFu}) {
     for (const bool in_a : {true, false}) {
       Tensor a({kSide, kSide}), b({kSide, kSide}), c({kSide, kSide});
@@ -167,7 +168,7 @@ TEST_F(Tiles, CarryNaN) {
 }
 
 TEST_F(Tiles, MakeNaNOfInfinity) {
-  constexpr Index kSide = 65;
+  constexpr Index kSide = 97;
   for (const float large : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::max(), -3.3962e38f}) {
     Tensor a({kSide, kSide}), b({kSide, kSide}), c({kSide, kSide});
     a.Fill(1), b.Fill(1);
@@ -181,7 +182,7 @@ TEST_F(Tiles, MakeNaNOfInfinity) {
 // Parts and sums below 2⁻¹²⁶ are taken for zeros: a factor is then off by less than 2⁻¹²⁵, and each step of a sum by 2⁻¹²⁶.
 void CheckSmallNumbers(int exponent_a, int exponent_b) {
   SCOPED_TRACE(testing::Message() << "2^" << exponent_a << " · 2^" << exponent_b);
-  constexpr Index kSide = 64;
+  constexpr Index kSide = 96;
   Tensor a = Random(3, 1).NormalTensor({kSide, kSide}, 1), b = Random(3, 2).NormalTensor({kSide, kSide}, 1);
   for (Real& x : a) x = std::ldexp(x, exponent_a);
   for (Real& x : b) x = std::ldexp(x, exponent_b);
@@ -211,7 +212,7 @@ TEST_F(Tiles, ReadNothingOfTheProductBefore) {
   Tensor nans({64, 300}), c({64, 64});
   nans.Fill(std::numeric_limits<Real>::quiet_NaN());
   ProductNT(nans, nans, {c.data()});
-  for (const Index depth : {65, 300}) CheckBits(49, 49, depth, false, true, true);
+  for (const Index depth : {97, 300}) CheckBits(49, 49, depth, false, true, true);
 }
 
 TEST_F(Tiles, AreATargetOfTheirOwn) {
