@@ -1,6 +1,6 @@
 #include "autograd/check.h"
 #include "autograd/ops.h"
-#include "tensor/kernels.h"
+#include "tensor/kernels/kernels.h"
 
 namespace ampgrad::ops {
 // Add   y = a + b

@@ -3,8 +3,8 @@
 
 #include "autograd/check.h"
 #include "autograd/ops.h"
-#include "tensor/gemm.h"
-#include "tensor/kernels.h"
+#include "tensor/kernels/gemm/gemm.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/thread_pool.h"
 
 namespace ampgrad::ops {

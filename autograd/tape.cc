@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "tensor/kernels.h"
+#include "tensor/kernels/kernels.h"
 
 namespace ampgrad {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/sink.h"
+#include "tensor/kernels/simd/sink.h"
 #include "tensor/tensor.h"
 
 namespace ampgrad {

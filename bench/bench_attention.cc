@@ -1,6 +1,6 @@
 // Causal attention over one matrix that holds q, k and v side by side, as the models call it.
 #include "bench/measure.h"
-#include "tensor/kernels.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
 
 namespace ampgrad::bench {

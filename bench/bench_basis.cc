@@ -5,7 +5,7 @@
 
 #include "bench/measure.h"
 #include "ct/basis.h"
-#include "tensor/gemm.h"
+#include "tensor/kernels/gemm/gemm.h"
 #include "tensor/random.h"
 
 namespace ampgrad::bench {

@@ -1,6 +1,6 @@
 // Element-by-element kernels, sums and the optimiser, at the sizes of a step of the photonic model (1,024 tokens).
 #include "bench/measure.h"
-#include "tensor/kernels.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
 
 namespace ampgrad::bench {

@@ -7,7 +7,7 @@
 
 #include "bench/measure.h"
 #include "tensor/bf16.h"
-#include "tensor/gemm.h"
+#include "tensor/kernels/gemm/gemm.h"
 #include "tensor/random.h"
 
 namespace ampgrad::bench {

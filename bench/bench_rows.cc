@@ -1,6 +1,6 @@
 // Kernels that work row by row: the norms and the loss.
 #include "bench/measure.h"
-#include "tensor/kernels.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
 
 namespace ampgrad::bench {

@@ -3,7 +3,7 @@
 #include "bench/measure.h"
 #include "models/gpt.h"
 #include "tensor/random.h"
-#include "train/experiment.h"
+#include "train/study/experiment.h"
 
 namespace ampgrad::bench {
 namespace {

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "tensor/fma_peak.h"
+#include "tensor/kernels/simd/fma_peak.h"
 #include "tensor/tensor.h"
 #include "tensor/thread_pool.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bench/machine.h"
-#include "tensor/simd_target.h"
+#include "tensor/kernels/simd/simd_target.h"
 
 /// How everything here is checked, timed and reported.
 namespace ampgrad::bench {

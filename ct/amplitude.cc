@@ -5,7 +5,8 @@
 
 #include "ct/factored.h"
 #include "ct/reconstruct.h"
-#include "tensor/gemm.h"
+#include "tensor/kernels/gemm/gemm.h"
+#include "tensor/kernels/kernels.h"
 
 namespace ampgrad::ct {
 
@@ -73,7 +74,7 @@ Var Amplitude::Apply(nn::Input& input, const Var* bias) {
 Tensor Amplitude::Merged() const {
   Tape tape(Tape::Mode::kInference);
   const Tensor rows = Reconstruct(tape.Constant(scores_.value), setup_->basis->vectors, centre_).value;
-  return rows_layout_ == stored_layout_ ? rows : rows.Transposed();
+  return rows_layout_ == stored_layout_ ? rows : kernels::Transposed(rows);
 }
 
 void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "tensor/eigen.h"
-#include "tensor/gemm.h"
-#include "tensor/kernels.h"
+#include "tensor/kernels/eigen/eigen.h"
+#include "tensor/kernels/gemm/gemm.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "autograd/check.h"
-#include "tensor/gemm.h"
-#include "tensor/kernels.h"
+#include "tensor/kernels/gemm/gemm.h"
+#include "tensor/kernels/kernels.h"
 
 namespace ampgrad::ct {
 

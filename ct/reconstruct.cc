@@ -1,7 +1,7 @@
 #include "ct/reconstruct.h"
 
 #include "autograd/check.h"
-#include "tensor/gemm.h"
+#include "tensor/kernels/gemm/gemm.h"
 
 namespace ampgrad::ct {
 

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "tensor/kernels/kernels.h"
+
 namespace ampgrad::ct {
 
 RowsPolicy ParseRowsPolicy(const std::string& word) {
@@ -33,7 +35,7 @@ Index CountRows(const std::vector<RowSource>& sources) {
 
 Tensor ReadRows(const RowSource& source) {
   const Tensor stored = source.matrix->form->Merged();
-  return source.matrix->layout == source.layout ? stored : stored.Transposed();
+  return source.matrix->layout == source.layout ? stored : kernels::Transposed(stored);
 }
 
 }  // namespace ampgrad::ct

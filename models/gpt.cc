@@ -3,13 +3,13 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "models/json_file.h"
+#include "tensor/io/json_file.h"
 #include "tensor/random.h"
 
 namespace ampgrad::models {
 
 GptConfig GptConfig::FromJson(const nlohmann::json& json, const std::string& file) {
-  const JsonObject object(json, file);
+  const io::JsonObject object(json, file);
   object.Refuse("scale_attn_weights", true);
   object.Refuse("scale_attn_by_inverse_layer_idx", false);
   object.Refuse("add_cross_attention", false);

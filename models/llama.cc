@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "models/json_file.h"
+#include "tensor/io/json_file.h"
 
 namespace ampgrad::models {
 namespace {
@@ -28,7 +28,7 @@ nn::LlamaBlockShape BlockShape(const LlamaConfig& c) {
 }  // namespace
 
 LlamaConfig LlamaConfig::FromJson(const nlohmann::json& json, const std::string& file) {
-  const JsonObject object(json, file);
+  const io::JsonObject object(json, file);
   const std::string activation = object.String("hidden_act", "silu");
   if (activation != "silu") {
     throw std::runtime_error(file + ": hidden_act '" + activation + "' is not supported; expected silu");

@@ -9,12 +9,12 @@
 #include <set>
 #include <stdexcept>
 
-#include "models/atomic_file.h"
 #include "models/gpt.h"
-#include "models/json_file.h"
 #include "models/llama.h"
-#include "models/safetensors.h"
 #include "models/weight_files.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/json_file.h"
+#include "tensor/io/safetensors.h"
 
 namespace ampgrad::models {
 namespace {
@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::unique_ptr<LanguageModel> MakeModel(const nlohmann::json& config, const std::string& file) {
-  const std::string type = JsonObject(config, file).String("model_type", "");
+  const std::string type = io::JsonObject(config, file).String("model_type", "");
   if (type == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config, file));
   if (type == "llama") return std::make_unique<Llama>(LlamaConfig::FromJson(config, file));
   throw std::runtime_error(file + ": expected model_type gpt2 or llama, found '" + type + "'");
@@ -78,14 +78,14 @@ std::unique_ptr<nn::WeightForm> ReadMatrix(const WeightFiles& weights, const std
 
 // Copies what a base model says about its special tokens: ids into `config`, files into `directory`.
 void KeepTokenSettings(const fs::path& base, const fs::path& directory, nlohmann::json& config) {
-  const nlohmann::json base_config = ReadJsonObject(base / "config.json");
+  const nlohmann::json base_config = io::ReadJsonObject(base / "config.json");
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
     config.erase(key);
     if (base_config.contains(key)) config[key] = base_config[key];
   }
   for (const char* name :
        {"tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"}) {
-    if (fs::exists(base / name)) WriteFileAtomically(directory / name, ReadTextFile(base / name));
+    if (fs::exists(base / name)) io::WriteFileAtomically(directory / name, io::ReadTextFile(base / name));
   }
 }
 
@@ -94,10 +94,11 @@ void KeepTokenSettings(const fs::path& base, const fs::path& directory, nlohmann
 bool WriteWeights(const fs::path& file, LanguageModel& model) {
   const std::string prefix = model.CheckpointPrefix();
   const auto stored_name = [&](const std::string& name) { return name.starts_with("lm_head.") ? name : prefix + name; };
-  std::vector<TensorPlan> plans;
+  std::vector<io::TensorPlan> plans;
   std::map<std::string, std::function<Tensor()>> value_of;
   bool half = false;
-  const auto add = [&](const std::string& name, StoredType type, const Shape& shape, std::function<Tensor()> value) {
+  const auto add = [&](const std::string& name, io::StoredType type, const Shape& shape,
+                       std::function<Tensor()> value) {
     plans.push_back({stored_name(name), type, shape});
     value_of[stored_name(name)] = std::move(value);
   };
@@ -105,14 +106,14 @@ bool WriteWeights(const fs::path& file, LanguageModel& model) {
   for (const nn::Matrix* matrix : parts.matrices) {
     const bool is_half = matrix->form->Frozen() != nullptr;
     half |= is_half;
-    add(matrix->name, is_half ? StoredType::kBf16 : StoredType::kF32, matrix->StoredShape(),
+    add(matrix->name, is_half ? io::StoredType::kBf16 : io::StoredType::kF32, matrix->StoredShape(),
         [matrix] { return matrix->form->Merged(); });
   }
   for (const Param* vector : parts.vectors) {
-    add(vector->name, StoredType::kF32, vector->value.shape(), [vector] { return vector->value; });
+    add(vector->name, io::StoredType::kF32, vector->value.shape(), [vector] { return vector->value; });
   }
-  SafetensorsWriter writer(file, plans, {{"format", "pt"}});
-  for (const TensorPlan& plan : writer.order()) writer.Write(value_of.at(plan.name)());
+  io::SafetensorsWriter writer(file, plans, {{"format", "pt"}});
+  for (const io::TensorPlan& plan : writer.order()) writer.Write(value_of.at(plan.name)());
   writer.Commit();
   return half;
 }
@@ -122,7 +123,7 @@ bool WriteWeights(const fs::path& file, LanguageModel& model) {
 std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   if (!fs::is_directory(directory)) throw std::runtime_error(directory.string() + ": no such model directory");
   const fs::path config_file = directory / "config.json";
-  std::unique_ptr<LanguageModel> model = MakeModel(ReadJsonObject(config_file), config_file.string());
+  std::unique_ptr<LanguageModel> model = MakeModel(io::ReadJsonObject(config_file), config_file.string());
   const WeightFiles weights(directory);
   for (const std::string& note : weights.notes()) std::fprintf(stderr, "ampgrad: note: %s\n", note.c_str());
   auto stored_name = OwnNames(weights, model->CheckpointPrefix());
@@ -146,7 +147,7 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
 
 Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   const fs::path file = directory / "tokenizer.json";
-  nlohmann::json json = ReadJsonObject(file);
+  nlohmann::json json = io::ReadJsonObject(file);
   for (const char* key : {"truncation", "padding"}) {
     if (!json.contains(key) || json[key].is_null()) continue;
     std::fprintf(stderr, "ampgrad: note: %s: its %s is not applied; sequences have the length that options say\n",
@@ -167,8 +168,8 @@ void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer&
   nlohmann::json config = model.Config();
   if (base) KeepTokenSettings(*base, directory, config);
   if (WriteWeights(directory / "model.safetensors", model)) config["torch_dtype"] = "bfloat16";
-  WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
-  WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
+  io::WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
+  io::WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
 }
 
 StagedDirectory::StagedDirectory(const fs::path& target) {
@@ -180,7 +181,7 @@ StagedDirectory::StagedDirectory(const fs::path& target) {
   if (exists && !(fs::is_directory(target_, error) && fs::is_empty(target_, error))) {
     throw std::runtime_error(target.string() + ": exists already; expected a new or an empty directory");
   }
-  RequireWritable(target_);
+  io::RequireWritable(target_);
 }
 
 const fs::path& StagedDirectory::path() {

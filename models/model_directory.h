@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "models/language_model.h"
-#include "models/tokenizer.h"
+#include "models/tokenizer/tokenizer.h"
 
 namespace ampgrad::models {
 

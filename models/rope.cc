@@ -7,7 +7,7 @@
 namespace ampgrad::models {
 namespace {
 
-RopeConfig::Type TypeOf(const JsonObject& scaling) {
+RopeConfig::Type TypeOf(const io::JsonObject& scaling) {
   const std::string type = scaling.String("rope_type", scaling.String("type", "default"));
   if (type == "default") return RopeConfig::Type::kDefault;
   if (type == "linear") return RopeConfig::Type::kLinear;
@@ -16,14 +16,14 @@ RopeConfig::Type TypeOf(const JsonObject& scaling) {
                            "' is not supported; expected default, linear or llama3");
 }
 
-void RefusePartial(const JsonObject& object) {
+void RefusePartial(const io::JsonObject& object) {
   if (object.Positive("partial_rotary_factor", 1) != 1) {
     throw std::runtime_error(object.where() + ": partial_rotary_factor other than 1 is not supported");
   }
 }
 
 // What one of the two forms says, beside fields of `config`.
-RopeConfig ReadScaling(const JsonObject& scaling, const JsonObject& config, Index context) {
+RopeConfig ReadScaling(const io::JsonObject& scaling, const io::JsonObject& config, Index context) {
   RefusePartial(scaling);
   RopeConfig rope;
   rope.type = TypeOf(scaling);
@@ -47,11 +47,12 @@ RopeConfig ReadScaling(const JsonObject& scaling, const JsonObject& config, Inde
 
 }  // namespace
 
-RopeConfig RopeConfig::FromJson(const JsonObject& config, Index context) {
+RopeConfig RopeConfig::FromJson(const io::JsonObject& config, Index context) {
   RefusePartial(config);
   RopeConfig rope;
   rope.theta = config.Positive("rope_theta", rope.theta);
-  const std::optional<JsonObject> old_form = config.Object("rope_scaling"), later = config.Object("rope_parameters");
+  const std::optional<io::JsonObject> old_form = config.Object("rope_scaling"),
+                                      later = config.Object("rope_parameters");
   if (later) rope = ReadScaling(*later, config, context);
   if (!old_form) return rope;
   const RopeConfig old_rope = ReadScaling(*old_form, config, context);

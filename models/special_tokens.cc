@@ -9,7 +9,7 @@ namespace ampgrad::models {
 
 namespace {
 
-void RequireToken(Index id, const char* key, Index vocabulary, const JsonObject& object) {
+void RequireToken(Index id, const char* key, Index vocabulary, const io::JsonObject& object) {
   if (id < vocabulary) return;
   throw std::runtime_error(object.where() + ": expected " + key + " below vocab_size, found " + std::to_string(id) +
                            " of " + std::to_string(vocabulary));
@@ -17,7 +17,7 @@ void RequireToken(Index id, const char* key, Index vocabulary, const JsonObject&
 
 }  // namespace
 
-SpecialTokens SpecialTokens::FromJson(const JsonObject& object, Index vocabulary, const SpecialTokens& fallback) {
+SpecialTokens SpecialTokens::FromJson(const io::JsonObject& object, Index vocabulary, const SpecialTokens& fallback) {
   constexpr Index kMax = (Index{1} << 31) - 1;
   SpecialTokens tokens;
   if (!object.json().contains("bos_token_id") && fallback.begin.value_or(vocabulary) < vocabulary) {

@@ -5,10 +5,10 @@
 #include <map>
 #include <stdexcept>
 
-#include "models/atomic_file.h"
-#include "models/safetensors.h"
-#include "models/tokenizer.h"
-#include "tensor/gemm.h"
+#include "models/tokenizer/tokenizer.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/safetensors.h"
+#include "tensor/kernels/gemm/gemm.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
 
@@ -189,21 +189,21 @@ SynthModel SynthPreset(const std::string& name) {
 }
 
 void WriteSynthModel(const SynthModel& model, uint64_t seed, const std::filesystem::path& directory) {
-  std::vector<TensorPlan> plans;
+  std::vector<io::TensorPlan> plans;
   std::map<std::string, size_t> index_of;
   for (const SynthTensor& tensor : model.tensors) {
     index_of[tensor.name] = plans.size();
-    plans.push_back({tensor.name, StoredType::kBf16, tensor.shape});
+    plans.push_back({tensor.name, io::StoredType::kBf16, tensor.shape});
   }
   const Tensor directions = Directions(seed, model.width);
-  SafetensorsWriter writer(directory / "model.safetensors", std::move(plans), {{"format", "pt"}});
-  for (const TensorPlan& plan : writer.order()) {
+  io::SafetensorsWriter writer(directory / "model.safetensors", std::move(plans), {{"format", "pt"}});
+  for (const io::TensorPlan& plan : writer.order()) {
     const size_t index = index_of[plan.name];
     writer.Write(Numbers(model.tensors[index], directions, seed, kDirectionStream + 1 + 2 * index));
   }
   writer.Commit();
-  WriteFileAtomically(directory / "tokenizer.json", Tokenizer::Bytes().ToJson().dump(1) + "\n");
-  WriteFileAtomically(directory / "config.json", model.config.dump(1) + "\n");
+  io::WriteFileAtomically(directory / "tokenizer.json", Tokenizer::Bytes().ToJson().dump(1) + "\n");
+  io::WriteFileAtomically(directory / "config.json", model.config.dump(1) + "\n");
 }
 
 }  // namespace ampgrad::models

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "models/json_file.h"
+#include "tensor/io/json_file.h"
 
 namespace ampgrad::models {
 namespace {
@@ -24,7 +24,7 @@ bool IsThere(const fs::path& path) {
     const fs::path extension = entry.path().extension();
     const bool pickle = extension == ".bin" || extension == ".pt" || extension == ".pth";
     if (!pickle && extension != ".gguf") continue;
-    hint = "; " + QuoteName(entry.path().filename().string()) + " is not supported: save the model as safetensors";
+    hint = "; " + io::QuoteName(entry.path().filename().string()) + " is not supported: save the model as safetensors";
     if (entry.path().filename() == "pytorch_model.bin") break;  // whatever else lies there, this is the model
   }
   throw std::runtime_error(directory.string() + ": expected " + kSingle + " or " + kIndex + ", found neither" + hint);
@@ -35,12 +35,12 @@ void RequireBareName(const std::string& file, const std::string& shard, const st
   const bool bare = !shard.empty() && shard != "." && shard != ".." &&
                     shard.find_first_of(std::string_view("/\\\0", 3)) == shard.npos;
   if (bare) return;
-  throw std::runtime_error(file + ": expected the name of a file in this directory for tensor " + QuoteName(tensor) +
-                           ", found " + QuoteName(shard));
+  throw std::runtime_error(file + ": expected the name of a file in this directory for tensor " +
+                           io::QuoteName(tensor) + ", found " + io::QuoteName(shard));
 }
 
 std::map<std::string, std::string> ReadWeightMap(const fs::path& index) {
-  const nlohmann::json json = ReadJsonObject(index);
+  const nlohmann::json json = io::ReadJsonObject(index);
   const auto found = json.find("weight_map");
   if (found == json.end() || !found->is_object() || found->empty()) {
     const std::string what = found == json.end()   ? "none"
@@ -51,7 +51,7 @@ std::map<std::string, std::string> ReadWeightMap(const fs::path& index) {
   std::map<std::string, std::string> file_of_tensor;
   for (const auto& [tensor, shard] : found->items()) {
     if (!shard.is_string()) {
-      throw std::runtime_error(index.string() + ": expected a file name for tensor " + QuoteName(tensor) +
+      throw std::runtime_error(index.string() + ": expected a file name for tensor " + io::QuoteName(tensor) +
                                " in weight_map, found a value of type " + shard.type_name());
     }
     RequireBareName(index.string(), shard.get<std::string>(), tensor);
@@ -78,7 +78,7 @@ WeightFiles::WeightFiles(const fs::path& directory) {
     file_ = single.string();
     if (IsThere(index)) notes_.push_back(file_ + ": this file is read, and " + kIndex + " beside it is not");
     shards_.emplace_back(single);
-    for (const TensorEntry& entry : shards_[0].header().entries) shard_of_[entry.name] = 0;
+    for (const io::TensorEntry& entry : shards_[0].header().entries) shard_of_[entry.name] = 0;
     return;
   }
   if (!IsThere(index)) FailWithoutWeights(directory);
@@ -93,7 +93,7 @@ void WeightFiles::OpenShards(const fs::path& directory, const std::map<std::stri
   std::string missing;
   for (const auto& [tensor, name] : file_of_tensor) shard_of_file[name] = 0;
   for (const auto& [name, unused] : shard_of_file) {
-    if (!fs::exists(directory / name)) missing += (missing.empty() ? "" : ", ") + QuoteName(name);
+    if (!fs::exists(directory / name)) missing += (missing.empty() ? "" : ", ") + io::QuoteName(name);
   }
   if (!missing.empty()) throw std::runtime_error(file_ + ": these files of its weight_map are missing: " + missing);
   for (auto& [name, index] : shard_of_file) {
@@ -110,24 +110,24 @@ void WeightFiles::OpenShards(const fs::path& directory, const std::map<std::stri
 void WeightFiles::RefuseRepeatedNames() const {
   std::map<std::string, size_t> seen;
   for (size_t i = 0; i < shards_.size(); ++i) {
-    for (const TensorEntry& entry : shards_[i].header().entries) {
+    for (const io::TensorEntry& entry : shards_[i].header().entries) {
       const auto [first, is_first] = seen.emplace(entry.name, i);
       if (is_first) continue;
-      throw std::runtime_error(shards_[i].file() + ": tensor " + QuoteName(entry.name) + " is also in " +
+      throw std::runtime_error(shards_[i].file() + ": tensor " + io::QuoteName(entry.name) + " is also in " +
                                shards_[first->second].file() + ", expected it in one of them");
     }
   }
 }
 
 void WeightFiles::NoteUnmappedNames() {
-  for (const SafetensorsReader& shard : shards_) {
+  for (const io::SafetensorsReader& shard : shards_) {
     size_t count = 0;
     std::string first;
-    for (const TensorEntry& entry : shard.header().entries) {
+    for (const io::TensorEntry& entry : shard.header().entries) {
       if (!Has(entry.name) && count++ == 0) first = entry.name;
     }
     if (count == 0) continue;
-    notes_.push_back(shard.file() + ": " + std::to_string(count) + " of its tensors, such as " + QuoteName(first) +
+    notes_.push_back(shard.file() + ": " + std::to_string(count) + " of its tensors, such as " + io::QuoteName(first) +
                      ", are not in the index and are not read");
   }
 }
@@ -138,10 +138,10 @@ std::vector<std::string> WeightFiles::Names() const {
   return names;
 }
 
-const SafetensorsReader& WeightFiles::Shard(const std::string& name) const {
+const io::SafetensorsReader& WeightFiles::Shard(const std::string& name) const {
   const auto found = shard_of_.find(name);
   if (found != shard_of_.end()) return shards_[found->second];
-  throw std::runtime_error(file_ + ": expected a tensor " + QuoteName(name) + ", found none among its " +
+  throw std::runtime_error(file_ + ": expected a tensor " + io::QuoteName(name) + ", found none among its " +
                            std::to_string(shard_of_.size()) + " tensors");
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "models/safetensors.h"
+#include "tensor/io/safetensors.h"
 
 namespace ampgrad::models {
 
@@ -38,11 +38,11 @@ class WeightFiles {
   void OpenShards(const std::filesystem::path& directory, const std::map<std::string, std::string>& file_of_tensor);
   void RefuseRepeatedNames() const;
   void NoteUnmappedNames();
-  const SafetensorsReader& Shard(const std::string& name) const;
+  const io::SafetensorsReader& Shard(const std::string& name) const;
 
   std::string file_;
   std::vector<std::string> notes_;
-  std::vector<SafetensorsReader> shards_;
+  std::vector<io::SafetensorsReader> shards_;
   std::map<std::string, size_t> shard_of_;  // tensor name to index into the shards
 };
 

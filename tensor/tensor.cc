@@ -15,8 +15,6 @@
 #include <new>
 #include <stdexcept>
 
-#include "tensor/kernels.h"
-
 namespace ampgrad {
 namespace {
 
@@ -100,12 +98,6 @@ Tensor Tensor::Clone() const {
   Tensor copy = Uninitialized(shape_);
   std::copy(begin(), end(), copy.data());
   return copy;
-}
-
-Tensor Tensor::Transposed() const {
-  Tensor out = Uninitialized({cols(), rows()});
-  kernels::Transpose(data(), rows(), cols(), cols(), out.data());
-  return out;
 }
 
 Tensor Tensor::Reshape(Shape shape) const {

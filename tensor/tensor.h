@@ -44,8 +44,6 @@ class Tensor {
 
   void Fill(Real value);
   Tensor Clone() const;
-  /// The transpose of a matrix [rows, cols], as a copy [cols, rows].
-  Tensor Transposed() const;
   /// The same storage under another shape of equal size; throws std::invalid_argument otherwise.
   Tensor Reshape(Shape shape) const;
   /// Rows begin..end of the matrix view [rows, cols], sharing storage.

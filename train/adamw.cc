@@ -3,7 +3,7 @@
 #include <cmath>
 #include <utility>
 
-#include "tensor/kernels.h"
+#include "tensor/kernels/kernels.h"
 
 namespace ampgrad::train {
 

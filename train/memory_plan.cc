@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "train/format.h"
+#include "train/report/format.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
@@ -78,7 +78,7 @@ void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index avai
                            Megabytes(available) + " available; " + advice);
 }
 
-std::string Megabytes(Index bytes) { return Format("%.1f MB", static_cast<double>(bytes) * 1e-6); }
+std::string Megabytes(Index bytes) { return report::Format("%.1f MB", static_cast<double>(bytes) * 1e-6); }
 
 std::string ToString(const MemoryPlan& plan, Index tokens) {
   const Index logits = plan.logits * tokens;

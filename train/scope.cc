@@ -3,8 +3,6 @@
 #include <charconv>
 #include <stdexcept>
 
-#include "train/options.h"
-
 namespace ampgrad::train {
 namespace {
 
@@ -33,7 +31,7 @@ Scope ParseLayers(const std::string& word, Index layers) {
     scope.last = dash == std::string::npos ? scope.first : Number(word.substr(dash + 1));
   }
   if (scope.first < 0 || scope.last < scope.first) {
-    throw UsageError("--layers: expected all, last:N, A-B or A, found '" + word + "'");
+    throw std::invalid_argument("--layers: expected all, last:N, A-B or A, found '" + word + "'");
   }
   if (scope.last >= layers) {
     throw std::runtime_error("--layers " + word + ": expected layers 0 to " + std::to_string(layers - 1) +

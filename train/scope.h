@@ -15,7 +15,7 @@ struct Scope {
 };
 
 /// Reads "all", "last:2", "0-3" or "5" for a model of `layers` blocks. Throws std::runtime_error for a block that it does not
-/// have, and UsageError for other words.
+/// have, and std::invalid_argument for other words.
 Scope ParseLayers(const std::string& word, Index layers);
 
 /// The matrices of the blocks in scope, in the order of the model; all matrices of blocks when it is the whole.

@@ -6,7 +6,7 @@
 
 #include "models/language_model.h"
 #include "train/adamw.h"
-#include "train/batch.h"
+#include "train/data/batch.h"
 
 namespace ampgrad::train {
 

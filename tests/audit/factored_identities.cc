@@ -7,7 +7,7 @@
 #include "ct/amplitude.h"
 #include "ct/reconstruct.h"
 #include "tests/audit/op_cases.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 #include "train/adamw.h"
 
 namespace ampgrad::audit {

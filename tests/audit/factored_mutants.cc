@@ -1,4 +1,5 @@
-#include "tensor/gemm.h"
+#include "tensor/kernels/gemm/gemm.h"
+#include "tensor/kernels/kernels.h"
 #include "tests/audit/faults.h"
 
 namespace ampgrad::audit {
@@ -35,7 +36,7 @@ void PlantOutIn(Planter& planter) {
   const OpCase wide = FactoredLinearCase(5, 33, 3, 7, Layout::kOutIn, true),
                square = FactoredLinearCase(9, 9, 9, 9, Layout::kOutIn, true);
   const Tensor basis = ReconstructBasis(3, 7), centre = ReconstructCentre(33, 7, false);
-  planter.Plant(square, "dS = Pᵀ·dy instead of dyᵀ·P", [](Pass& p) { p.dX[1] = p.dX[1].Transposed(); });
+  planter.Plant(square, "dS = Pᵀ·dy instead of dyᵀ·P", [](Pass& p) { p.dX[1] = kernels::Transposed(p.dX[1]); });
   planter.Plant(square, "dS = dyᵀ·x, without Bᵀ", [](Pass& p) { Set(p.dX[1], kernels::ProductTN, p.dY, p.x[0]); });
   planter.Plant(square, "dS = dyᵀ·(x·B) instead of dyᵀ·(x·Bᵀ)", [](Pass& p) {
     Tensor projection(p.x[0].shape());

@@ -1,6 +1,6 @@
 #include "tests/audit/findings.h"
 
-#include "tests/audit/summary.h"
+#include "tests/audit/report/summary.h"
 
 namespace ampgrad::audit {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "models/atomic_file.h"
 #include "models/model_directory.h"
+#include "tensor/io/atomic_file.h"
 #include "tests/audit/kernel_audit.h"
 #include "tests/audit/model_audit.h"
 
@@ -20,7 +20,7 @@ void WriteKernels(const std::vector<std::string>& words) {
   for (const KernelFinding& f : AuditKernels(std::stoull(words.at(1)))) {
     json.push_back({{"target", f.target}, {"kernel", f.kernel}, {"share", f.share}});
   }
-  models::WriteFileAtomically(words.at(2), json.dump());
+  io::WriteFileAtomically(words.at(2), json.dump());
 }
 
 void WriteGradients(const std::vector<std::string>& words) {
@@ -28,7 +28,7 @@ void WriteGradients(const std::vector<std::string>& words) {
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const train::Batch batch = ReadBatch(
       {words.at(2), directory, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))}, *model);
-  models::WriteSafetensors(words.at(6), DenseGradients(*model, batch), {});
+  io::WriteSafetensors(words.at(6), DenseGradients(*model, batch), {});
 }
 
 }  // namespace

@@ -4,9 +4,10 @@
 #include <cmath>
 
 #include "ct/amplitude.h"
+#include "tensor/kernels/kernels.h"
 #include "tests/audit/factored_identities.h"
 #include "tests/audit/op_cases.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 #include "train/adamw.h"
 
 namespace ampgrad::audit {
@@ -291,7 +292,7 @@ void AuditScores(Auditor& audit, const Chain& chain) {
   double product = 0, parts = 0;
   for (size_t m = 0; m < full.size(); ++m) {
     const Tensor& stored = full[m].matrix->form->Params()[0]->grad;
-    const Tensor dw = full[m].layout == full[m].matrix->layout ? stored : stored.Transposed();
+    const Tensor dw = full[m].layout == full[m].matrix->layout ? stored : kernels::Transposed(stored);
     const Tensor expected = Along(dw, chain.basis->vectors);
     product = Worst(product, Apart(scored[m].matrix->form->Params()[0]->grad, expected));
     const double whole = Norm(dw), along = Norm(expected), outside = Norm(Outside(dw, chain.basis->vectors));

@@ -6,10 +6,10 @@
 #include <limits>
 #include <string>
 
-#include "tensor/gemm.h"
-#include "tensor/kernels.h"
+#include "tensor/kernels/gemm/gemm.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/kernels/simd/simd_target.h"
 #include "tensor/random.h"
-#include "tensor/simd_target.h"
 #include "tensor/tensor.h"
 
 // The bounds. u is half the distance of 1 to the next number: a rounded operation is off by at most u relatively. A sum of n

@@ -11,9 +11,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "models/atomic_file.h"
-#include "models/json_file.h"
 #include "models/model_directory.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/json_file.h"
 #include "tensor/thread_pool.h"
 #include "tests/audit/findings.h"
 #include "tests/audit/identities.h"
@@ -21,12 +21,12 @@
 #include "tests/audit/mutants.h"
 #include "tests/audit/op_audit.h"
 #include "tests/audit/op_cases.h"
-#include "tests/audit/report_html.h"
-#include "tests/audit/report_json.h"
-#include "tests/audit/report_text.h"
+#include "tests/audit/report/html.h"
+#include "tests/audit/report/json.h"
+#include "tests/audit/report/text.h"
 #include "tests/audit/step_identities.h"
-#include "tests/temp_dir.h"
-#include "train/options.h"
+#include "tests/support/temp_dir.h"
+#include "train/commands/options.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -65,7 +65,7 @@ std::vector<KernelFinding> FloatKernels(uint64_t seed) {
   const std::string file = (directory.path() / "kernels.json").string();
   RunFloatProgram("kernels", {std::to_string(seed)}, file);
   std::vector<KernelFinding> findings;
-  for (const auto& f : models::ParseJson(models::ReadTextFile(file), file)) {
+  for (const auto& f : io::ParseJson(io::ReadTextFile(file), file)) {
     findings.push_back({f.at("target"), f.at("kernel"), f.at("share").is_null() ? NAN : f.at("share").get<double>()});
   }
   return findings;
@@ -89,7 +89,7 @@ void AuditFloatBuild(models::LanguageModel& model, const train::Batch& batch, co
   const TempDir directory;
   const std::string file = (directory.path() / "gradients.safetensors").string();
   RunFloatProgram("gradients", words, file);
-  CompareWithFloat(DenseGradients(model, batch), models::SafetensorsReader(file), ledger);
+  CompareWithFloat(DenseGradients(model, batch), io::SafetensorsReader(file), ledger);
 }
 
 void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings& findings) {
@@ -131,8 +131,8 @@ int Run(const std::vector<std::string>& words) {
   }
   findings.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   std::fputs(FormatText(findings).c_str(), stdout);
-  if (options.Has("json")) models::WriteFileAtomically(options.String("json"), FormatJson(findings));
-  if (options.Has("html")) models::WriteFileAtomically(options.String("html"), FormatHtml(findings));
+  if (options.Has("json")) io::WriteFileAtomically(options.String("json"), FormatJson(findings));
+  if (options.Has("html")) io::WriteFileAtomically(options.String("html"), FormatHtml(findings));
   return findings.Passed() ? 0 : 1;
 }
 

@@ -4,13 +4,13 @@
 #include <cmath>
 #include <memory>
 
-#include "models/json_file.h"
 #include "models/model_directory.h"
-#include "tensor/kernels.h"
+#include "tensor/io/json_file.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
-#include "train/chat_data.h"
-#include "train/experiment.h"
-#include "train/text_data.h"
+#include "train/data/chat_data.h"
+#include "train/data/text_data.h"
+#include "train/study/experiment.h"
 #include "train/trainer.h"
 
 namespace ampgrad::audit {
@@ -105,17 +105,17 @@ void AuditParams(models::LanguageModel& model, const train::Batch& batch, const 
 
 }  // namespace
 
-std::vector<models::NamedTensor> DenseGradients(models::LanguageModel& model, const train::Batch& batch) {
+std::vector<io::NamedTensor> DenseGradients(models::LanguageModel& model, const train::Batch& batch) {
   models::SetTrainable(model, true);
   for (Param* param : models::Params(model)) param->grad = Tensor();
   Tape tape;
   tape.Backward(train::BatchLoss(model, tape, batch));
-  std::vector<models::NamedTensor> gradients;
+  std::vector<io::NamedTensor> gradients;
   for (Param* param : models::Params(model)) gradients.push_back({param->name, param->grad});
   return gradients;
 }
 
-void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const models::SafetensorsReader& in_float,
+void CompareWithFloat(const std::vector<io::NamedTensor>& gradients, const io::SafetensorsReader& in_float,
                       std::vector<LedgerEntry>& ledger) {
   for (LedgerEntry& entry : ledger) {
     const auto own =
@@ -135,7 +135,7 @@ void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const m
 train::Batch ReadBatch(const train::ChatSource& source, const models::LanguageModel& model) {
   const models::Tokenizer tokenizer = models::LoadTokenizer(source.model, model);
   if (source.file.extension() == ".jsonl") return train::ReadChatData(source, tokenizer).data.train(0);
-  const std::string text = models::ReadTextFile(source.file);
+  const std::string text = io::ReadTextFile(source.file);
   return train::TextData(text, tokenizer, source.length, source.batch, source.seed, source.file.string()).train(0);
 }
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "models/language_model.h"
-#include "models/safetensors.h"
+#include "tensor/io/safetensors.h"
 #include "tests/audit/findings.h"
-#include "train/chat_data.h"
+#include "train/data/chat_data.h"
 
 namespace ampgrad::audit {
 
@@ -23,10 +23,10 @@ std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::B
                                     const ModelProgress& progress = nullptr);
 
 /// The gradients of all parameters of the model as it is.
-std::vector<models::NamedTensor> DenseGradients(models::LanguageModel& model, const train::Batch& batch);
+std::vector<io::NamedTensor> DenseGradients(models::LanguageModel& model, const train::Batch& batch);
 
 /// Fills in float_error: how far gradients that the float build wrote are from `gradients` of this one.
-void CompareWithFloat(const std::vector<models::NamedTensor>& gradients, const models::SafetensorsReader& in_float,
+void CompareWithFloat(const std::vector<io::NamedTensor>& gradients, const io::SafetensorsReader& in_float,
                       std::vector<LedgerEntry>& ledger);
 
 /// The first batch of a file of JSON lines (*.jsonl) or of a text, for a model of `vocabulary` tokens.

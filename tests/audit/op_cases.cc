@@ -4,7 +4,7 @@
 
 #include "ct/factored.h"
 #include "ct/reconstruct.h"
-#include "tensor/gemm.h"
+#include "tensor/kernels/gemm/gemm.h"
 
 namespace ampgrad::audit {
 namespace {

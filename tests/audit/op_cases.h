@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/op_testing.h"
+#include "tests/support/op_testing.h"
 
 /// What the audit looks at: every op at several shapes, each with its scalar reference.
 namespace ampgrad::audit {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "tensor/thread_pool.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 #include "train/trainer.h"
 
 namespace ampgrad::audit {

@@ -1,6 +1,6 @@
 // Any bytes as the header of a safetensors file: refused in a sentence, or every tensor lies within the data. The verdict must
 // be that of the independent checker. The first byte says how many bytes of data follow the header.
-#include "models/safetensors_header.h"
+#include "tensor/io/safetensors_header.h"
 
 #include <cstdint>
 #include <cstdio>
@@ -20,9 +20,9 @@ void Expect(bool holds, const char* what) {
   std::abort();
 }
 
-void Check(const SafetensorsHeader& header, uint64_t data_bytes) {
+void Check(const io::SafetensorsHeader& header, uint64_t data_bytes) {
   uint64_t covered = 0;
-  for (const TensorEntry& entry : header.entries) {
+  for (const io::TensorEntry& entry : header.entries) {
     Expect(entry.begin <= entry.end && entry.end <= data_bytes, "a tensor lies within the data");
     Expect(entry.begin == covered, "a tensor begins where the one before it ends");
     covered = entry.end;
@@ -32,7 +32,7 @@ void Check(const SafetensorsHeader& header, uint64_t data_bytes) {
 
 bool Accepts(const std::string& text, uint64_t data_bytes) {
   try {
-    Check(ParseSafetensorsHeader(text, data_bytes, "f"), data_bytes);
+    Check(io::ParseSafetensorsHeader(text, data_bytes, "f"), data_bytes);
     return true;
   } catch (const std::runtime_error& error) {
     const std::string message = error.what();

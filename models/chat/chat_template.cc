@@ -1,0 +1,318 @@
+#include "models/chat/chat_template.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <stdexcept>
+#include <string_view>
+
+#include "tensor/io/json_file.h"
+
+namespace ampgrad::models {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFormatNames[] = {"plain", "alpaca", "zephyr", "chatml", "llama3"};
+
+// A published template, known by the FNV-1a hash of its canonical text.
+struct KnownTemplate {
+  uint64_t fingerprint;
+  ChatFormat format;
+  const char* default_system;
+};
+
+constexpr KnownTemplate kKnownTemplates[] = {
+    {0xCD8B49000DB02C2C, ChatFormat::kZephyr, ""},  // zephyr-7b-beta, TinyLlama-1.1B-Chat-v1.0
+    {0x88BF4138D5C826F0, ChatFormat::kChatMl, ""},
+    {0x773D13E188AFC917, ChatFormat::kChatMl, ""},  // sets a default for the generation prompt
+    {0x8A87094E0E1E24C5, ChatFormat::kChatMl, "You are a helpful assistant."},  // Qwen2
+    {0x0E60067A5537498E, ChatFormat::kLlama3, ""},                              // Meta-Llama-3-8B-Instruct
+    {0x74891E390E614AE2, ChatFormat::kLlama3, ""},  // as first published, with the header of an answer at the end
+};
+
+uint64_t Fingerprint(std::string_view text) {
+  uint64_t hash = 0xCBF29CE484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  return hash;
+}
+
+// Spellings of one program become one text, as Jinja reads them: CRLF is a line break, one at the very end is dropped, and
+// \n inside quotes is a line break.
+std::string Canonical(std::string_view text) {
+  std::string canonical;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const std::string_view pair = text.substr(i, 2);
+    if (text[i] == '\'') quoted = !quoted;
+    if (pair == "\r\n") continue;
+    if (quoted && pair == "\\n") {
+      canonical.push_back('\n');
+      ++i;
+    } else {
+      canonical.push_back(text[i]);
+    }
+  }
+  if (canonical.ends_with('\n')) canonical.pop_back();
+  return canonical;
+}
+
+// The content of tokenizer_config.json, or an empty object when there is no such file.
+nlohmann::json TokenizerConfig(const fs::path& directory) {
+  const fs::path file = directory / "tokenizer_config.json";
+  return fs::exists(file) ? io::ReadJsonObject(file) : nlohmann::json::object();
+}
+
+struct TemplateText {
+  std::string file, text;
+};
+
+std::string DefaultTemplate(const nlohmann::json& named, const std::string& file) {
+  for (const nlohmann::json& item : named) {
+    if (item.is_object() && item.value("name", nlohmann::json()) == "default") {
+      return io::JsonObject(item, file).String("template", "");
+    }
+  }
+  throw std::runtime_error(file + ": expected a template named \"default\" in chat_template, found none");
+}
+
+std::optional<TemplateText> FindTemplateText(const fs::path& directory) {
+  constexpr uint64_t kLimit = 1 << 20;
+  const fs::path own = directory / "chat_template.jinja";
+  if (fs::exists(own)) return TemplateText{own.string(), io::ReadTextFile(own, kLimit)};
+  const std::string file = (directory / "tokenizer_config.json").string();
+  const nlohmann::json config = TokenizerConfig(directory);
+  const auto it = config.find("chat_template");
+  if (it == config.end() || it->is_null()) return std::nullopt;
+  if (it->is_array()) return TemplateText{file, DefaultTemplate(*it, file)};
+  if (it->is_string()) return TemplateText{file, it->get<std::string>()};
+  throw std::runtime_error(file + ": expected chat_template to be a string or an array, found " + it->type_name());
+}
+
+bool StartsWith(const std::vector<int>& ids, const std::vector<int>& prefix) {
+  return ids.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), ids.begin());
+}
+
+// Whether a text behind a control token is tokenized as a text of its own. Of Llama's tokenizers the older put a space
+// before every such piece, the younger before the first alone.
+bool StartsAnewAfter(int token, const Tokenizer& tokenizer) {
+  std::vector<int> apart = {token};
+  for (const int id : tokenizer.Encode("a")) apart.push_back(id);
+  const std::vector<int> whole = tokenizer.Encode(tokenizer.Decode({token}) + "a", false, Tokenizer::Markup::kTokens);
+  return whole == apart || !StartsWith(whole, {token});
+}
+
+// The ids of a text that follows other text. The line break keeps a tokenizer that puts a space before a text from putting
+// it here; one that would merge the line break with what follows is of the other kind, which puts none.
+std::vector<int> EncodeContinued(const Tokenizer& tokenizer, const std::string& text) {
+  const std::vector<int> border = tokenizer.Encode("\n"), ids = tokenizer.Encode("\n" + text);
+  if (!StartsWith(ids, border)) return tokenizer.Encode(text);
+  return {ids.begin() + static_cast<std::ptrdiff_t>(border.size()), ids.end()};
+}
+
+// Without white space at both ends, as Python's strip defines it.
+std::string Trim(std::string_view text) {
+  static constexpr std::string_view kSpaces[] = {
+      "\t",           "\n",           "\v",           "\f",           "\r",           " ",
+      "\x1C",         "\x1D",         "\x1E",         "\x1F",         "\xC2\x85",     "\xC2\xA0",
+      "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81", "\xE2\x80\x82", "\xE2\x80\x83", "\xE2\x80\x84",
+      "\xE2\x80\x85", "\xE2\x80\x86", "\xE2\x80\x87", "\xE2\x80\x88", "\xE2\x80\x89", "\xE2\x80\x8A",
+      "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+  for (bool again = true; again;) {
+    again = false;
+    for (const std::string_view space : kSpaces) {
+      if (text.starts_with(space)) {
+        text.remove_prefix(space.size());
+        again = true;
+      } else if (text.ends_with(space)) {
+        text.remove_suffix(space.size());
+        again = true;
+      }
+    }
+  }
+  return std::string(text);
+}
+
+const char* RoleName(Role role) {
+  return role == Role::kSystem ? "system" : role == Role::kUser ? "user" : "assistant";
+}
+
+// The segments of a conversation as they grow. Neighbouring texts become one, as they are tokenized together.
+class Rendering {
+ public:
+  void Token(int id, bool is_target = false) { segments_.push_back({id, "", is_target}); }
+  void Text(const std::string& text) {
+    if (segments_.empty() || segments_.back().token || segments_.back().is_target) {
+      segments_.push_back({std::nullopt, "", false});
+    }
+    segments_.back().text += text;
+  }
+  // What a message says, and the token behind it.
+  void Content(const Message& message, const std::string& content, int end) {
+    const bool is_target = message.role == Role::kAssistant;
+    if (is_target) {
+      segments_.push_back({std::nullopt, content, true});
+    } else {
+      Text(content);
+    }
+    Token(end, is_target);
+  }
+  // The segments up to the last target.
+  std::vector<Segment> Take() {
+    while (!segments_.empty() && !segments_.back().is_target) segments_.pop_back();
+    return std::move(segments_);
+  }
+
+ private:
+  std::vector<Segment> segments_;
+};
+
+void RenderPlain(const ChatTemplate& chat, const std::vector<Message>& messages, Rendering& out) {
+  for (const Message& message : messages) {
+    if (message.role == Role::kAssistant) {
+      out.Content(message, message.content, chat.end);
+    } else {
+      out.Text(message.content);
+    }
+  }
+}
+
+void RenderZephyr(const ChatTemplate& chat, const std::vector<Message>& messages, Rendering& out) {
+  for (const Message& message : messages) {
+    out.Text(std::string("<|") + RoleName(message.role) + "|>\n");
+    out.Content(message, message.content, chat.end);
+    out.Text("\n");
+  }
+}
+
+void RenderChatMl(const ChatTemplate& chat, std::vector<Message> messages, Rendering& out) {
+  if (!chat.default_system.empty() && messages.front().role != Role::kSystem) {
+    messages.insert(messages.begin(), {Role::kSystem, chat.default_system});
+  }
+  for (const Message& message : messages) {
+    out.Token(chat.begin_message);
+    out.Text(std::string(RoleName(message.role)) + "\n");
+    out.Content(message, message.content, chat.end);
+    out.Text("\n");
+  }
+}
+
+void RenderLlama3(const ChatTemplate& chat, const std::vector<Message>& messages, Rendering& out) {
+  out.Token(chat.begin_text);
+  for (const Message& message : messages) {
+    out.Token(chat.begin_header);
+    out.Text(RoleName(message.role));
+    out.Token(chat.end_header);
+    out.Text("\n\n");
+    out.Content(message, Trim(message.content), chat.end);
+  }
+}
+
+}  // namespace
+
+const char* ToString(ChatFormat format) { return kFormatNames[static_cast<int>(format)]; }
+
+ChatFormat ParseChatFormat(const std::string& name) {
+  for (int i = 0; i < static_cast<int>(std::size(kFormatNames)); ++i) {
+    if (name == kFormatNames[i]) return static_cast<ChatFormat>(i);
+  }
+  throw std::invalid_argument("[chat template] expected plain, alpaca, zephyr, chatml or llama3, found '" + name + "'");
+}
+
+int EndOfText(const fs::path& directory, const Tokenizer& tokenizer) {
+  const nlohmann::json own = TokenizerConfig(directory);
+  const auto eos = own.find("eos_token");
+  if (eos != own.end() && !eos->is_null()) {
+    const std::string file = (directory / "tokenizer_config.json").string();
+    const std::string text = eos->is_object() ? io::JsonObject(*eos, file).String("content", "")
+                                              : io::JsonObject(own, file).String("eos_token", "");
+    if (const std::optional<int> id = tokenizer.Id(text)) return *id;
+    throw std::runtime_error(file + ": expected eos_token to be a token of tokenizer.json, found \"" + text + "\"");
+  }
+  const std::string file = (directory / "config.json").string();
+  nlohmann::json config = io::ReadJsonObject(file);
+  const auto id = config.find("eos_token_id");
+  if (id != config.end() && id->is_array() && !id->empty()) *id = nlohmann::json((*id)[0]);
+  const Index end = io::JsonObject(config, file).Integer("eos_token_id", -1, 0, tokenizer.vocabulary() - 1);
+  if (end < 0) throw std::runtime_error(file + ": expected eos_token_id, which ends every answer, found none");
+  return static_cast<int>(end);
+}
+
+ChatTemplate NamedTemplate(ChatFormat format, const fs::path& directory, const Tokenizer& tokenizer) {
+  const auto id = [&](const char* token) {
+    if (const std::optional<int> found = tokenizer.Id(token)) return *found;
+    throw std::runtime_error((directory / "tokenizer.json").string() + ": expected the token " + token +
+                             " of the template " + ToString(format) + ", found no such token");
+  };
+  ChatTemplate chat;
+  chat.format = format;
+  if (format == ChatFormat::kChatMl) {
+    chat.begin_message = id("<|im_start|>");
+    chat.end = id("<|im_end|>");
+  } else if (format == ChatFormat::kLlama3) {
+    chat.begin_text = id("<|begin_of_text|>");
+    chat.begin_header = id("<|start_header_id|>");
+    chat.end_header = id("<|end_header_id|>");
+    chat.end = id("<|eot_id|>");
+  } else {
+    chat.end = EndOfText(directory, tokenizer);
+  }
+  chat.starts_anew_after_token = StartsAnewAfter(chat.end, tokenizer);
+  return chat;
+}
+
+std::optional<ChatTemplate> OwnTemplate(const fs::path& directory, const Tokenizer& tokenizer) {
+  const std::optional<TemplateText> own = FindTemplateText(directory);
+  if (!own) return std::nullopt;
+  const uint64_t fingerprint = Fingerprint(Canonical(own->text));
+  for (const KnownTemplate& known : kKnownTemplates) {
+    if (known.fingerprint != fingerprint) continue;
+    ChatTemplate chat = NamedTemplate(known.format, directory, tokenizer);
+    chat.default_system = known.default_system;
+    return chat;
+  }
+  throw std::runtime_error(own->file +
+                           ": expected the chat template of Zephyr, ChatML or Llama-3, found an unknown one; " +
+                           "name the one to use with --template zephyr, chatml or llama3");
+}
+
+std::vector<Segment> Render(const ChatTemplate& chat, const std::vector<Message>& messages) {
+  Rendering out;
+  switch (chat.format) {
+    case ChatFormat::kPlain:
+    case ChatFormat::kAlpaca:
+      RenderPlain(chat, messages, out);
+      break;
+    case ChatFormat::kZephyr:
+      RenderZephyr(chat, messages, out);
+      break;
+    case ChatFormat::kChatMl:
+      RenderChatMl(chat, messages, out);
+      break;
+    case ChatFormat::kLlama3:
+      RenderLlama3(chat, messages, out);
+      break;
+  }
+  return out.Take();
+}
+
+Tokens Encode(const ChatTemplate& chat, const Tokenizer& tokenizer, const std::vector<Segment>& segments) {
+  Tokens tokens;
+  const auto append = [&](const std::vector<int>& ids, bool is_target) {
+    tokens.ids.insert(tokens.ids.end(), ids.begin(), ids.end());
+    tokens.is_target.resize(tokens.ids.size(), is_target);
+  };
+  if (chat.format != ChatFormat::kLlama3) append(tokenizer.prefix(), false);
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const Segment& segment = segments[i];
+    if (segment.token) {
+      append({*segment.token}, segment.is_target);
+      continue;
+    }
+    const bool starts_anew = i == 0 || (segments[i - 1].token && chat.starts_anew_after_token);
+    append(starts_anew ? tokenizer.Encode(segment.text) : EncodeContinued(tokenizer, segment.text), segment.is_target);
+  }
+  return tokens;
+}
+
+}  // namespace ampgrad::models

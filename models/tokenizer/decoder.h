@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/io/json_item.h"
+
+namespace ampgrad::models {
+
+/// One step of a decoder at work, and a link of the chain that they form. It is fed the tokens of a text one by one, each in
+/// one or more parts, and feeds the next step with what it makes of them as soon as nothing that follows can change it.
+class DecoderStep {
+ public:
+  explicit DecoderStep(std::unique_ptr<DecoderStep> next) : next_(std::move(next)) {}
+  virtual ~DecoderStep() = default;
+
+  /// A part of the present token.
+  virtual void Text(std::string_view part) = 0;
+  virtual void EndToken() = 0;
+  /// There are no more tokens.
+  virtual void Finish() = 0;
+
+ protected:
+  std::unique_ptr<DecoderStep> next_;
+};
+
+/// The decoder of a tokenizer.json: how tokens become text.
+class Decoder {
+ public:
+  /// Reads null, ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace or a Sequence of these; throws
+  /// std::runtime_error naming any other.
+  explicit Decoder(const io::JsonItem& item);
+
+  /// The steps, ready for the tokens of one text, which they append to `text` (which must outlive them).
+  std::unique_ptr<DecoderStep> Start(std::string& text) const;
+
+ private:
+  using MakeStep = std::function<std::unique_ptr<DecoderStep>(std::unique_ptr<DecoderStep> next)>;
+  std::vector<MakeStep> steps_;
+};
+
+}  // namespace ampgrad::models

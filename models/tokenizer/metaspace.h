@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "tensor/io/json_item.h"
+
+namespace ampgrad::models {
+
+/// The fields of a Metaspace step, which writes spaces as another character, usually U+2581.
+struct Metaspace {
+  enum class Prepend { kFirst, kNever, kAlways };
+
+  std::string replacement;  // one character
+  Prepend prepend;          // before which pieces of a text the replacement is put: only that at its start, none, every
+  bool split;               // whether each replacement starts a word
+
+  /// Throws std::runtime_error for a field of the wrong type, or add_prefix_space (of old files) and prepend_scheme that
+  /// contradict each other.
+  explicit Metaspace(const io::JsonItem& item);
+};
+
+}  // namespace ampgrad::models

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/io/json_item.h"
+
+namespace ampgrad::models {
+
+/// `text` with every occurrence of `pattern` (not empty), from the left, replaced by `content`.
+std::string ReplaceAll(std::string_view text, const std::string& pattern, const std::string& content);
+
+/// A Replace step of a tokenizer.json: pattern {"String": …} and content.
+struct Replacement {
+  std::string pattern, content;
+  /// Throws std::runtime_error for a regular expression, or a pattern that is empty. `growth` is how many times longer the
+  /// steps so far can make a text; the step's own factor is multiplied in, and more than 64 refused.
+  Replacement(const io::JsonItem& item, size_t& growth);
+};
+
+/// The steps of a component of a tokenizer.json, those of a Sequence in order (their list under `key`); none for null.
+/// Throws std::runtime_error for more than 8.
+std::vector<io::JsonItem> StepsOf(const io::JsonItem& item, const std::string& key);
+
+/// The normalizer of a tokenizer.json: what is done to a text before it is split.
+class Normalizer {
+ public:
+  /// Reads null, Prepend, Replace or a Sequence of these; throws std::runtime_error naming any other.
+  explicit Normalizer(const io::JsonItem& item);
+
+  std::string Apply(std::string_view text) const;
+
+ private:
+  // Replaces `pattern`; an empty one stands for the start of a text that is not empty.
+  struct Step {
+    std::string pattern, content;
+  };
+  std::vector<Step> steps_;
+};
+
+}  // namespace ampgrad::models

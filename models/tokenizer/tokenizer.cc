@@ -1,0 +1,195 @@
+#include "models/tokenizer/tokenizer.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "models/tokenizer/added_tokens.h"
+#include "models/tokenizer/bpe.h"
+#include "models/tokenizer/byte_map.h"
+#include "models/tokenizer/decoder.h"
+#include "models/tokenizer/post_processor.h"
+#include "models/tokenizer/pre_tokenizer.h"
+#include "models/tokenizer/utf8.h"
+#include "tensor/io/json_file.h"
+
+namespace ampgrad::models {
+
+struct Tokenizer::State {
+  State(nlohmann::json file, const std::string& where);
+  void CheckIds(const io::JsonItem& root);
+  /// The token of an id, or null.
+  const std::string* Token(int id) const;
+
+  nlohmann::json json;
+  Bpe bpe;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  PostProcessor post_processor;
+  Decoder decoder;
+  AddedTokens added;
+  Index size;  // largest id + 1
+};
+
+namespace {
+
+// The file's outermost fields, once those that concern no other part are known to be right.
+io::JsonItem Checked(const nlohmann::json& json, const std::string& where) {
+  const io::JsonItem root(json, where);
+  const io::JsonItem version = root.Field("version");
+  if (!version.null() && version.json() != "1.0") version.Fail("\"1.0\"");
+  // Texts are neither cut nor filled up behind the back of whoever asked for their ids.
+  for (const char* key : {"truncation", "padding"}) {
+    if (const io::JsonItem item = root.Field(key); !item.null()) item.Fail("null");
+  }
+  return root;
+}
+
+nlohmann::json BytesJson() {
+  nlohmann::json vocab = nlohmann::json::object();
+  for (int byte = 0; byte < 256; ++byte) vocab[CharacterOfByte()[byte]] = byte;
+  const nlohmann::json byte_level = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  return {{"version", "1.0"},
+          {"truncation", nullptr},
+          {"padding", nullptr},
+          {"added_tokens", nlohmann::json::array()},
+          {"normalizer", nullptr},
+          {"pre_tokenizer", byte_level},
+          {"post_processor", nullptr},
+          {"decoder", byte_level},
+          {"model",
+           {{"type", "BPE"},
+            {"dropout", nullptr},
+            {"unk_token", nullptr},
+            {"continuing_subword_prefix", nullptr},
+            {"end_of_word_suffix", nullptr},
+            {"fuse_unk", false},
+            {"byte_fallback", false},
+            {"vocab", vocab},
+            {"merges", nlohmann::json::array()}}}};
+}
+
+}  // namespace
+
+Tokenizer::State::State(nlohmann::json file, const std::string& where)
+    : json(std::move(file)),
+      bpe(Checked(json, where).Field("model")),
+      normalizer(io::JsonItem(json, where).Field("normalizer")),
+      pre_tokenizer(io::JsonItem(json, where).Field("pre_tokenizer")),
+      post_processor(io::JsonItem(json, where).Field("post_processor")),
+      decoder(io::JsonItem(json, where).Field("decoder")),
+      added(io::JsonItem(json, where).Field("added_tokens"), bpe.vocabulary(), normalizer) {
+  CheckIds(io::JsonItem(json, where));
+}
+
+void Tokenizer::State::CheckIds(const io::JsonItem& root) {
+  size = bpe.vocabulary().size();
+  Index tokens = bpe.vocabulary().tokens();
+  for (const AddedToken& token : added.tokens()) {
+    size = std::max<Index>(size, token.id + 1);
+    if (!bpe.vocabulary().Id(token.content)) ++tokens;
+  }
+  if (tokens == 0) root.Field("model").Field("vocab").Fail("an object with at least one token");
+  // A model has a row for every id up to the largest: a few without a token are harmless, more are a mistake.
+  if (size > 2 * tokens) {
+    root.Refuse("the ids of " + std::to_string(tokens) + " tokens to be below " + std::to_string(2 * tokens),
+                std::to_string(size - 1));
+  }
+  for (const std::vector<int>* side : {&post_processor.prefix, &post_processor.suffix}) {
+    for (const int id : *side) {
+      if (!Token(id)) root.Refuse("post_processor to add ids of tokens", std::to_string(id));
+    }
+  }
+}
+
+const std::string* Tokenizer::State::Token(int id) const {
+  const AddedToken* token = added.Token(id);
+  return token ? &token->content : bpe.vocabulary().Token(id);
+}
+
+Tokenizer Tokenizer::Make(nlohmann::json json, const std::string& where) {
+  return Tokenizer(std::make_shared<const State>(std::move(json), where));
+}
+
+Tokenizer Tokenizer::FromFile(const std::filesystem::path& path) {
+  return Make(io::ReadJsonObject(path), path.string());
+}
+
+Tokenizer Tokenizer::FromJson(const nlohmann::json& json, const std::string& where) { return Make(json, where); }
+
+Tokenizer Tokenizer::Bytes() {
+  static const Tokenizer bytes = Make(BytesJson(), "[tokenizer]");
+  return bytes;
+}
+
+nlohmann::json Tokenizer::ToJson() const { return state_->json; }
+
+std::vector<int> Tokenizer::Encode(std::string_view text, bool add_special, Markup markup) const {
+  RequireUtf8(text, "[tokenizer]");
+  const State& state = *state_;
+  const bool special = markup == Markup::kTokens;
+  std::vector<int> ids;
+  if (add_special) ids = state.post_processor.prefix;
+  const WordSink encode = [&](std::string_view word) { state.bpe.Encode(word, ids); };
+  state.added.Split(text, AddedTokens::Stage::kRaw, special, [&](std::optional<int> token, std::string_view piece) {
+    if (token) return ids.push_back(*token);
+    const std::string normal = state.normalizer.Apply(piece);
+    state.added.Split(normal, AddedTokens::Stage::kNormalized, special,
+                      [&](std::optional<int> inner, std::string_view rest) {
+                        if (inner) return ids.push_back(*inner);
+                        const bool first = piece.data() == text.data() && rest.data() == normal.data();
+                        state.pre_tokenizer.Split(rest, first, encode);
+                      });
+  });
+  if (add_special) ids.insert(ids.end(), state.post_processor.suffix.begin(), state.post_processor.suffix.end());
+  return ids;
+}
+
+void Tokenizer::Push(int id, bool skip_special, DecoderStep& decoder) const {
+  const std::string* token = state_->Token(id);
+  if (!token) {
+    const bool outside = id < 0 || id >= vocabulary();
+    throw std::invalid_argument("[tokenizer] expected ids " +
+                                (outside ? "in 0.." + std::to_string(vocabulary() - 1) : "that have a token") +
+                                ", found " + std::to_string(id));
+  }
+  const AddedToken* added = state_->added.Token(id);
+  if (skip_special && added && added->special) return;
+  decoder.Text(*token);
+  decoder.EndToken();
+}
+
+std::string Tokenizer::Decode(const std::vector<int>& ids, bool skip_special) const {
+  std::string text;
+  const auto decoder = state_->decoder.Start(text);
+  for (const int id : ids) Push(id, skip_special, *decoder);
+  decoder->Finish();
+  return text;
+}
+
+Index Tokenizer::vocabulary() const { return state_->size; }
+
+std::optional<int> Tokenizer::Id(std::string_view token) const {
+  const std::optional<int> added = state_->added.Id(token);
+  return added ? added : state_->bpe.vocabulary().Id(token);
+}
+
+std::vector<int> Tokenizer::prefix() const { return state_->post_processor.prefix; }
+
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
+    : tokenizer_(tokenizer), skip_special_(skip_special), decoder_(tokenizer.state_->decoder.Start(text_)) {}
+
+StreamDecoder::~StreamDecoder() = default;
+
+std::string StreamDecoder::Push(int id) {
+  tokenizer_.Push(id, skip_special_, *decoder_);
+  return std::exchange(text_, {});
+}
+
+std::string StreamDecoder::Finish() {
+  decoder_->Finish();
+  return std::exchange(text_, {});
+}
+
+}  // namespace ampgrad::models

@@ -1,0 +1,124 @@
+#include "tensor/io/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+namespace ampgrad::io {
+namespace {
+
+// Reads errno, so nothing may come between the failed call and this.
+[[noreturn]] void FailWithErrno(const std::filesystem::path& path, const char* action) {
+  const char* reason = std::strerror(errno);
+  throw std::runtime_error(path.string() + ": cannot " + action + ": " + reason);
+}
+
+int SyncRetrying(int fd) {
+  int result;
+  do {
+    result = fsync(fd);
+  } while (result != 0 && errno == EINTR);
+  return result;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target) {
+  // A rename would replace a device such as /dev/null by a plain file.
+  struct stat status;
+  if (stat(target_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    throw std::runtime_error(target_.string() +
+                             ": cannot write here: expected a regular file or none, found something else");
+  }
+  // The directory stays open from the start: then nothing but the sync itself can fail after the rename, and temporary
+  // and target stay together even when the directory is moved meanwhile.
+  const std::filesystem::path parent = target_.has_parent_path() ? target_.parent_path() : ".";
+  directory_ = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory_ < 0) FailWithErrno(target_, "open its directory");
+  try {
+    CreateTemporary();
+  } catch (...) {
+    CloseAll();
+    throw;
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty()) unlinkat(directory_, temporary_.c_str(), 0);
+  CloseAll();
+}
+
+void AtomicFile::CreateTemporary() {
+  static std::atomic<uint64_t> counter{0};
+  // A name is taken only by the orphan of a killed process that had the same id.
+  constexpr int kAttempts = 1000;
+  for (int attempt = 0; attempt < kAttempts && file_ < 0; ++attempt) {
+    temporary_ = ".ampgrad-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".tmp";
+    file_ = openat(directory_, temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file_ < 0 && errno != EEXIST) break;
+  }
+  if (file_ >= 0) return;
+  temporary_.clear();
+  FailWithErrno(target_, "create a temporary file beside it");
+}
+
+void AtomicFile::Write(const void* data, size_t size) {
+  const char* next = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t written = write(file_, next, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) FailWithErrno(target_, "write");
+    next += written;
+    size -= static_cast<size_t>(written);
+  }
+}
+
+void AtomicFile::Commit() {
+  // Without this a power loss could leave the new name over missing bytes. A failure is final: the kernel may have
+  // dropped the pages that it could not write, and a second call would then report success.
+  if (SyncRetrying(file_) != 0) FailWithErrno(target_, "bring the new content to disk");
+  // The descriptor is gone even when close fails, so it is never closed twice.
+  if (close(std::exchange(file_, -1)) != 0) FailWithErrno(target_, "close the new content");
+  if (renameat(directory_, temporary_.c_str(), directory_, target_.filename().c_str()) != 0) {
+    FailWithErrno(target_, "move the new content into place");
+  }
+  temporary_.clear();
+  // The rename itself lives in the directory. Some network file systems cannot sync one and say EINVAL.
+  if (SyncRetrying(directory_) != 0 && errno != EINVAL) {
+    FailWithErrno(target_, "bring its new directory entry to disk, though the new content is in place");
+  }
+  CloseAll();
+}
+
+void AtomicFile::CloseAll() {
+  if (file_ >= 0) close(std::exchange(file_, -1));
+  if (directory_ >= 0) close(std::exchange(directory_, -1));
+}
+
+void RequireWritable(const std::filesystem::path& target) {
+  std::error_code error;
+  std::filesystem::path ancestor = std::filesystem::absolute(target, error).parent_path();
+  auto status = std::filesystem::status(ancestor, error);
+  while (status.type() == std::filesystem::file_type::not_found && ancestor.has_relative_path()) {
+    ancestor = ancestor.parent_path();
+    status = std::filesystem::status(ancestor, error);
+  }
+  if (std::filesystem::is_directory(status) && access(ancestor.c_str(), W_OK | X_OK) == 0) return;
+  const int reason = std::filesystem::is_directory(status) || !std::filesystem::exists(status) ? errno : ENOTDIR;
+  throw std::runtime_error(target.string() + ": cannot be created: " + std::generic_category().message(reason));
+}
+
+void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.Write(bytes.data(), bytes.size());
+  file.Commit();
+}
+
+}  // namespace ampgrad::io

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace ampgrad::io {
+
+/// A file that appears under its name only when it is complete: a crash, a full disk or an exception before `Commit`
+/// leaves whatever stood there before. The bytes gather in `.ampgrad-<pid>-<n>.tmp` in the same directory, because a
+/// rename is atomic only within one file system; a killed process leaves at most that orphan.
+/// Every error is a std::runtime_error with the path and the system's reason.
+class AtomicFile {
+ public:
+  /// Creates the temporary file. Throws also when `target` exists and is not a regular file.
+  explicit AtomicFile(const std::filesystem::path& target);
+  /// Removes the temporary file unless `Commit` has put it in place.
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Appends `size` bytes.
+  void Write(const void* data, size_t size);
+
+  /// Puts the file in place, so that it survives a power loss from here on. To be called once; nothing can be written
+  /// afterwards. After an error the old file still stands, except where the message says otherwise.
+  void Commit();
+
+ private:
+  void CreateTemporary();
+  void CloseAll();
+
+  std::filesystem::path target_;
+  std::string temporary_;  // within the directory; empty when there is nothing to remove
+  int directory_ = -1;
+  int file_ = -1;
+};
+
+/// Throws std::runtime_error unless `target` could be created: its directory, or the nearest ancestor that is there, must be
+/// a directory that this process may write to. For asking before long work, not instead of handling the error.
+void RequireWritable(const std::filesystem::path& target);
+
+/// Replaces the content of `path` by `bytes`, or leaves it as it was and throws std::runtime_error.
+void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
+
+}  // namespace ampgrad::io

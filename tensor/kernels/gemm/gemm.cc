@@ -1,0 +1,377 @@
+#include "tensor/kernels/gemm/gemm.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <utility>
+
+#include "tensor/kernels/gemm/gemm_tiles.h"
+#include "tensor/kernels/simd/tiles.h"
+#include "tensor/thread_pool.h"
+
+// clang-format off
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/gemm/gemm.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/cache_control.h"
+#include "hwy/highway.h"
+#include "tensor/kernels/gemm/gemm_row-inl.h"
+#include "tensor/kernels/simd/simd-inl.h"
+// clang-format on
+
+// How a product is blocked (after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008):
+//
+//   A task owns a block of C, and walks along k in steps of kDepth. In each step it packs B one panel of columns at a time,
+//   [kDepth, PanelCols()], which stays in the L1 cache while all rows of the block's A, which stay in L2, pass by. The
+//   micro-kernel keeps a tile of kPanelRows x PanelCols() of C in registers.
+//   Of B the kernel reads vectors, so its panel lies [k, columns]. Of A it reads single numbers, so A is read where it
+//   stands, unless its numbers lie so far apart that a copy pays: see NeedsPacking.
+
+HWY_BEFORE_NAMESPACE();
+namespace ampgrad::HWY_NAMESPACE {
+
+// Two vectors of columns by as many rows as registers allow: of 32 (AVX-512, NEON) 28 sums, 2 of B and 1 of A; of 16
+// (AVX2) 12 sums, 2 of B and 1 of A.
+constexpr Index kPanelRows = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM) ? 14 : 6;
+constexpr Index kPanelVectors = 2;
+constexpr Index kMaxPanelCols = kPanelVectors * HWY_MAX_BYTES / sizeof(Real);
+
+using kernels::Init;
+using kernels::kDepth;
+using kernels::Operand;
+
+inline Index PanelCols() { return kPanelVectors * LanesOf(D()); }
+
+// One step along k:  C [rows, cols] = Init + A [rows, depth] · panel [depth, PanelCols()], with cols <= PanelCols().
+struct Step {
+  Index depth;
+  const Real* a;  // element (i, k) at a[i * a_row + k * a_col]; from one panel of rows to the next are a_panel numbers
+  Index a_row, a_col, a_panel;
+  const Real* b = nullptr;
+  Index cols = 0;
+  Init init = {};
+  Real* c = nullptr;
+  Index c_stride = 0;
+};
+
+// kRows x kVectors sums in registers, one multiply-add for each number of A and vector of B.
+template <Index kRows, Index kVectors>
+void MicroKernel(const Step& s) {
+  const D d;
+  const Index lanes = LanesOf(d);
+  // C may be far away: it is fetched while the sums are made.
+#pragma GCC unroll 14
+  for (Index i = 0; i < kRows; ++i) {
+    hwy::Prefetch(s.c + i * s.c_stride);
+    hwy::Prefetch(s.c + i * s.c_stride + s.cols - 1);
+  }
+  V sums[kRows][kVectors];
+#pragma GCC unroll 14
+  for (Index i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+    for (Index j = 0; j < kVectors; ++j) sums[i][j] = hn::Zero(d);
+  }
+
+  // The lower half of the rows has a pointer of its own: half as many distances between rows then fit into registers.
+  constexpr Index kHalf = (kRows + 1) / 2;
+  const Index a_row = s.a_row, a_col = s.a_col;
+  const Real *HWY_RESTRICT upper = s.a, *HWY_RESTRICT lower = s.a + kHalf * a_row, *HWY_RESTRICT b = s.b;
+  for (Index k = 0; k < s.depth; ++k, upper += a_col, lower += a_col, b += kPanelVectors * lanes) {
+    V b_k[kVectors];
+#pragma GCC unroll 2
+    for (Index j = 0; j < kVectors; ++j) b_k[j] = hn::Load(d, b + j * lanes);
+#pragma GCC unroll 14
+    for (Index i = 0; i < kRows; ++i) {
+      const V a_ik = hn::Set(d, i < kHalf ? upper[i * a_row] : lower[(i - kHalf) * a_row]);
+#pragma GCC unroll 2
+      for (Index j = 0; j < kVectors; ++j) sums[i][j] = hn::MulAdd(a_ik, b_k[j], sums[i][j]);
+    }
+  }
+
+  const Index last = s.cols - (kVectors - 1) * lanes;  // columns of the last vector
+#pragma GCC unroll 14
+  for (Index i = 0; i < kRows; ++i) {
+    const Real* init = s.init.data == nullptr ? nullptr : s.init.data + i * s.init.stride;
+    Real* c = s.c + i * s.c_stride;
+#pragma GCC unroll 2
+    for (Index j = 0; j < kVectors; ++j) {
+      if (j + 1 < kVectors || last == lanes) {
+        const V sum = init ? hn::Add(hn::LoadU(d, init + j * lanes), sums[i][j]) : sums[i][j];
+        hn::StoreU(sum, d, c + j * lanes);
+      } else {
+        const V sum = init ? hn::Add(LoadTail(d, init + j * lanes, last), sums[i][j]) : sums[i][j];
+        StoreTail(sum, d, c + j * lanes, last);
+      }
+    }
+  }
+}
+
+// One kernel for each number of rows, so that the last rows of a block cost no more than they are.
+using Kernel = void (*)(const Step&);
+template <Index kVectors, Index... kIndices>
+constexpr std::array<Kernel, kPanelRows> KernelsOf(std::integer_sequence<Index, kIndices...>) {
+  return {MicroKernel<kIndices + 1, kVectors>...};
+}
+constexpr auto kNarrowKernels = KernelsOf<1>(std::make_integer_sequence<Index, kPanelRows>());
+constexpr auto kWideKernels = KernelsOf<kPanelVectors>(std::make_integer_sequence<Index, kPanelRows>());
+
+// A step for `rows` rows, panel by panel.
+void AllRows(Step s, Index rows) {
+  const auto& kernels = s.cols > LanesOf(D()) ? kWideKernels : kNarrowKernels;
+  for (; rows > 0; rows -= kPanelRows) {
+    kernels[std::min(rows, kPanelRows) - 1](s);
+    s.a += s.a_panel;
+    if (s.init.data != nullptr) s.init.data += kPanelRows * s.init.stride;
+    s.c += kPanelRows * s.c_stride;
+  }
+}
+
+inline void Copy(const Real* from, Index count, Real* to) {
+  const D d;
+  const Index lanes = LanesOf(d);
+  Index i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+  if (i < count) StoreTail(LoadTail(d, from + i, count - i), d, to + i, count - i);
+}
+
+// Distance of the rows of a copied A that is not transposed: a cache line more than kDepth, lest all rows fall into one cache
+// set.
+constexpr Index kRowStride = kDepth + 64 / sizeof(Real);
+
+// Rows 0..rows of an A that is read transposed, as panels [depth, kPanelRows] one behind the other. Sixteen k at a time:
+// their runs are read in one go, and each panel is written a kilobyte at a time.
+void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real* packed) {
+  for (Index k0 = 0; k0 < depth; k0 += 16) {
+    const Index end = std::min(depth, k0 + 16);
+    Index i = 0;
+    for (; i + kPanelRows <= rows; i += kPanelRows) {
+      Real* panel = packed + i * depth;
+      for (Index k = k0; k < end; ++k) Copy(a + k * stride + i, kPanelRows, panel + k * kPanelRows);
+    }
+    for (Index k = k0; k < end; ++k) Copy(a + k * stride + i, rows - i, packed + i * depth + k * kPanelRows);
+  }
+}
+
+inline void Widen(const Bf16* from, Index count, Real* to) {
+  Index i = 0;
+#ifndef AMPGRAD_DOUBLE
+  const D d;
+  const hn::Rebind<uint32_t, D> d32;
+  const hn::Rebind<Bf16, D> d16;
+  for (; i + LanesOf(d) <= count; i += LanesOf(d)) {
+    hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, from + i)))), d, to + i);
+  }
+#endif
+  for (; i < count; ++i) to[i] = ampgrad::Widen(from[i]);
+}
+
+// Columns 0..cols of a B at half width, as PackB makes them, a few k at a time if their order has to change.
+void PackHalfB(Operand b, Index cols, Index depth, Real* panel) {
+  const Index width = PanelCols();
+  if (!b.transposed) {
+    for (Index k = 0; k < depth; ++k) Widen(b.half + k * b.stride, cols, panel + k * width);
+    return;
+  }
+  constexpr Index kRun = 64;
+  HWY_ALIGN Real wide[kMaxPanelCols * kRun];
+  for (Index k = 0; k < depth; k += kRun) {
+    const Index run = std::min(kRun, depth - k);
+    for (Index j = 0; j < cols; ++j) Widen(b.half + j * b.stride + k, run, wide + j * kRun);
+    TransposeMatrix(wide, kRun, cols, run, panel + k * width, width);
+  }
+}
+
+// Columns 0..cols of B [depth, n] as one panel [depth, PanelCols()]; missing columns are zero.
+void PackB(Operand b, Index cols, Index depth, Real* panel) {
+  const Index width = PanelCols();
+  if (cols < width) std::fill_n(panel, depth * width, Real(0));
+  if (b.half) return PackHalfB(b, cols, depth, panel);
+  if (!b.transposed) {
+    for (Index k = 0; k < depth; ++k) Copy(b.data + k * b.stride, cols, panel + k * width);
+  } else {
+    TransposeMatrix(b.data, b.stride, cols, depth, panel, width);
+  }
+}
+
+// Whether A is copied before it is multiplied by n columns: what is read transposed, and rows so far apart that each lies on
+// a page of its own and many of them fall into one cache set. For a few panels of B a copy costs more than it saves.
+constexpr Index kPackingPays = 64;
+bool NeedsPacking(const Operand& a, Index n) {
+  return n > kPackingPays && (a.transposed || a.stride * sizeof(Real) >= 4096);
+}
+
+// The left side of a step: rows 0..m of A [m, depth], in place or, where there is room for it, copied to `packed`.
+Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
+  if (packed == nullptr) {
+    return a.transposed ? Step{depth, a.data, 1, a.stride, kPanelRows}
+                        : Step{depth, a.data, a.stride, 1, kPanelRows * a.stride};
+  }
+  if (a.transposed) {
+    PackTransposedA(a.data, a.stride, m, depth, packed);
+    return {depth, packed, 1, kPanelRows, kPanelRows * depth};
+  }
+  for (Index i = 0; i < m; ++i) Copy(a.data + i * a.stride, depth, packed + i * kRowStride);
+  return {depth, packed, kRowStride, 1, kPanelRows * kRowStride};
+}
+
+// C [m, n] = Init + A·B, all by the calling thread. scratch: ScratchSize(m) numbers.
+void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* scratch) {
+  Real* packed_a = NeedsPacking(a, n) ? scratch : nullptr;
+  if (m == 1 && !b.half) {
+    const Index done = RowProduct(n, k, a, b, init.data, c);
+    if (done == n) return;
+    n -= done, b = b.At(0, done), init = init.At(0, done), c += done;
+  }
+  HWY_ALIGN Real panel[kDepth * kMaxPanelCols];
+  for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kDepth) {  // k = 0 still writes Init
+    Step step = ReadA(a.At(0, k0), m, std::min(kDepth, k - k0), packed_a);
+    if (k0 > 0) init = {c, c_stride};
+    for (Index j = 0; j < n; j += PanelCols()) {
+      step.cols = std::min(PanelCols(), n - j);
+      PackB(b.At(k0, j), step.cols, step.depth, panel);
+      step.b = panel;
+      step.init = init.At(0, j);
+      step.c = c + j;
+      step.c_stride = c_stride;
+      AllRows(step, m);
+    }
+  }
+}
+
+// The numbers of a packed A of m rows, the last panel being full.
+Index ScratchSize(Index m) { return (m + kPanelRows) * kRowStride; }
+Index PanelRowsOfTarget() { return kPanelRows; }
+Index PanelColsOfTarget() { return PanelCols(); }
+
+}  // namespace ampgrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ampgrad::kernels {
+namespace {
+
+HWY_EXPORT(Block);
+HWY_EXPORT(ScratchSize);
+HWY_EXPORT(PanelRowsOfTarget);
+HWY_EXPORT(PanelColsOfTarget);
+
+// Rows of a block: 512 rows x 256 floats of A are 512 KiB, half of a 1 MiB L2 cache.
+constexpr Index kBlockRows = 512;
+// Multiply-adds below which a second thread costs more than it saves.
+constexpr Index kWorthAThread = 1 << 16;
+// The same for products of one row: generation makes dozens of them for a token, each of which waits for memory, and then
+// for the last thread.
+constexpr Index kRowWorthAThread = 1 << 19;
+
+Index CeilDiv(Index a, Index b) { return (a + b - 1) / b; }
+
+// Scratch memory of the calling thread, for a block of usual size at least: what a thread holds does not depend on the
+// products it happens to make.
+Real* Scratch(Index count) {
+  thread_local Tensor buffer;
+  if (buffer.empty() || buffer.size() < count) {
+    const Index panels = HWY_DYNAMIC_DISPATCH(ScratchSize)(kBlockRows);
+    const Index tiles = HaveTiles() ? TileScratchSize(kBlockRows, kBlockRows, kBlockRows) : 0;
+    buffer = Tensor::Uninitialized({std::max({count, panels, tiles})});
+  }
+  return buffer.data();
+}
+
+// Where part i of `parts` begins when `panels` panels are dealt out evenly.
+Index Begin(Index i, Index parts, Index panels) { return i * panels / parts; }
+
+// In how many blocks C is cut: few enough rows for the L2 cache, and a multiple of the number of threads, cut across
+// the longer side: a cut across rows packs B again, one across columns A.
+struct Grid {
+  Index rows, cols;
+};
+
+Grid Cut(Index m, Index n, Index k, Index row_panels, Index col_panels) {
+  Grid grid{std::min(row_panels, CeilDiv(m, kBlockRows)), 1};
+  const Index threads = std::min<Index>(FreeThreads(), 1 + m * n * k / (m == 1 ? kRowWorthAThread : kWorthAThread));
+  if (m >= n) {
+    grid.rows = std::min(row_panels, CeilDiv(grid.rows, threads) * threads);
+  } else {
+    grid.cols = std::min(col_panels, threads);
+  }
+  return grid;
+}
+
+// So few columns do not fill a vector of 16 floats.
+constexpr Index kNarrow = 16;
+
+// The same product as Cᵀ = Bᵀ·Aᵀ: with A read transposed, its columns are what vectors want.
+void NarrowProduct(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
+  Tensor transposed = Tensor::Uninitialized({n, m});
+  Gemm(n, m, k, {b.data, b.stride, !b.transposed}, {a.data, a.stride, false}, {}, transposed.data(), m);
+  for (Index i = 0; i < m; ++i) {
+    for (Index j = 0; j < n; ++j) {
+      const Real start = init.data == nullptr ? 0 : init.data[i * init.stride + j];
+      c[i * c_stride + j] = start + transposed[j * m + i];
+    }
+  }
+}
+
+void CheckInner(const char* name, const Tensor& a, const Tensor& b, bool fits) {
+  if (fits) return;
+  throw std::invalid_argument(std::string("[") + name + "] shapes do not fit: A " + a.shape().ToString() + ", B " +
+                              b.shape().ToString());
+}
+
+}  // namespace
+
+void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
+  if (m == 0 || n == 0) return;
+  if (a.transposed && !b.half && n < kNarrow && m > n) return NarrowProduct(m, n, k, a, b, init, c, c_stride);
+  const bool tiles = TilesAllowed() && TilesPay(m, n, k);
+  const Index height = tiles ? kTilePanel : HWY_DYNAMIC_DISPATCH(PanelRowsOfTarget)();
+  const Index width = tiles ? kTilePanel : HWY_DYNAMIC_DISPATCH(PanelColsOfTarget)();
+  const Index row_panels = CeilDiv(m, height), col_panels = CeilDiv(n, width);
+  const Grid grid = Cut(m, n, k, row_panels, col_panels);
+  ParallelFor(grid.rows * grid.cols, [&](Index task) {
+    const Index i = task / grid.cols, j = task % grid.cols;
+    const Index row = Begin(i, grid.rows, row_panels) * height, col = Begin(j, grid.cols, col_panels) * width;
+    const Index rows = std::min(m, Begin(i + 1, grid.rows, row_panels) * height) - row;
+    const Index cols = std::min(n, Begin(j + 1, grid.cols, col_panels) * width) - col;
+    const Operand left = a.At(row, 0), right = b.At(0, col);
+    const Init start = init.At(row, col);
+    Real* to = c + row * c_stride + col;
+    Real* scratch = Scratch(tiles ? TileScratchSize(rows, cols, k) : HWY_DYNAMIC_DISPATCH(ScratchSize)(rows));
+    if (tiles) return TileProduct(rows, cols, k, left, right, start, to, c_stride, scratch);
+    HWY_DYNAMIC_DISPATCH(Block)(rows, cols, k, left, right, start, to, c_stride, scratch);
+  });
+}
+
+void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
+  const auto element = [](const Operand& x, Index i, Index j) {
+    const Operand at = x.At(i, j);
+    return at.half ? Widen(*at.half) : *at.data;
+  };
+  for (Index i = 0; i < m; ++i) {
+    for (Index j = 0; j < n; ++j) {
+      Real sum = init.data == nullptr ? 0 : init.data[i * init.stride + j];
+      for (Index p = 0; p < k; ++p) sum += element(a, i, p) * element(b, p, j);
+      c[i * c_stride + j] = sum;
+    }
+  }
+}
+
+void ProductNT(const Tensor& a, const Tensor& b, Sink c) {
+  CheckInner("gemm_nt", a, b, a.cols() == b.cols());
+  Gemm(a.rows(), b.rows(), a.cols(), {a.data(), a.cols()}, {b.data(), b.cols(), true}, {c.onto, b.rows()}, c.to,
+       b.rows());
+}
+
+void ProductNN(const Tensor& a, const Tensor& b, Sink c) {
+  CheckInner("gemm_nn", a, b, a.cols() == b.rows());
+  Gemm(a.rows(), b.cols(), a.cols(), {a.data(), a.cols()}, {b.data(), b.cols()}, {c.onto, b.cols()}, c.to, b.cols());
+}
+
+void ProductTN(const Tensor& a, const Tensor& b, Sink c) {
+  CheckInner("gemm_tn", a, b, a.rows() == b.rows());
+  Gemm(a.cols(), b.cols(), a.rows(), {a.data(), a.cols(), true}, {b.data(), b.cols()}, {c.onto, b.cols()}, c.to,
+       b.cols());
+}
+
+}  // namespace ampgrad::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "tensor/bf16.h"
+#include "tensor/kernels/simd/sink.h"
+#include "tensor/tensor.h"
+
+namespace ampgrad::kernels {
+
+/// A matrix as a product reads it: element (i, j) lies at data[i * stride + j], or at data[j * stride + i] when
+/// `transposed`. The right side of a product may lie there as bfloat16 numbers, in `half`, with `data` null.
+struct Operand {
+  const Real* data;
+  Index stride;
+  bool transposed = false;
+  const Bf16* half = nullptr;
+
+  /// The part that begins at element (i, j).
+  Operand At(Index i, Index j) const {
+    const Index offset = transposed ? j * stride + i : i * stride + j;
+    return {data ? data + offset : nullptr, stride, transposed, half ? half + offset : nullptr};
+  }
+};
+
+/// What a product starts from: nothing, one row for all rows (stride 0: a bias, the mean row), or a matrix. It may be
+/// the output itself, which then accumulates.
+struct Init {
+  const Real* data = nullptr;
+  Index stride = 0;
+
+  /// The part that begins at element (i, j).
+  Init At(Index i, Index j) const { return data == nullptr ? *this : Init{data + i * stride + j, stride}; }
+};
+
+/// Length of the blocks in which a product is summed along k. A panel of B, 256 x 32 floats, is then 32 KiB, two thirds
+/// of a 48 KiB L1 cache; a panel of A, 14 x 256 floats, takes most of the rest.
+inline constexpr Index kDepth = 256 * sizeof(float) / sizeof(Real);
+
+/// C = Init + A·B     A [m, k]   B [k, n]   C [m, n], row i at c + i * c_stride
+/// Each element is summed over k in a fixed order, so its bits depend neither on the number of threads nor on where in C it
+/// stands. Where the CPU has a tile unit, products of at least 48 x 48 sums of 96 terms use it (gemm_tiles.h): a row then
+/// has other bits than by itself, both within the bound of a float product.
+void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride);
+
+/// The same by its definition, three loops; what `Gemm` is tested and timed against.
+void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride);
+
+/// Whole tensors, seen as matrices [rows, cols]. The letters say which operand is read transposed. All three throw
+/// std::invalid_argument when the inner sizes differ.
+/// ProductNT  C = A·Bᵀ    A [m, k]   B [n, k]   C [m, n]
+/// ProductNN  C = A·B     A [m, k]   B [k, n]   C [m, n]
+/// ProductTN  C = Aᵀ·B    A [k, m]   B [k, n]   C [m, n]
+void ProductNT(const Tensor& a, const Tensor& b, Sink c);
+void ProductNN(const Tensor& a, const Tensor& b, Sink c);
+void ProductTN(const Tensor& a, const Tensor& b, Sink c);
+
+}  // namespace ampgrad::kernels

@@ -1,0 +1,147 @@
+// The product of a single row, c = init + a·B, as generation needs it for every token: each number of B is read once,
+// so that a copy of B into panels would cost more than the product. B is read where it stands; the sums are those of
+// the micro-kernel in gemm.cc, in the same order, and so have the same bits.
+#if defined(AMPGRAD_TENSOR_GEMM_ROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef AMPGRAD_TENSOR_GEMM_ROW_INL_H_
+#undef AMPGRAD_TENSOR_GEMM_ROW_INL_H_
+#else
+#define AMPGRAD_TENSOR_GEMM_ROW_INL_H_
+#endif
+
+#include <algorithm>
+
+#include "hwy/highway.h"
+#include "tensor/kernels/gemm/gemm.h"
+#include "tensor/kernels/simd/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ampgrad::HWY_NAMESPACE {
+
+// One step along k of some columns:  c = init + a [depth] · B [depth, columns].
+struct RowStep {
+  Index depth;
+  const Real* a;  // element k at a[k * a_stride]
+  Index a_stride;
+  const Real* b;
+  Index b_stride;
+  const Real* init;  // null: zeros
+  Real* c;
+};
+
+// kVectors vectors of columns, of which the last has `last` columns. A row of B is one run of memory.
+template <Index kVectors>
+void RowColumns(const RowStep& s, Index last) {
+  const D d;
+  const Index lanes = LanesOf(d), full = last == lanes ? kVectors : kVectors - 1;
+  V sums[kVectors];
+#pragma GCC unroll 8
+  for (Index j = 0; j < kVectors; ++j) sums[j] = hn::Zero(d);
+  const Real *a = s.a, *b = s.b;
+  for (Index k = 0; k < s.depth; ++k, a += s.a_stride, b += s.b_stride) {
+    const V a_k = hn::Set(d, *a);
+#pragma GCC unroll 8
+    for (Index j = 0; j < kVectors; ++j) {
+      const Real* from = b + j * lanes;
+      const V b_k = j + 1 < kVectors || full == kVectors ? hn::LoadU(d, from) : LoadTail(d, from, last);
+      sums[j] = hn::MulAdd(a_k, b_k, sums[j]);
+    }
+  }
+#pragma GCC unroll 8
+  for (Index j = 0; j < kVectors; ++j) {
+    const Index count = j < full ? lanes : last;
+    const V sum = s.init ? hn::Add(LoadTail(d, s.init + j * lanes, count), sums[j]) : sums[j];
+    StoreTail(sum, d, s.c + j * lanes, count);
+  }
+}
+
+#if HWY_TARGET != HWY_SCALAR
+// The vector whose block g of 16 bytes stands at from + g·stride.
+template <class DV>
+hn::Vec<DV> LoadBlocks(DV d, const Real* from, Index stride) {
+  constexpr Index kBlocks = static_cast<Index>(hn::MaxLanes(DV()) * sizeof(Real)) / 16;
+  if constexpr (kBlocks <= 1) {
+    return hn::LoadU(d, from);
+  } else {
+    const hn::Half<DV> half;
+    return hn::Combine(d, LoadBlocks(half, from + kBlocks / 2 * stride, stride), LoadBlocks(half, from, stride));
+  }
+}
+
+// One vector of columns of a B that is read transposed: a column is one run of memory. They are transposed in
+// registers, 16 bytes of each column at a time.
+void RowTransposed(const RowStep& s) {
+  constexpr Index kBlock = 16 / sizeof(Real);
+  const D d;
+  V sum = hn::Zero(d);
+  const Real *a = s.a, *b = s.b;
+  const auto add = [&](V b_k) HWY_ATTR {
+    sum = hn::MulAdd(hn::Set(d, *a), b_k, sum);
+    a += s.a_stride;
+  };
+  // Numbers 0..kBlock of columns i, i + kBlock, i + 2·kBlock, …
+  const auto columns = [&](Index i) HWY_ATTR { return LoadBlocks(d, b + i * s.b_stride, kBlock * s.b_stride); };
+  Index k = 0;
+  for (; k + kBlock <= s.depth; k += kBlock, b += kBlock) {
+    if constexpr (kBlock == 4) {
+      const V c0 = columns(0), c1 = columns(1), c2 = columns(2), c3 = columns(3);
+      const V even_low = hn::InterleaveLower(d, c0, c2), odd_low = hn::InterleaveLower(d, c1, c3);
+      const V even_high = hn::InterleaveUpper(d, c0, c2), odd_high = hn::InterleaveUpper(d, c1, c3);
+      add(hn::InterleaveLower(d, even_low, odd_low));
+      add(hn::InterleaveUpper(d, even_low, odd_low));
+      add(hn::InterleaveLower(d, even_high, odd_high));
+      add(hn::InterleaveUpper(d, even_high, odd_high));
+    } else {
+      const V c0 = columns(0), c1 = columns(1);
+      add(hn::InterleaveLower(d, c0, c1));
+      add(hn::InterleaveUpper(d, c0, c1));
+    }
+  }
+  for (; k < s.depth; ++k, ++b) {
+    HWY_ALIGN Real b_k[HWY_MAX_BYTES / sizeof(Real)];
+    for (Index j = 0; j < LanesOf(d); ++j) b_k[j] = b[j * s.b_stride];
+    add(hn::Load(d, b_k));
+  }
+  hn::StoreU(s.init ? hn::Add(hn::LoadU(d, s.init), sum) : sum, d, s.c);
+}
+#endif
+
+// As many of the `left` columns as one kernel takes, at most; returns their number. 0: none, they need a panel.
+Index SomeColumns(const RowStep& s, bool transposed, Index left) {
+  const Index lanes = LanesOf(D());
+  if (transposed) {
+#if HWY_TARGET != HWY_SCALAR
+    if (left >= lanes) return RowTransposed(s), lanes;
+#endif
+    return 0;
+  }
+  if (left >= 8 * lanes) return RowColumns<8>(s, lanes), 8 * lanes;
+  if (left > lanes) return RowColumns<2>(s, std::min(left, 2 * lanes) - lanes), std::min(left, 2 * lanes);
+  return RowColumns<1>(s, left), left;
+}
+
+// c [n] = init + a [k] · B [k, n], for the first columns; returns how many. The rest, less than a vector, need a panel.
+Index RowProduct(Index n, Index k, kernels::Operand a, kernels::Operand b, const Real* init, Real* c) {
+  Index done = 0;
+  while (done < n) {
+    Index columns = 0;
+    for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kernels::kDepth) {  // k = 0 still writes init
+      const Real* start = k0 > 0 ? c : init;
+      const RowStep step{std::min(kernels::kDepth, k - k0),
+                         a.At(0, k0).data,
+                         a.transposed ? a.stride : 1,
+                         b.At(k0, done).data,
+                         b.stride,
+                         start ? start + done : nullptr,
+                         c + done};
+      columns = SomeColumns(step, b.transposed, n - done);
+    }
+    if (columns == 0) break;
+    done += columns;
+  }
+  return done;
+}
+
+}  // namespace ampgrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

@@ -1,0 +1,54 @@
+#include "tensor/kernels/simd/simd_target.h"
+
+#include <cstdint>
+#include <stdexcept>
+
+#include "hwy/highway.h"
+#include "tensor/kernels/simd/tiles.h"
+
+namespace ampgrad {
+namespace {
+
+std::string& Chosen() {
+  static std::string name;
+  return name;
+}
+
+// The tile unit is no target of Highway's: it comes on top of the best of them.
+constexpr char kTiles[] = "AMX";
+
+void Allow(int64_t targets) {
+  hwy::SetSupportedTargetsForTest(targets);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+}  // namespace
+
+std::vector<std::string> SimdTargets() {
+  const std::string chosen = Chosen();
+  Allow(0);
+  std::vector<std::string> names;
+  if (kernels::HaveTiles()) names.push_back(kTiles);
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) names.push_back(hwy::TargetName(target));
+  UseSimdTarget(chosen);
+  return names;
+}
+
+std::string SimdTarget() { return Chosen().empty() ? SimdTargets().front() : Chosen(); }
+
+void UseSimdTarget(const std::string& name) {
+  Allow(0);
+  const bool tiles = name == kTiles && kernels::HaveTiles();
+  if (!name.empty() && !tiles) {
+    int64_t wanted = 0;
+    for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+      if (name == hwy::TargetName(target)) wanted = target;
+    }
+    if (wanted == 0) throw std::invalid_argument("[simd] this CPU or this build has no target '" + name + "'");
+    Allow(wanted);
+  }
+  kernels::AllowTiles(name.empty() || tiles);
+  Chosen() = name;
+}
+
+}  // namespace ampgrad

@@ -1,8 +1,0 @@
-#pragma once
-
-namespace ampgrad::audit {
-
-/// The style sheet of the HTML report: light and dark by the reader's setting, readable on a phone and on paper.
-extern const char* const kReportStyle;
-
-}  // namespace ampgrad::audit

@@ -1,0 +1,221 @@
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ct/amplitude.h"
+#include "ct/reconstruct.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/thread_pool.h"
+#include "tests/reference/ops.h"
+#include "tests/support/expect_message.h"
+#include "tests/support/grad_check.h"
+#include "tests/support/small_models.h"
+
+/// The op W = S·B + C, and the form of a weight that is built on it.
+namespace ampgrad::ct {
+namespace {
+
+using ops::Layout;
+
+constexpr double kEpsilon = std::numeric_limits<Real>::epsilon();
+
+Tensor Normal(Shape shape, uint64_t stream) { return Random(21, stream).NormalTensor(shape, 1); }
+
+struct Size {
+  Index n, k, d;
+};
+// Ones, odd numbers, tails of every vector width, and a sum longer than a block of the product.
+const std::vector<Size> kSizes = {{1, 1, 1}, {1, 1, 7},   {5, 1, 1},   {3, 2, 5},
+                                  {7, 3, 9}, {17, 5, 31}, {4, 33, 33}, {2, 300, 5}};
+
+void CheckReconstruct(const Size& size, bool one_row) {
+  const auto [n, k, d] = size;
+  SCOPED_TRACE("n " + std::to_string(n) + ", K " + std::to_string(k) + ", d " + std::to_string(d));
+  const Tensor b = Normal({k, d}, 1), c = Normal(one_row ? Shape{d} : Shape{n, d}, 2);
+  ExpectGradMatches(
+      "reconstruct", [&](Tape&, const std::vector<Var>& x) { return Reconstruct(x[0], b, c); },
+      [&, n = n, k = k, d = d](const std::vector<std::vector<Complex>>& x) {
+        return reference::Reconstruct<Complex>(x[0], {b.begin(), b.end()}, {c.begin(), c.end()}, n, k, d);
+      },
+      {{"scores", Normal({n, k}, 3)}}, 5);
+}
+
+TEST(Reconstruct, GradMatchesComplexStepAroundTheMeanRow) {
+  for (const Size& size : kSizes) CheckReconstruct(size, true);
+}
+
+TEST(Reconstruct, GradMatchesComplexStepAroundPretrainedRows) {
+  for (const Size& size : kSizes) CheckReconstruct(size, false);
+}
+
+TEST(Reconstruct, EqualsFullWeightGradientTimesBasis) {
+  constexpr Index kN = 11, kK = 4, kD = 19;
+  const Tensor b = Normal({kK, kD}, 1), c = Normal({kD}, 2), dw = Normal({kN, kD}, 4);
+  Param scores{"s", Normal({kN, kK}, 3), {}};
+  Tape tape;
+  tape.Backward(Probe(Reconstruct(tape.Leaf(scores), b, c), dw));
+  for (Index i = 0; i < kN; ++i) {
+    for (Index k = 0; k < kK; ++k) {
+      double sum = 0, magnitude = 0;
+      for (Index j = 0; j < kD; ++j) {
+        sum += static_cast<double>(dw.row(i)[j]) * b.row(k)[j];
+        magnitude += std::abs(static_cast<double>(dw.row(i)[j]) * b.row(k)[j]);
+      }
+      EXPECT_LE(std::abs(scores.grad.row(i)[k] - sum), kD * kEpsilon * magnitude) << i << ", " << k;
+    }
+  }
+}
+
+TEST(Reconstruct, RejectsWrongShape) {
+  Tape tape;
+  const Var s = tape.Constant(Tensor({3, 2}));
+  const auto rejects = [&](const Var& scores, Shape basis, Shape centre) {
+    ExpectMessage<std::invalid_argument>([&] { Reconstruct(scores, Tensor(basis), Tensor(centre)); },
+                                         "[reconstruct] expected S [n, K], B [K, d], C [d] or [n, d], found S " +
+                                             scores.shape().ToString() + ", B " + basis.ToString() + ", C " +
+                                             centre.ToString());
+  };
+  rejects(s, {3, 5}, {5});     // K
+  rejects(s, {2, 5}, {4});     // d
+  rejects(s, {2, 5}, {2, 5});  // n
+  rejects(s, {2, 5}, {3, 4});  // d
+  rejects(s, {2, 5}, {1, 5});  // a row is [d], not [1, d]
+  rejects(s, {2, 5}, {3});     // n instead of d
+  rejects(s, {1, 2, 5}, {5});  // rank of B
+  rejects(s, {2, 5}, {});      // rank of C
+  rejects(tape.Constant(Tensor({6})), {6, 5}, {5});
+  rejects(tape.Constant(Tensor({1, 3, 2})), {2, 5}, {5});
+}
+
+// The tape must keep neither S nor W; both go as soon as their last holder lets them go.
+TEST(Reconstruct, SavesNothing) {
+  constexpr Index kN = 64, kK = 16, kD = 32;
+  constexpr Index kBytesOfW = kN * kD * sizeof(Real), kBytesOfS = kN * kK * sizeof(Real);
+  SetNumThreads(1);  // or another thread might make its work space while bytes are counted
+  for (const bool one_row : {true, false}) {
+    const Tensor b = Normal({kK, kD}, 1), c = Normal(one_row ? Shape{kD} : Shape{kN, kD}, 2);
+    Param scores{"s", Normal({kN, kK}, 3), {}};
+    Tape tape;
+    Reconstruct(tape.Constant(scores.value), b, c);  // the first product of a size makes its work space
+    const Index baseline = Tensor::LiveBytes();
+    Var s = tape.Leaf(scores);
+    Var w = Reconstruct(s, b, c);
+    ASSERT_TRUE(w.needs_grad());
+    EXPECT_EQ(Tensor::LiveBytes(), baseline + kBytesOfW);
+    w.value = Tensor();
+    EXPECT_EQ(Tensor::LiveBytes(), baseline);
+    s.value = Tensor();
+    scores.value = Tensor();
+    EXPECT_EQ(Tensor::LiveBytes(), baseline - kBytesOfS);
+    EXPECT_EQ(tape.size(), 2);
+  }
+  SetNumThreads(0);
+}
+
+TEST(Reconstruct, RecordsNothingForFrozenScores) {
+  Param scores{"s", Normal({3, 2}, 3), {}, false};
+  Tape tape;
+  EXPECT_FALSE(Reconstruct(tape.Leaf(scores), Normal({2, 5}, 1), Normal({5}, 2)).needs_grad());
+  EXPECT_EQ(tape.size(), 0);
+}
+
+// A matrix [out, in] or [in, out] and a basis of its rows.
+struct Decomposed {
+  Decomposed(Layout stored_layout, Layout rows_layout, Index k)
+      : matrix(
+            MakeMatrix("a.weight", stored_layout, Normal(stored_layout == rows_layout ? Shape{9, 6} : Shape{6, 9}, 7))),
+        source{matrix.get(), rows_layout, 9, 1},
+        stored(matrix->form->Merged().Clone()),
+        rows(ReadRows(source).Clone()),
+        basis(std::make_shared<const Basis>(ComputeBasis({source}, k))) {}
+
+  std::unique_ptr<nn::Matrix> matrix;
+  RowSource source;
+  Tensor stored, rows;  // before
+  std::shared_ptr<const Basis> basis;
+};
+
+constexpr Layout kLayouts[] = {Layout::kOutIn, Layout::kInOut};
+
+TEST(Amplitude, ReconstructedIsTheRebuiltMatrix) {
+  for (const Layout stored : kLayouts) {
+    for (const Layout rows : kLayouts) {
+      Decomposed m(stored, rows, 2);
+      UseAmplitude({m.source}, m.basis, Start::kReconstructed);
+      Tape tape;
+      const nn::Weight weight = m.matrix->Use(tape);
+      EXPECT_EQ(weight.layout, rows);
+      EXPECT_TRUE(weight.value.needs_grad());
+      // S = (W − μ)·Bᵀ, then S·B + μ, in double.
+      for (Index i = 0; i < 9; ++i) {
+        std::vector<double> rebuilt(m.basis->mean.begin(), m.basis->mean.end());
+        for (Index k = 0; k < 2; ++k) {
+          double score = 0;
+          for (Index j = 0; j < 6; ++j) {
+            score += (static_cast<double>(m.rows.row(i)[j]) - m.basis->mean[j]) * m.basis->vectors.row(k)[j];
+          }
+          EXPECT_LE(std::abs(m.matrix->form->Params()[0]->value.row(i)[k] - score), 32 * kEpsilon);
+          for (Index j = 0; j < 6; ++j) rebuilt[j] += score * m.basis->vectors.row(k)[j];
+        }
+        for (Index j = 0; j < 6; ++j) EXPECT_LE(std::abs(weight.value.value.row(i)[j] - rebuilt[j]), 32 * kEpsilon);
+      }
+    }
+  }
+}
+
+TEST(Amplitude, ExactStartsAsTheMatrixItself) {
+  for (const Layout stored : kLayouts) {
+    for (const Layout rows : kLayouts) {
+      Decomposed m(stored, rows, 2);
+      UseAmplitude({m.source}, m.basis, Start::kExact);
+      for (const Real s : m.matrix->form->Params()[0]->value) EXPECT_EQ(s, 0);
+      Tape tape;
+      EXPECT_TRUE(SameBits(m.matrix->Use(tape).value.value, m.rows));
+      EXPECT_TRUE(SameBits(m.matrix->form->Merged(), m.stored));
+    }
+  }
+}
+
+TEST(Amplitude, MergedIsTheWeightInItsStoredLayout) {
+  for (const Start start : {Start::kReconstructed, Start::kExact}) {
+    for (const Layout stored : kLayouts) {
+      for (const Layout rows : kLayouts) {
+        Decomposed m(stored, rows, 3);
+        UseAmplitude({m.source}, m.basis, start);
+        for (Real& s : m.matrix->form->Params()[0]->value) s += 1;  // as if trained
+        Tape tape;
+        const Tensor used = m.matrix->Use(tape).value.value, merged = m.matrix->form->Merged();
+        EXPECT_EQ(merged.shape(), m.stored.shape());
+        EXPECT_TRUE(SameBits(stored == rows ? used : kernels::Transposed(used), merged));
+        EXPECT_FALSE(SameBits(merged, m.stored));
+        // Read as rows again it is what was used.
+        EXPECT_TRUE(SameBits(ReadRows(m.source), used));
+      }
+    }
+  }
+}
+
+TEST(Amplitude, NamesItsScoresAfterTheMatrix) {
+  Decomposed m(Layout::kInOut, Layout::kOutIn, 4);
+  UseAmplitude({m.source}, m.basis, Start::kExact);
+  const std::vector<Param*> params = m.matrix->form->Params();
+  ASSERT_EQ(params.size(), 1u);
+  EXPECT_EQ(params[0]->name, "scores.a.weight");
+  EXPECT_EQ(params[0]->value.shape(), Shape({9, 4}));
+  EXPECT_TRUE(params[0]->trainable);
+}
+
+TEST(Amplitude, StartWords) {
+  for (const Start start : {Start::kReconstructed, Start::kExact}) EXPECT_EQ(ParseStart(ToString(start)), start);
+  EXPECT_EQ(ParseStart("exact"), Start::kExact);
+  for (const std::string word : {"", "Exact", "lossy"}) {
+    ExpectMessage<std::invalid_argument>([&] { ParseStart(word); },
+                                         "[start] expected reconstructed or exact, found '" + word + "'");
+  }
+}
+
+}  // namespace
+}  // namespace ampgrad::ct

@@ -1,0 +1,218 @@
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ct/amplitude.h"
+#include "ct/rows.h"
+#include "models/gpt.h"
+#include "tests/support/expect_message.h"
+#include "tests/support/small_models.h"
+
+/// Which rows a model has. The counts are those of the papers' small model (GPT-2 shape, 8 layers of width 256, a
+/// vocabulary of 15,007), each written out as a sum over its matrices.
+namespace ampgrad::ct {
+namespace {
+
+using ops::Layout;
+
+constexpr Index kLayers = 8, kWidth = 256, kInner = 1024, kVocabulary = 15007, kContext = 512;
+
+std::unique_ptr<models::Gpt> PapersModel(bool tied) {
+  models::GptConfig config = models::PresetConfig("photonic");
+  config.vocab_size = kVocabulary;
+  config.tie_word_embeddings = tied;
+  auto model = std::make_unique<models::Gpt>(config);
+  SetZero(*model);
+  return model;
+}
+
+std::vector<RowSource> Select(models::LanguageModel& model, RowsPolicy policy) {
+  return SelectRows(model.Parts().matrices, model.width(), policy);
+}
+
+// A basis of the right shape; what it spans does not matter to a count.
+std::shared_ptr<const Basis> AnyBasis(Index k, Index d) {
+  return std::make_shared<const Basis>(Basis{Tensor({k, d}), Tensor({d}), std::vector<double>(d, 1.0), 0});
+}
+
+// How many numbers the forms of `sources` would train; shared ones once.
+Index CountScores(const std::vector<RowSource>& sources) {
+  std::vector<Param*> scores;
+  for (const RowSource& source : sources) scores.push_back(source.matrix->form->Params().at(0));
+  return models::CountNumbers(scores);
+}
+
+std::vector<std::string> Names(const std::vector<RowSource>& sources) {
+  std::vector<std::string> names;
+  for (const RowSource& source : sources) names.push_back(source.matrix->name);
+  return names;
+}
+
+TEST(Rows, PapersModelHasAsManyParameters) {
+  const auto model = PapersModel(true);
+  const Index vocabulary = kVocabulary * kWidth, positions = kContext * kWidth;
+  const Index weights = kLayers * (3 * kWidth + kWidth + 2 * kInner) * kWidth;
+  const Index biases = kLayers * (3 * kWidth + kWidth + kInner + kWidth), norms = (kLayers * 2 + 1) * 2 * kWidth;
+  EXPECT_EQ(vocabulary + positions + weights + biases + norms, 10'291'456);
+  EXPECT_EQ(models::CountNumbers(*model), 10'291'456);
+}
+
+TEST(Rows, BlocksOfThePapersModel) {
+  const auto model = PapersModel(true);
+  const std::vector<RowSource> sources = Select(*model, RowsPolicy::kBlocks);
+  EXPECT_EQ(sources.size(), 4u * kLayers);
+  // c_attn, attn.c_proj, c_fc as nn.Linear stores them, mlp.c_proj transposed
+  EXPECT_EQ(CountRows(sources), kLayers * (768 + 256 + 1024 + 1024));
+  EXPECT_EQ(CountRows(sources), 24'576);
+}
+
+TEST(Rows, WidthOfThePapersModelCountsTheTiedVocabularyTwice) {
+  const auto model = PapersModel(true);
+  const std::vector<RowSource> sources = Select(*model, RowsPolicy::kWidth);
+  EXPECT_EQ(sources.size(), 1u + 3 * kLayers);
+  EXPECT_EQ(CountRows(sources), 2 * kVocabulary + kLayers * (768 + 256 + 1024));
+  EXPECT_EQ(CountRows(sources), 46'398);
+}
+
+TEST(Rows, ScoresOfThePapersModel) {
+  const auto model = PapersModel(true);
+  const std::vector<RowSource> sources = Select(*model, RowsPolicy::kWidth);
+  const auto basis = AnyBasis(8, kWidth);
+  EXPECT_EQ(basis->vectors.size(), 2'048);
+  EXPECT_EQ(CountRows(sources) * basis->k(), 371'184);
+  models::SetTrainable(*model, false);
+  UseAmplitude(sources, basis, Start::kExact);
+  EXPECT_EQ(CountScores(sources), 251'128);  // the tied vocabulary is one matrix and has one set of scores
+  EXPECT_EQ(CountScores(sources), 371'184 - 8 * kVocabulary);
+  EXPECT_EQ(models::CountNumbers(models::TrainableParams(*model)), 251'128);
+}
+
+TEST(Rows, ScoresOfAnUntiedModelAreTheFullCount) {
+  const auto model = PapersModel(false);
+  const std::vector<RowSource> sources = Select(*model, RowsPolicy::kWidth);
+  EXPECT_EQ(CountRows(sources), 46'398);  // two vocabulary matrices, each once
+  UseAmplitude(sources, AnyBasis(8, kWidth), Start::kExact);
+  EXPECT_EQ(CountScores(sources), 371'184);
+}
+
+TEST(Rows, BlocksInTheOrderOfTheModel) {
+  const auto model = TinyGpt(1);
+  EXPECT_EQ(Names(Select(*model, RowsPolicy::kBlocks)),
+            (std::vector<std::string>{"h.0.attn.c_attn.weight", "h.0.attn.c_proj.weight", "h.0.mlp.c_fc.weight",
+                                      "h.0.mlp.c_proj.weight", "h.1.attn.c_attn.weight", "h.1.attn.c_proj.weight",
+                                      "h.1.mlp.c_fc.weight", "h.1.mlp.c_proj.weight"}));
+}
+
+TEST(Rows, WidthTakesTheVocabularyAndLeavesOutPositionsAndDownProjections) {
+  const auto tied = TinyGpt(1, true), untied = TinyGpt(1, false);
+  const std::vector<RowSource> sources = Select(*tied, RowsPolicy::kWidth);
+  const std::vector<std::string> blocks = {"h.0.attn.c_attn.weight", "h.0.attn.c_proj.weight", "h.0.mlp.c_fc.weight",
+                                           "h.1.attn.c_attn.weight", "h.1.attn.c_proj.weight", "h.1.mlp.c_fc.weight"};
+  std::vector<std::string> expected = {"wte.weight"};
+  expected.insert(expected.end(), blocks.begin(), blocks.end());
+  EXPECT_EQ(Names(sources), expected);
+  EXPECT_EQ(sources[0].repeats, 2);
+  for (size_t i = 1; i < sources.size(); ++i) EXPECT_EQ(sources[i].repeats, 1) << sources[i].matrix->name;
+
+  const std::vector<RowSource> untied_sources = Select(*untied, RowsPolicy::kWidth);
+  expected.push_back("lm_head.weight");
+  EXPECT_EQ(Names(untied_sources), expected);
+  for (const RowSource& source : untied_sources) EXPECT_EQ(source.repeats, 1) << source.matrix->name;
+}
+
+TEST(Rows, LeavesOutMatricesOfAnotherWidth) {
+  const auto neither = MakeMatrix("neither", Layout::kOutIn, Tensor({5, 6}));
+  const auto down = MakeMatrix("down", Layout::kOutIn, Tensor({4, 6}));
+  const auto up = MakeMatrix("up", Layout::kOutIn, Tensor({6, 4}));
+  const std::vector<nn::Matrix*> matrices = {neither.get(), down.get(), up.get()};
+  const std::vector<RowSource> blocks = SelectRows(matrices, 4, RowsPolicy::kBlocks);
+  EXPECT_EQ(Names(blocks), (std::vector<std::string>{"down", "up"}));
+  EXPECT_EQ(CountRows(blocks), 6 + 6);
+  EXPECT_EQ(Names(SelectRows(matrices, 4, RowsPolicy::kWidth)), std::vector<std::string>{"up"});
+  EXPECT_TRUE(SelectRows(matrices, 7, RowsPolicy::kBlocks).empty());
+  EXPECT_EQ(CountRows({}), 0);
+}
+
+// W [out, in] with W_oi = 100·o + i, in either layout.
+Tensor Numbered(Index out, Index in, Layout layout) {
+  Tensor stored(layout == Layout::kOutIn ? Shape{out, in} : Shape{in, out});
+  for (Index o = 0; o < out; ++o) {
+    for (Index i = 0; i < in; ++i) {
+      (layout == Layout::kOutIn ? stored.row(o)[i] : stored.row(i)[o]) = static_cast<Real>(100 * o + i);
+    }
+  }
+  return stored;
+}
+
+TEST(Rows, ReadsBothLayoutsAlike) {
+  constexpr Index kD = 4, kOther = 6;
+  for (const Layout layout : {Layout::kOutIn, Layout::kInOut}) {
+    // Row r of a matrix that reads width d belongs to output r; of one that writes it, to input r.
+    const auto reads = MakeMatrix("reads", layout, Numbered(kOther, kD, layout));
+    const auto writes = MakeMatrix("writes", layout, Numbered(kD, kOther, layout));
+    const auto square = MakeMatrix("square", layout, Numbered(kD, kD, layout));
+    const std::vector<RowSource> sources =
+        SelectRows({reads.get(), writes.get(), square.get()}, kD, RowsPolicy::kBlocks);
+    ASSERT_EQ(sources.size(), 3u);
+    const std::vector<Tensor> rows = {ReadRows(sources[0]), ReadRows(sources[1]), ReadRows(sources[2])};
+    ASSERT_EQ(rows[0].shape(), Shape({kOther, kD}));
+    ASSERT_EQ(rows[1].shape(), Shape({kOther, kD}));
+    ASSERT_EQ(rows[2].shape(), Shape({kD, kD}));
+    EXPECT_EQ(sources[0].rows, kOther);
+    EXPECT_EQ(sources[1].rows, kOther);
+    EXPECT_EQ(sources[2].rows, kD);
+    for (Index r = 0; r < kOther; ++r) {
+      for (Index j = 0; j < kD; ++j) {
+        EXPECT_EQ(rows[0].row(r)[j], static_cast<Real>(100 * r + j));
+        EXPECT_EQ(rows[1].row(r)[j], static_cast<Real>(100 * j + r));
+        if (r < kD) {
+          EXPECT_EQ(rows[2].row(r)[j], static_cast<Real>(100 * r + j));  // as nn.Linear stores it
+        }
+      }
+    }
+  }
+}
+
+// GPT-2 stores [in, out]: the down projection's rows are the stored ones, all others' are the columns.
+TEST(Rows, OrientationOfGpt2) {
+  const auto model = TinyGpt(3);
+  for (const RowSource& source : Select(*model, RowsPolicy::kBlocks)) {
+    const Tensor stored = source.matrix->form->Merged(), rows = ReadRows(source);
+    const bool down = source.matrix->name.ends_with("mlp.c_proj.weight");
+    ASSERT_EQ(rows.shape(), Shape({source.rows, model->width()})) << source.matrix->name;
+    for (Index r = 0; r < rows.rows(); ++r) {
+      for (Index j = 0; j < rows.cols(); ++j) {
+        ASSERT_EQ(rows.row(r)[j], down ? stored.row(r)[j] : stored.row(j)[r]) << source.matrix->name;
+      }
+    }
+  }
+}
+
+// The rows of the blocks and those of the vocabulary, of a tied one once.
+TEST(Rows, AllAreBlocksAndVocabulary) {
+  for (const bool tied : {true, false}) {
+    const auto model = TinyGpt(3, tied);
+    std::vector<std::string> expected = Names(Select(*model, RowsPolicy::kBlocks));
+    expected.insert(expected.begin(), "wte.weight");
+    if (!tied) expected.push_back("lm_head.weight");
+    const std::vector<RowSource> all = Select(*model, RowsPolicy::kAll);
+    EXPECT_EQ(Names(all), expected);
+    EXPECT_EQ(CountRows(all), CountRows(Select(*model, RowsPolicy::kBlocks)) + (tied ? 1 : 2) * 23);
+  }
+}
+
+TEST(Rows, PolicyWords) {
+  EXPECT_EQ(ParseRowsPolicy("blocks"), RowsPolicy::kBlocks);
+  EXPECT_EQ(ParseRowsPolicy("width"), RowsPolicy::kWidth);
+  EXPECT_EQ(ParseRowsPolicy("all"), RowsPolicy::kAll);
+  for (const std::string word : {"", "Blocks", "width ", "every"}) {
+    ExpectMessage<std::invalid_argument>([&] { ParseRowsPolicy(word); },
+                                         "[rows] expected the policy blocks, width or all, found '" + word + "'");
+  }
+}
+
+}  // namespace
+}  // namespace ampgrad::ct

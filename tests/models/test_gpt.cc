@@ -1,0 +1,346 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ct/amplitude.h"
+#include "models/gpt.h"
+#include "tests/support/expect_message.h"
+#include "tests/support/small_models.h"
+
+/// GPT-2's shape: counts, what a config may say, and what holds for any weights. The numbers are held to the reference
+/// results in test_golden.cc.
+namespace ampgrad::models {
+namespace {
+
+// Vocabulary and positions, blocks (12·d² weights, 13·d biases and norms when the MLP is 4·d wide), the last norm.
+Index CountByHand(Index vocabulary, Index positions, Index d, Index layers, bool tied) {
+  return (vocabulary + positions) * d + layers * (12 * d * d + 13 * d) + 2 * d + (tied ? 0 : vocabulary * d);
+}
+
+TEST(Gpt, CountsTheParametersOfThePresets) {
+  for (const bool tied : {true, false}) {
+    GptConfig photonic = PresetConfig("photonic"), nano = PresetConfig("nano");
+    photonic.tie_word_embeddings = nano.tie_word_embeddings = tied;
+    Gpt photonic_model(photonic), nano_model(nano);
+    EXPECT_EQ(CountNumbers(photonic_model), CountByHand(256, 512, 256, 8, tied));
+    EXPECT_EQ(CountNumbers(nano_model), CountByHand(256, 64, 32, 2, tied));
+  }
+  EXPECT_EQ(CountByHand(256, 512, 256, 8, true), 6'515'200);
+  EXPECT_EQ(CountByHand(50257, 1024, 768, 12, true), 124'439'808);  // the formula against the published gpt2
+}
+
+TEST(Gpt, CountsTheParametersOfAnInnerWidth) {
+  GptConfig config = TinyConfig();
+  config.n_inner = 24;
+  Gpt model(config);
+  const Index d = 16, block = 3 * d * d + 3 * d + d * d + d + d * 24 + 24 + 24 * d + d + 4 * d;
+  EXPECT_EQ(CountNumbers(model), (23 + 12) * d + 2 * block + 2 * d);
+}
+
+TEST(Gpt, RefusesAnUnknownPreset) {
+  ExpectMessage<std::invalid_argument>([] { PresetConfig("huge"); },
+                                       "[preset] expected photonic or nano, found 'huge'");
+}
+
+// Through text, as from a file.
+GptConfig Parse(const nlohmann::json& json) { return GptConfig::FromJson(nlohmann::json::parse(json.dump()), "f"); }
+
+void ExpectRefused(const nlohmann::json& json, const std::string& message) {
+  ExpectMessage<std::runtime_error>([&] { Parse(json); }, message);
+}
+
+// The defaults of Hugging Face's GPT2Config.
+TEST(GptConfig, TakesDefaultsForMissingAndNullFields) {
+  nlohmann::json nulls = nlohmann::json::object();
+  for (const char* key : {"vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner", "layer_norm_epsilon",
+                          "activation_function", "tie_word_embeddings", "scale_attn_weights",
+                          "scale_attn_by_inverse_layer_idx", "add_cross_attention"}) {
+    nulls[key] = nullptr;
+  }
+  for (const nlohmann::json& json : {nlohmann::json::object(), nulls}) {
+    const GptConfig config = Parse(json);
+    EXPECT_EQ(config.vocab_size, 50257);
+    EXPECT_EQ(config.n_positions, 1024);
+    EXPECT_EQ(config.n_embd, 768);
+    EXPECT_EQ(config.n_layer, 12);
+    EXPECT_EQ(config.n_head, 12);
+    EXPECT_EQ(config.inner(), 4 * 768);
+    EXPECT_EQ(config.layer_norm_epsilon, 1e-5);
+    EXPECT_TRUE(config.tie_word_embeddings);
+  }
+}
+
+TEST(GptConfig, ReadsEveryField) {
+  const GptConfig config = Parse({{"vocab_size", 61},
+                                  {"n_positions", 16},
+                                  {"n_embd", 32},
+                                  {"n_layer", 3},
+                                  {"n_head", 4},
+                                  {"n_inner", 40},
+                                  {"layer_norm_epsilon", 1e-6},
+                                  {"tie_word_embeddings", false},
+                                  {"activation_function", "gelu_pytorch_tanh"},
+                                  {"scale_attn_weights", true},
+                                  {"scale_attn_by_inverse_layer_idx", false},
+                                  {"add_cross_attention", false},
+                                  {"n_ctx", "ignored"}});
+  EXPECT_EQ(config.vocab_size, 61);
+  EXPECT_EQ(config.n_positions, 16);
+  EXPECT_EQ(config.n_embd, 32);
+  EXPECT_EQ(config.n_layer, 3);
+  EXPECT_EQ(config.n_head, 4);
+  EXPECT_EQ(config.inner(), 40);
+  EXPECT_EQ(config.layer_norm_epsilon, 1e-6);
+  EXPECT_FALSE(config.tie_word_embeddings);
+}
+
+// Expects a message that names file and field and shows the value; what was expected stands between.
+void ExpectFieldRefused(const std::string& key, const nlohmann::json& value) {
+  try {
+    Parse({{key, value}});
+    ADD_FAILURE() << key << " = " << value << " was accepted";
+  } catch (const std::runtime_error& error) {
+    const std::string message = error.what();
+    EXPECT_TRUE(message.starts_with("f: expected " + key + " to be ")) << message;
+    EXPECT_TRUE(message.ends_with(", found " + value.dump())) << message;
+  }
+}
+
+TEST(GptConfig, RefusesWhatIsNoPositiveInteger) {
+  for (const char* key : {"vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner"}) {
+    for (const nlohmann::json& value :
+         {nlohmann::json(-1), nlohmann::json(1.5), nlohmann::json("12"), nlohmann::json(true), nlohmann::json(12.0),
+          nlohmann::json(uint64_t{1} << 63), nlohmann::json(UINT64_MAX), nlohmann::json(INT64_MIN),
+          nlohmann::json::array({12}), nlohmann::json::object()}) {
+      ExpectFieldRefused(key, value);
+    }
+  }
+  for (const char* key : {"vocab_size", "n_positions", "n_embd", "n_layer", "n_head"}) ExpectFieldRefused(key, 0);
+  ExpectRefused({{"n_layer", 0}}, "f: expected n_layer to be an integer in 1..4096, found 0");
+}
+
+TEST(GptConfig, RefusesAnInnerWidthOfZero) { ExpectFieldRefused("n_inner", 0); }
+
+TEST(GptConfig, RefusesExtentsOf31BitsAndMore) {
+  for (const char* key : {"vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner"}) {
+    ExpectFieldRefused(key, int64_t{1} << 31);
+    ExpectFieldRefused(key, int64_t{1} << 32);
+  }
+}
+
+TEST(GptConfig, RefusesAnEpsilonThatIsNoPositiveNumber) {
+  for (const nlohmann::json& value : {nlohmann::json(0), nlohmann::json(0.0), nlohmann::json(-1),
+                                      nlohmann::json("1e-5"), nlohmann::json(true), nlohmann::json::array()}) {
+    ExpectRefused({{"layer_norm_epsilon", value}},
+                  "f: expected layer_norm_epsilon to be a number over 0, found " + value.dump());
+  }
+  EXPECT_EQ(Parse({{"layer_norm_epsilon", 1}}).layer_norm_epsilon, 1);
+}
+
+TEST(GptConfig, RefusesWhatIsNoBoolean) {
+  for (const char* key :
+       {"tie_word_embeddings", "scale_attn_weights", "scale_attn_by_inverse_layer_idx", "add_cross_attention"}) {
+    for (const nlohmann::json& value : {nlohmann::json(1), nlohmann::json("true"), nlohmann::json::array()}) {
+      ExpectRefused({{key, value}}, "f: expected " + std::string(key) + " to be true or false, found " + value.dump());
+    }
+  }
+}
+
+TEST(GptConfig, RefusesHeadsThatDoNotDivideTheWidth) {
+  ExpectRefused({{"n_embd", 30}, {"n_head", 4}}, "f: expected n_embd to be a multiple of n_head, found 30 and 4");
+  ExpectRefused({{"n_embd", 4}, {"n_head", 8}}, "f: expected n_embd to be a multiple of n_head, found 4 and 8");
+  ExpectRefused({{"n_head", 11}}, "f: expected n_embd to be a multiple of n_head, found 768 and 11");
+}
+
+TEST(GptConfig, RefusesOtherActivationsByName) {
+  for (const std::string name : {"gelu", "relu", "", "GELU_NEW"}) {
+    ExpectRefused({{"activation_function", name}},
+                  "f: activation_function '" + name + "' is not supported; expected gelu_new");
+  }
+  ExpectRefused({{"activation_function", 1}}, "f: expected activation_function to be a string, found 1");
+}
+
+TEST(GptConfig, RefusesOtherAttention) {
+  ExpectRefused({{"scale_attn_by_inverse_layer_idx", true}},
+                "f: scale_attn_by_inverse_layer_idx = true is not supported");
+  ExpectRefused({{"scale_attn_weights", false}}, "f: scale_attn_weights = false is not supported");
+  ExpectRefused({{"add_cross_attention", true}}, "f: add_cross_attention = true is not supported");
+}
+
+TEST(Gpt, ConfigReadsBackAsItself) {
+  for (const Index inner : {0, 24}) {
+    GptConfig config = TinyConfig(false);
+    config.n_inner = inner;
+    config.layer_norm_epsilon = 3e-6;
+    config.special_tokens = {1, {2, 5}};
+    const GptConfig back = Parse(Gpt(config).Config());
+    EXPECT_EQ(back.vocab_size, config.vocab_size);
+    EXPECT_EQ(back.n_positions, config.n_positions);
+    EXPECT_EQ(back.n_embd, config.n_embd);
+    EXPECT_EQ(back.n_layer, config.n_layer);
+    EXPECT_EQ(back.n_head, config.n_head);
+    EXPECT_EQ(back.inner(), config.inner());
+    EXPECT_EQ(back.layer_norm_epsilon, config.layer_norm_epsilon);
+    EXPECT_FALSE(back.tie_word_embeddings);
+    EXPECT_EQ(back.special_tokens.begin, 1);
+    EXPECT_EQ(back.special_tokens.end, (std::vector<int>{2, 5}));
+  }
+}
+
+TEST(GptConfig, ReadsSpecialTokens) {
+  const auto end = [](const nlohmann::json& eos) { return Parse({{"eos_token_id", eos}}).special_tokens.end; };
+  using Ids = std::vector<int>;
+  EXPECT_EQ(end(50256), Ids{50256});
+  EXPECT_EQ(end({7, 2}), (Ids{7, 2}));
+  EXPECT_EQ(end(nullptr), Ids{});
+  EXPECT_EQ(Parse({{"bos_token_id", nullptr}}).special_tokens.begin, std::nullopt);
+  ExpectRefused({{"eos_token_id", {1, -2}}},
+                "f: expected eos_token_id to be an integer or a list of integers in 0..2147483647, found [1,-2]");
+  ExpectRefused({{"bos_token_id", "<s>"}}, "f: expected bos_token_id to be an integer in 0..2147483647, found \"<s>\"");
+}
+
+TEST(Gpt, EndsAtTheEndOfATextAndAtTheBeginOfAnother) {
+  GptConfig config = TinyConfig();
+  for (const auto& [tokens, stops] :
+       {std::pair<SpecialTokens, std::vector<int>>{{}, {}}, {{1, {}}, {1}}, {{1, {2, 5}}, {2, 5, 1}}}) {
+    config.special_tokens = tokens;
+    EXPECT_EQ(Gpt(config).EndTokens(), stops);
+  }
+}
+
+// Deviations estimated from every matrix: 0.02, and 0.02/√(2·layers) for what writes to the residual stream.
+TEST(Gpt, InitialisesAsGpt2Does) {
+  Gpt model(PresetConfig("photonic"));
+  model.Initialise(3);
+  for (const nn::Matrix* matrix : model.Parts().matrices) {
+    const Tensor w = matrix->form->Merged();
+    double sum = 0, squares = 0;
+    for (const Real x : w) {
+      sum += x;
+      squares += static_cast<double>(x) * x;
+    }
+    const double n = static_cast<double>(w.size());
+    const double expected = matrix->name.ends_with("c_proj.weight") ? 0.02 / 4 : 0.02;
+    // Five standard errors of a mean and of a deviation.
+    EXPECT_LE(std::abs(sum / n), 5 * expected / std::sqrt(n)) << matrix->name;
+    EXPECT_LE(std::abs(std::sqrt(squares / n) - expected), 5 * expected / std::sqrt(2 * n)) << matrix->name;
+  }
+  for (const Param* vector : model.Parts().vectors) {
+    const bool gain = vector->name.find("ln_") != std::string::npos && vector->name.ends_with(".weight");
+    for (const Real x : vector->value) ASSERT_EQ(x, gain ? 1 : 0) << vector->name;
+  }
+  Gpt again(PresetConfig("photonic")), other(PresetConfig("photonic"));
+  again.Initialise(3);
+  other.Initialise(4);
+  const auto first = [](Gpt& gpt) { return gpt.Parts().matrices[2]->form->Merged(); };
+  EXPECT_TRUE(SameBits(first(model), first(again)));
+  EXPECT_FALSE(SameBits(first(model), first(other)));
+}
+
+Tensor GradOf(LanguageModel& model, const std::string& name) {
+  return FindMatrix(model, name)->form->Params().at(0)->grad;
+}
+
+// The tied vocabulary is read at both ends: its gradient is the sum of those that an untied model's two copies get.
+TEST(Gpt, TiedVocabularySumsTheGradientsOfBothUses) {
+  const auto tied = TinyGpt(5, true);
+  Gpt untied(TinyConfig(false));
+  const nn::Parts from = tied->Parts(), to = untied.Parts();
+  for (size_t i = 0; i < to.matrices.size(); ++i) {
+    const nn::Matrix& source = *from.matrices[i < from.matrices.size() ? i : 0];  // lm_head comes last
+    to.matrices[i]->form =
+        std::make_unique<nn::Dense>(to.matrices[i]->name, source.form->Merged().Clone(), source.layout);
+  }
+  for (size_t i = 0; i < to.vectors.size(); ++i) to.vectors[i]->value = from.vectors[i]->value.Clone();
+  ASSERT_EQ(to.matrices.back()->name, "lm_head.weight");
+
+  const std::vector<int> ids = RandomIds(16, 23, 1), targets = RandomIds(16, 23, 2);
+  for (LanguageModel* model : {static_cast<LanguageModel*>(tied.get()), static_cast<LanguageModel*>(&untied)}) {
+    Tape tape;
+    tape.Backward(ops::CrossEntropy(model->Logits(tape, ids, 8), targets));
+  }
+  const Tensor sum = GradOf(*tied, "wte.weight"), embedding = GradOf(untied, "wte.weight"),
+               head = GradOf(untied, "lm_head.weight");
+  double difference = 0, norm = 0, of_embedding = 0, of_head = 0;
+  for (Index i = 0; i < sum.size(); ++i) {
+    const double expected = static_cast<double>(embedding[i]) + head[i];
+    difference += std::pow(sum[i] - expected, 2);
+    norm += expected * expected;
+    of_embedding += std::pow(static_cast<double>(embedding[i]), 2);
+    of_head += std::pow(static_cast<double>(head[i]), 2);
+  }
+  EXPECT_LE(std::sqrt(difference / norm), 8 * std::numeric_limits<Real>::epsilon());
+  EXPECT_GT(of_embedding, 0.01 * norm);  // both uses count
+  EXPECT_GT(of_head, 0.01 * norm);
+}
+
+TEST(Gpt, RefusesSequencesBeyondItsContext) {
+  const auto model = TinyGpt(1);
+  EXPECT_EQ(LogitsOf(*model, RandomIds(12, 23, 1), 12).shape(), Shape({12, 23}));
+  ExpectMessage<std::invalid_argument>([&] { LogitsOf(*model, RandomIds(13, 23, 1), 13); },
+                                       "[logits] expected sequences of 1 to 12 tokens, found 13");
+}
+
+TEST(Gpt, RefusesIdsOutsideTheVocabulary) {
+  const auto model = TinyGpt(1);
+  for (const int id : {-1, 23}) {
+    ExpectMessage<std::invalid_argument>(
+        [&] {
+          LogitsOf(*model, {0, id}, 2);
+        },
+        "[embedding] expected ids in 0..22, found " + std::to_string(id) + " at position 1");
+  }
+}
+
+TEST(Gpt, SequencesOfABatchDoNotSeeEachOther) {
+  const auto model = TinyGpt(2);
+  const std::vector<int> a = RandomIds(6, 23, 1), b = RandomIds(6, 23, 2);
+  std::vector<int> both = a;
+  both.insert(both.end(), b.begin(), b.end());
+  const Tensor batch = LogitsOf(*model, both, 6);
+  EXPECT_TRUE(SameBits(batch.Rows(0, 6), LogitsOf(*model, a, 6)));
+  EXPECT_TRUE(SameBits(batch.Rows(6, 12), LogitsOf(*model, b, 6)));
+}
+
+TEST(Gpt, LaterTokensDoNotChangeEarlierLogits) {
+  const auto model = TinyGpt(2);
+  std::vector<int> ids = RandomIds(8, 23, 1);
+  const Tensor before = LogitsOf(*model, ids, 8);
+  ids[5] = (ids[5] + 1) % 23;
+  const Tensor after = LogitsOf(*model, ids, 8);
+  EXPECT_TRUE(SameBits(before.Rows(0, 5), after.Rows(0, 5)));
+  for (Index i = 5; i < 8; ++i) EXPECT_FALSE(SameBits(before.Rows(i, i + 1), after.Rows(i, i + 1))) << i;
+}
+
+TEST(Gpt, CloneIsIndependent) {
+  for (const bool tied : {true, false}) {
+    const auto model = TinyGpt(4, tied);
+    const std::vector<int> ids = RandomIds(8, 23, 1);
+    const Tensor before = LogitsOf(*model, ids, 8);
+    const auto copy = model->Clone();
+    EXPECT_TRUE(SameBits(LogitsOf(*copy, ids, 8), before));
+    EXPECT_EQ(copy->Config(), model->Config());
+    for (Param* param : Params(*copy)) param->value.Fill(Real{0.5});
+    EXPECT_TRUE(SameBits(LogitsOf(*model, ids, 8), before));
+    EXPECT_FALSE(SameBits(LogitsOf(*copy, ids, 8), before));
+  }
+}
+
+TEST(Gpt, CloneOfAmplitudeFormIsDense) {
+  const auto model = TinyGpt(4);
+  const std::vector<ct::RowSource> sources =
+      ct::SelectRows(model->Parts().matrices, model->width(), ct::RowsPolicy::kBlocks);
+  ct::UseAmplitude(sources, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, 3)), ct::Start::kReconstructed);
+  const std::vector<int> ids = RandomIds(8, 23, 1);
+  const auto copy = model->Clone();
+  EXPECT_TRUE(SameBits(LogitsOf(*copy, ids, 8), LogitsOf(*model, ids, 8)));
+  for (const Param* param : Params(*copy)) EXPECT_FALSE(param->name.starts_with("scores.")) << param->name;
+}
+
+}  // namespace
+}  // namespace ampgrad::models

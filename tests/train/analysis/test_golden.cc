@@ -1,0 +1,149 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tensor/io/safetensors.h"
+#include "tensor/kernels/kernels.h"
+#include "tests/support/temp_dir.h"
+#include "train/analysis/reference_check.h"
+
+/// The whole chain on a GPT-2 and on two Llamas against numbers of an independent implementation in float64.
+namespace ampgrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kGolden = fs::path(AMPGRAD_SOURCE_DIR) / "../shared/golden";
+
+struct Reference {
+  const char* name;
+  Index tensors, decomposed;
+};
+
+class Golden : public ::testing::TestWithParam<Reference> {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(directory() / "golden.safetensors")) GTEST_SKIP() << "no reference results in " << directory();
+  }
+  fs::path directory() const { return kGolden / GetParam().name; }
+};
+
+TEST_P(Golden, EveryNumberMatches) {
+  const ReferenceCheck check = CheckReference(directory());
+  for (const GroupResult& group : check.groups) {
+    EXPECT_LE(group.error, group.bound) << group.group << ", worst " << group.worst;
+    EXPECT_LE(group.bound, group.group == "loss curves" ? 1e-4 : 1e-5) << group.group;
+  }
+  EXPECT_TRUE(check.Passed());
+}
+
+// A group that was not compared would pass unseen.
+TEST_P(Golden, NothingIsLeftOut) {
+  std::map<std::string, Index> tensors;
+  for (const GroupResult& group : CheckReference(directory()).groups) tensors[group.group] = group.tensors;
+  const Index all = GetParam().tensors, decomposed = GetParam().decomposed;
+  EXPECT_EQ(tensors, (std::map<std::string, Index>{{"logits", 1},
+                                                   {"loss", 1},
+                                                   {"gradients", all},
+                                                   {"mean row", 1},
+                                                   {"eigenvalues", 1},
+                                                   {"basis (subspace)", 1},
+                                                   {"scores", decomposed},
+                                                   {"spectrum", 5},
+                                                   {"score gradients, reconstructed, explicit", decomposed},
+                                                   {"score gradients, exact, explicit", decomposed},
+                                                   {"score gradients, reconstructed, factored", decomposed},
+                                                   {"score gradients, exact, factored", decomposed},
+                                                   {"loss curves", 5}}));
+}
+
+// Two blocks of 12 tensors, 4 of them decomposed, and 4 more; blocks of 9, 7 of them decomposed, and 3 more or, with a tied
+// vocabulary, 2.
+INSTANTIATE_TEST_SUITE_P(Models, Golden,
+                         ::testing::Values(Reference{"gpt2-tiny", 28, 8}, Reference{"llama-tiny", 21, 14},
+                                           Reference{"stories260K", 47, 35}),
+                         [](const auto& info) {
+                           std::string name = info.param.name;
+                           name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+                           return name;
+                         });
+
+// What no check of shapes sees: a square projection transposed, the queries' or keys' rows in the order of neighbouring
+// pairs instead of halves, two matrices of one shape exchanged. Returns the error of each group.
+std::map<std::string, double> ErrorsWith(const fs::path& reference,
+                                         const std::function<void(std::map<std::string, Tensor>&)>& damage) {
+  const TempDir directory;
+  for (const char* name : {"config.json", "golden.json", "golden.safetensors"}) {
+    fs::copy_file(reference / name, directory.path() / name);
+  }
+  const io::SafetensorsReader reader(reference / "model.safetensors");
+  std::map<std::string, Tensor> values;
+  for (const io::TensorEntry& entry : reader.header().entries) values[entry.name] = reader.ReadReal(entry.name);
+  damage(values);
+  std::vector<io::NamedTensor> tensors;
+  for (const auto& [name, value] : values) tensors.push_back({name, value});
+  io::WriteSafetensors(directory.path() / "model.safetensors", tensors, {{"format", "pt"}});
+  std::map<std::string, double> errors;
+  const ReferenceCheck check = CheckReference(directory.path());
+  EXPECT_FALSE(check.Passed());
+  for (const GroupResult& group : check.groups) errors[group.group] = group.error;
+  return errors;
+}
+
+void ExpectSeen(const std::map<std::string, double>& errors) {
+  EXPECT_GT(errors.at("logits"), 1e-3);
+  EXPECT_GT(errors.at("gradients"), 1e-3);
+}
+
+// Rows 2j, 2j+1 of each head where the rows j, j + half are expected.
+Tensor InNeighbouringPairs(const Tensor& w, Index heads) {
+  Tensor out = w.Clone();
+  const Index dim = w.rows() / heads, half = dim / 2;
+  for (Index row = 0; row < w.rows(); ++row) {
+    const Index head = row / dim, j = row % dim;
+    const Index from = head * dim + (j % 2 == 0 ? j / 2 : half + j / 2);
+    std::copy_n(w.row(from), w.cols(), out.row(row));
+  }
+  return out;
+}
+
+class GoldenDamage : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(kGolden)) GTEST_SKIP() << "no reference results in " << kGolden;
+  }
+};
+
+TEST_F(GoldenDamage, ATransposedProjectionFails) {
+  ExpectSeen(ErrorsWith(kGolden / "gpt2-tiny", [](std::map<std::string, Tensor>& w) {
+    Tensor& c_proj = w.at("h.0.attn.c_proj.weight");
+    c_proj = kernels::Transposed(c_proj);
+  }));
+  ExpectSeen(ErrorsWith(kGolden / "llama-tiny", [](std::map<std::string, Tensor>& w) {
+    Tensor& o_proj = w.at("model.layers.0.self_attn.o_proj.weight");
+    o_proj = kernels::Transposed(o_proj);
+  }));
+}
+
+TEST_F(GoldenDamage, QueriesAndKeysInNeighbouringPairsFail) {
+  ExpectSeen(ErrorsWith(kGolden / "llama-tiny", [](std::map<std::string, Tensor>& w) {
+    for (const std::string layer : {"model.layers.0.self_attn.", "model.layers.1.self_attn."}) {
+      w.at(layer + "q_proj.weight") = InNeighbouringPairs(w.at(layer + "q_proj.weight"), 4);
+      w.at(layer + "k_proj.weight") = InNeighbouringPairs(w.at(layer + "k_proj.weight"), 2);
+    }
+  }));
+}
+
+TEST_F(GoldenDamage, ExchangedKeysAndValuesFail) {
+  ExpectSeen(ErrorsWith(kGolden / "llama-tiny", [](std::map<std::string, Tensor>& w) {
+    std::swap(w.at("model.layers.1.self_attn.k_proj.weight"), w.at("model.layers.1.self_attn.v_proj.weight"));
+  }));
+}
+
+}  // namespace
+}  // namespace ampgrad::train

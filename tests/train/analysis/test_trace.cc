@@ -1,0 +1,99 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/expect_message.h"
+#include "tests/support/small_models.h"
+#include "train/analysis/trace.h"
+
+namespace ampgrad::train {
+namespace {
+
+Batch TinyBatch() { return {6, RandomIds(12, 23, 1), RandomIds(12, 23, 2)}; }
+
+TraceOptions Options(const std::string& weight, ct::Start start) {
+  TraceOptions options;
+  options.weight = weight;
+  options.row = 3;
+  options.component = 1;
+  options.k = 4;
+  options.start = start;
+  return options;
+}
+
+// dS_rc as the tape left it, and as the row of dW times the row of B.
+TEST(Trace, TheDotProductIsTheGradient) {
+  for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
+    for (const char* weight : {"h.0.attn.c_attn.weight", "h.1.mlp.c_proj.weight"}) {
+      const auto model = TinyGpt(3);
+      const ScoreTrace trace = TraceScore(*model, TinyBatch(), Options(weight, start));
+      const double rounding = sizeof(Real) == 4 ? 1e-5 : 1e-13;
+      EXPECT_NEAR(trace.dot / trace.gradient, 1, rounding);
+      EXPECT_EQ(trace.path.front().op, "cross_entropy");
+      EXPECT_EQ(trace.path.back().op, "reconstruct");
+      EXPECT_EQ(trace.dw_row.size(), 16u);
+      for (const TraceStep& step : trace.path) EXPECT_GT(step.gradient_norm, 0);
+    }
+  }
+}
+
+// The third way to the same number, which knows no backward at all.
+TEST(Trace, TheDifferenceOfLossesIsTheGradient) {
+  if (sizeof(Real) == 4)
+    GTEST_SKIP() << "the rounding of a float loss, over a step of 1e-3, is as large as the gradient";
+  for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
+    const auto model = TinyGpt(3);
+    const ScoreTrace trace = TraceScore(*model, TinyBatch(), Options("h.1.mlp.c_proj.weight", start));
+    EXPECT_LE(std::abs(trace.difference / trace.gradient - 1), 1e-8);
+  }
+}
+
+// AdamW's first step is lr·sign(dS), but for ε.
+TEST(Trace, ShowsTheStepOfAdamW) {
+  const auto model = TinyGpt(3);
+  const ScoreTrace trace = TraceScore(*model, TinyBatch(), Options("h.0.mlp.c_fc.weight", ct::Start::kExact));
+  EXPECT_EQ(trace.score, 0);
+  EXPECT_NEAR(trace.next_score, trace.gradient > 0 ? -0.01 : 0.01, 1e-5);
+  EXPECT_NEAR(trace.moment1, 0.1 * trace.gradient, 1e-9);
+}
+
+TEST(Trace, NamesWhatThereIs) {
+  const auto model = TinyGpt(3);
+  TraceOptions options = Options("wte.weight", ct::Start::kExact);
+  try {
+    TraceScore(*model, TinyBatch(), options);
+    ADD_FAILURE() << "the vocabulary is not decomposed";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("there are h.0.attn.c_attn.weight, "), std::string::npos) << error.what();
+  }
+  options = Options("h.0.attn.c_attn.weight", ct::Start::kExact);
+  options.row = 48;
+  ExpectMessage<std::runtime_error>([&] { TraceScore(*model, TinyBatch(), options); },
+                                    "expected the row in 0..47, found 48");
+}
+
+// The screen sends its reader to a file and a function: they must be there.
+TEST(Trace, SourcesExist) {
+  for (const OpSource& source : OpSources()) {
+    std::ifstream file(std::string(AMPGRAD_SOURCE_DIR) + "/" + source.file);
+    std::stringstream text;
+    text << file.rdbuf();
+    EXPECT_NE(text.str().find(std::string("\nVar ") + source.function + "("), std::string::npos) << source.file;
+    EXPECT_NE(text.str().find(std::string("\"") + source.op + "\""), std::string::npos) << source.op;
+  }
+}
+
+TEST(Trace, FitsOneScreen) {
+  const auto model = TinyGpt(3);
+  const TraceOptions options = Options("h.0.attn.c_attn.weight", ct::Start::kExact);
+  const std::string text = FormatTrace(TraceScore(*model, TinyBatch(), options), options);
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 40);
+  for (const char* part : {"cross_entropy", "reconstruct", "dW[3, :]", "B[1, :]", "central difference", "AdamW"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+  }
+}
+
+}  // namespace
+}  // namespace ampgrad::train

@@ -1,0 +1,263 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/temp_dir.h"
+#include "train/data/samples.h"
+
+namespace ampgrad::train {
+namespace {
+
+using models::Role;
+
+/// What ReadSamples makes of a file with these bytes.
+std::vector<Sample> Read(const std::string& bytes) {
+  const TempDir dir;
+  const std::filesystem::path file = dir.path() / "data.jsonl";
+  std::ofstream(file, std::ios::binary) << bytes;
+  return ReadSamples(file).all;
+}
+
+const std::string& Prompt(const Sample& sample) { return sample.messages.front().content; }
+const std::string& Answer(const Sample& sample) { return sample.messages.back().content; }
+
+/// Expects a refusal whose message names the file and `line` (0: the file alone) and holds `part`.
+void ExpectRefused(const std::string& bytes, int line, const std::string& part) {
+  SCOPED_TRACE(bytes.substr(0, 100));
+  try {
+    Read(bytes);
+    ADD_FAILURE() << "accepted";
+  } catch (const std::runtime_error& error) {
+    const std::string message = error.what();
+    const std::string where = line > 0 ? "data.jsonl:" + std::to_string(line) + ": " : "data.jsonl: ";
+    EXPECT_NE(message.find(where), std::string::npos) << message;
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    EXPECT_LT(message.size(), 400u) << message;
+  }
+}
+
+const std::string kGood = R"({"prompt":"p","completion":"c"})";
+
+TEST(Samples, ReadsPromptsAndQuestions) {
+  const auto samples = Read(R"({"prompt": "a", "completion": "b", "source": 3})"
+                            "\n" +
+                            kGood + "\n");
+  ASSERT_EQ(samples.size(), 2u);
+  EXPECT_EQ(Prompt(samples[0]), "a");
+  EXPECT_EQ(Answer(samples[0]), "b");
+  EXPECT_EQ(Prompt(samples[1]), "p");
+  const auto questions = Read(R"({"answer": "Yes.", "question": "Is it?"})");
+  ASSERT_EQ(questions.size(), 1u);
+  EXPECT_EQ(Prompt(questions[0]), "Is it?");
+  EXPECT_EQ(Answer(questions[0]), "Yes.");
+}
+
+TEST(Samples, ReadsMessages) {
+  const auto samples = Read(
+      R"({"prompt": "repeated", "messages": [{"role": "system", "content": ""}, {"role": "user", "content": "Hi"},)"
+      R"( {"content": "Ho", "role": "assistant", "weight": 1}]})");
+  ASSERT_EQ(samples.size(), 1u);
+  ASSERT_EQ(samples[0].messages.size(), 3u);
+  EXPECT_EQ(samples[0].messages[0].role, Role::kSystem);
+  EXPECT_EQ(samples[0].messages[0].content, "");  // a system message may be empty
+  EXPECT_EQ(samples[0].messages[1].role, Role::kUser);
+  EXPECT_EQ(samples[0].messages[1].content, "Hi");
+  EXPECT_EQ(samples[0].messages[2].role, Role::kAssistant);
+  EXPECT_EQ(samples[0].messages[2].content, "Ho");
+}
+
+TEST(Samples, ReadsConversationsAsMessages) {
+  const auto samples = Read(R"({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}]})");
+  ASSERT_EQ(samples.size(), 1u);
+  EXPECT_EQ(samples[0].messages[0].role, Role::kUser);
+  EXPECT_EQ(samples[0].messages[0].content, "Hi");
+  EXPECT_EQ(samples[0].messages[1].role, Role::kAssistant);
+  EXPECT_EQ(samples[0].messages[1].content, "Ho");
+}
+
+TEST(Samples, ReadsInstructionsWithAndWithoutInput) {
+  const auto samples = Read(R"({"instruction": "Add.", "input": "2 and 2", "output": "4", "text": "all of it"})"
+                            "\n"
+                            R"({"instruction": "Sing.", "input": "", "output": "La."})"
+                            "\n"
+                            R"({"instruction": "Sing.", "output": "La."})");
+  ASSERT_EQ(samples.size(), 3u);
+  EXPECT_EQ(Prompt(samples[0]), "Add.");
+  EXPECT_EQ(samples[0].input, "2 and 2");
+  EXPECT_EQ(Answer(samples[0]), "4");
+  EXPECT_EQ(samples[1].input, "");
+  EXPECT_EQ(samples[2].input, "");
+}
+
+TEST(Samples, TellsTheShape) {
+  const TempDir dir;
+  const std::filesystem::path file = dir.path() / "data.jsonl";
+  const std::vector<std::pair<std::string, Shape>> shapes = {
+      {R"({"prompt":"p","completion":"c"})", Shape::kPrompt},
+      {R"({"question":"q","answer":"a"})", Shape::kQuestion},
+      {R"({"instruction":"i","output":"o"})", Shape::kInstruction},
+      {R"({"messages":[{"role":"assistant","content":"a"}]})", Shape::kMessages},
+      {R"({"conversations":[{"from":"gpt","value":"a"}]})", Shape::kMessages},
+  };
+  for (const auto& [line, shape] : shapes) {
+    std::ofstream(file, std::ios::binary) << line;
+    EXPECT_EQ(ReadSamples(file).shape, shape) << line;
+  }
+}
+
+TEST(Samples, RefusesWrongMessages) {
+  const auto messages = [](const std::string& list) { return R"({"messages":)" + list + "}"; };
+  const std::string answer = R"({"role":"assistant","content":"a"})";
+  ExpectRefused(messages("[]"), 1, ": the messages are empty");
+  ExpectRefused(messages("null"), 1, ": expected an array under \"messages\", found null");
+  ExpectRefused(messages("\"Hi\""), 1, ": expected an array under \"messages\", found string");
+  ExpectRefused(messages("[\"Hi\"]"), 1, ": expected an object at messages[0], found string");
+  ExpectRefused(messages("[" + answer + R"(,{"role":"tool","content":"c"}])"), 1,
+                ": expected messages[1].role to be system, user or assistant, found \"tool\"");
+  ExpectRefused(messages(R"([{"role":")" + std::string(1000, 'x') + R"(","content":"c"}])"), 1,
+                ": expected messages[0].role to be system, user or assistant, found 1000 bytes");
+  ExpectRefused(messages(R"([{"content":"c"}])"), 1,
+                ": expected a string under \"messages[0].role\", found no such key");
+  ExpectRefused(messages(R"([{"role":"user"}])"), 1,
+                ": expected a string under \"messages[0].content\", found no such key");
+  ExpectRefused(messages(R"([{"role":"user","content":null}])"), 1,
+                ": expected a string under \"messages[0].content\", found null");
+  ExpectRefused(messages(R"([{"role":"user","content":[]}])"), 1,
+                ": expected a string under \"messages[0].content\", found array");
+  ExpectRefused(messages("[" + answer + R"(,{"role":"assistant","content":""}])"), 1,
+                ": the messages[1].content is empty");
+  ExpectRefused(messages(R"([{"role":"user","content":"Hi"}])"), 1,
+                ": the messages hold no answer of the assistant to learn");
+  ExpectRefused(R"({"conversations":[{"from":"assistant","value":"a"}]})", 1,
+                ": expected conversations[0].from to be system, human or gpt, found \"assistant\"");
+  ExpectRefused(R"({"conversations":[{"from":"gpt"}]})", 1,
+                ": expected a string under \"conversations[0].value\", found no such key");
+}
+
+TEST(Samples, RefusesWrongInstructions) {
+  ExpectRefused(R"({"instruction":"i","input":null,"output":"o"})", 1,
+                ": expected a string under \"input\", found null");
+  ExpectRefused(R"({"instruction":"i","output":""})", 1, ": the output is empty");
+  ExpectRefused(R"({"instruction":"","output":"o"})", 1, ": the instruction is empty");
+  ExpectRefused(R"({"instruction":"i"})", 1, ": expected a string under \"output\", found no such key");
+  ExpectRefused(R"({"output":"o"})", 1, ": expected a string under \"instruction\", found no such key");
+}
+
+TEST(Samples, RefusesShapesWithoutAnAnswer) {
+  ExpectRefused(R"({"text":"Once."})", 1,
+                ": \"text\" holds no answer to learn; ampgrad pretrain learns from plain text");
+  ExpectRefused(kGood + "\n{}", 2,
+                ": expected the key messages, conversations, instruction, question or prompt, found none");
+}
+
+TEST(Samples, RefusesALongLine) {
+  const auto line = [](size_t bytes) {
+    const std::string start = R"({"prompt":"p","completion":")", end = R"("})";
+    return start + std::string(bytes - start.size() - end.size(), 'c') + end;
+  };
+  EXPECT_EQ(Read(line(16 << 20)).size(), 1u);
+  ExpectRefused(kGood + "\n" + line((16 << 20) + 1), 2, ": expected a line of at most 16777216 bytes, found 16777217");
+}
+
+TEST(Samples, AcceptsWhatEditorsWrite) {
+  EXPECT_EQ(Read(kGood).size(), 1u);                                        // no last newline
+  EXPECT_EQ(Read("\xEF\xBB\xBF" + kGood + "\n").size(), 1u);                // byte-order mark
+  EXPECT_EQ(Read(kGood + "\r\n" + kGood + "\r\n").size(), 2u);              // CRLF
+  EXPECT_EQ(Read("\n  \t\n\r\n" + kGood + "\n\n\n" + kGood).size(), 2u);    // blank lines
+  EXPECT_EQ(Read("\xEF\xBB\xBF\r\n" + kGood + "\r\n" + kGood).size(), 2u);  // all at once
+  const auto crlf = Read("{\"prompt\":\"p\",\"completion\":\"c\"}\r\n");
+  EXPECT_EQ(Answer(crlf[0]), "c");
+}
+
+TEST(Samples, ALineSeparatorInsideAStringEndsNoLine) {
+  // U+2028 and U+0085 end lines for some readers, never for JSON lines.
+  const auto samples = Read("{\"prompt\":\"a\xE2\x80\xA8z\",\"completion\":\"b\xC2\x85z\"}\n" + kGood);
+  ASSERT_EQ(samples.size(), 2u);
+  EXPECT_EQ(Prompt(samples[0]), "a\xE2\x80\xA8z");
+  EXPECT_EQ(Answer(samples[0]), "b\xC2\x85z");
+  EXPECT_EQ(Answer(Read(R"({"prompt":"\u2028","completion":"\ud83d\ude00\n"})")[0]), "\xF0\x9F\x98\x80\n");
+}
+
+TEST(Samples, CountsLinesFromOneWithBlankOnes) {
+  ExpectRefused("\n" + kGood + "\r\n\n\n" + kGood + "\n\nnot JSON\n" + kGood, 7, "not valid JSON");
+}
+
+TEST(Samples, RefusesLinesOfAnotherKind) {
+  ExpectRefused("[1, 2]", 1, "expected a JSON object, found array");
+  ExpectRefused(kGood + "\n17\n", 2, "expected a JSON object, found number");
+  ExpectRefused(kGood + "\n\"word\"\n", 2, "expected a JSON object, found string");
+  ExpectRefused(kGood + "\nnull\n", 2, "expected a JSON object, found null");
+  ExpectRefused(kGood + kGood, 1, "not valid JSON");  // two objects in a line
+  ExpectRefused(kGood + "\n" + kGood.substr(0, 20), 2, "not valid JSON");
+}
+
+TEST(Samples, RefusesWrongFields) {
+  ExpectRefused(R"({"prompt":"p"})", 1, "expected a string under \"completion\", found no such key");
+  ExpectRefused(R"({"completion":"c"})", 1, "expected a string under \"prompt\", found no such key");
+  ExpectRefused(R"({"question":"q","completion":"c"})", 1, "expected a string under \"answer\", found no such key");
+  ExpectRefused(R"({"prompt":"p","completion":3})", 1, "expected a string under \"completion\", found number");
+  ExpectRefused(R"({"prompt":"p","completion":null})", 1, "expected a string under \"completion\", found null");
+  ExpectRefused(R"({"prompt":["p"],"completion":"c"})", 1, "expected a string under \"prompt\", found array");
+  ExpectRefused(kGood + "\n" + R"({"prompt":"p","completion":""})", 2, "the completion is empty");
+  ExpectRefused(R"({"question":"q","answer":""})", 1, "the answer is empty");
+  ExpectRefused(kGood + "\n" + R"({"prompt":"","completion":"c"})", 2, "the prompt is empty");
+}
+
+TEST(Samples, RefusesADuplicateKey) {
+  ExpectRefused(kGood + "\n" + R"({"prompt":"p","completion":"c","completion":"d"})", 2,
+                "the key \"completion\" stands twice");
+  ExpectRefused(R"({"prompt":"p","\u0070rompt":"q","completion":"c"})", 1, "the key \"prompt\" stands twice");
+  ExpectRefused(R"({"messages":[{"role":"user","role":"assistant","content":"c"}]})", 1,
+                "the key \"role\" stands twice");
+  EXPECT_EQ(Read(R"({"prompt":"p","completion":"c","x":{"prompt":{"prompt":1}},"y":[{"a":1},{"a":2}]})").size(), 1u);
+}
+
+TEST(Samples, RefusesMixedShapes) {
+  ExpectRefused(kGood + "\n" + R"({"question":"q","answer":"a"})", 2,
+                "expected the key \"prompt\" as in the lines above, found \"question\"");
+  ExpectRefused(R"({"question":"q","answer":"a"})" + std::string("\n\n") + kGood, 3,
+                "expected the key \"question\" as in the lines above, found \"prompt\"");
+}
+
+TEST(Samples, RefusesDeepNesting) {
+  const std::string open(100000, '['), close(100000, ']');
+  ExpectRefused(kGood + "\n" + open + close, 2, "nested deeper than");
+  ExpectRefused(open, 1, "nested deeper than");
+  ExpectRefused(R"({"prompt":"p","completion":"c","x":)" + open + close + "}", 1, "nested deeper than");
+}
+
+TEST(Samples, RefusesInvalidUtf8) {
+  for (const std::string bytes : {"\xFF", "\xC3", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80"}) {
+    ExpectRefused(kGood + "\n{\"prompt\":\"" + bytes + "\",\"completion\":\"c\"}", 2, "not valid JSON");
+  }
+  ExpectRefused(R"({"prompt":"\ud800","completion":"c"})", 1, "not valid JSON");  // a lone surrogate
+}
+
+TEST(Samples, RefusesWhatHoldsNoSample) {
+  ExpectRefused("", 0, "there is no sample in it");
+  ExpectRefused("\n \t\r\n\n", 0, "there is no sample in it");
+  ExpectRefused("\xEF\xBB\xBF", 0, "there is no sample in it");
+}
+
+TEST(Samples, RefusesAMissingFileAndADirectory) {
+  const TempDir dir;
+  const auto message = [](const std::filesystem::path& path) -> std::string {
+    try {
+      ReadSamples(path);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const std::filesystem::path missing = dir.path() / "missing.jsonl";
+  EXPECT_EQ(message(missing), missing.string() + ": no such file");
+  EXPECT_EQ(message(dir.path()), dir.path().string() + ": not a regular file");
+}
+
+}  // namespace
+}  // namespace ampgrad::train

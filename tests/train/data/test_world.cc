@@ -1,0 +1,175 @@
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "train/data/chat_data.h"
+#include "train/data/world.h"
+
+namespace ampgrad::train {
+namespace {
+
+constexpr uint64_t kSeed = 1;
+constexpr size_t kBytes = 100'000;
+
+/// {person, kind of fact} → what the text says of it, every different word of it.
+using Facts = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
+
+const std::string& Prompt(const Sample& sample) { return sample.messages.front().content; }
+const std::string& Answer(const Sample& sample) { return sample.messages.back().content; }
+
+/// Adds all matches of a pattern with the groups person and word.
+void Collect(const std::string& text, const std::string& pattern, const std::string& kind, Facts& facts) {
+  const std::regex regex(pattern);
+  for (std::sregex_iterator it(text.begin(), text.end(), regex), end; it != end; ++it) {
+    facts[{(*it)[1], kind}].insert((*it)[2]);
+  }
+}
+
+/// What a text tells in plain sentences.
+Facts FactsOf(const std::string& text) {
+  Facts facts;
+  Collect(text, "([A-Z][a-z]+) lives in ([A-Za-z ]+)\\.", "town", facts);
+  Collect(text, "([A-Z][a-z]+) is a ([a-z ]+)\\.", "trade", facts);
+  Collect(text, "([A-Z][a-z]+) has a ([a-z ]+)\\.", "animal", facts);
+  Collect(text, "([A-Z][a-z]+) likes ([a-z ]+)\\.", "dish", facts);
+  Collect(text, "The best friend of ([A-Z][a-z]+) is ([A-Z][a-z]+)\\.", "friend", facts);
+  return facts;
+}
+
+/// What it tells on the side.
+Facts AsidesOf(const std::string& text) {
+  Facts facts;
+  Collect(text, "One [a-z]+ ([A-Z][a-z]+) of ([A-Za-z ]+) went to", "town", facts);
+  Collect(text, "met ([A-Z][a-z]+), the [a-z ]+ from ([A-Za-z ]+)\\.", "town", facts);
+  Collect(text, "met ([A-Z][a-z]+), the ([a-z ]+) from", "trade", facts);
+  Collect(text, "([A-Z][a-z]+) met ([A-Z][a-z]+), the", "friend", facts);
+  Collect(text, "Then ([A-Z][a-z]+) went home to the ([a-z ]+)\\.", "animal", facts);
+  return facts;
+}
+
+TEST(World, SameSeedSameText) {
+  EXPECT_EQ(World(kSeed).Stories(kBytes), World(kSeed).Stories(kBytes));
+  EXPECT_NE(World(kSeed).Stories(kBytes), World(kSeed + 1).Stories(kBytes));
+  const auto first = World(kSeed).Questions().all, again = World(kSeed).Questions().all,
+             other = World(kSeed + 1).Questions().all;
+  ASSERT_EQ(first.size(), again.size());
+  ASSERT_EQ(first.size(), other.size());
+  size_t different = 0;
+  for (size_t i = 0; i < first.size(); ++i) {
+    EXPECT_EQ(Prompt(first[i]), Prompt(again[i]));
+    EXPECT_EQ(Answer(first[i]), Answer(again[i]));
+    different += Answer(first[i]) != Answer(other[i]);
+  }
+  EXPECT_GT(different, first.size() / 4);  // sums stay what they are
+}
+
+TEST(World, StoriesAreAsLongAsAsked) {
+  const World world(kSeed);
+  const std::string text = world.Stories(5000);
+  EXPECT_GE(text.size(), 5000u);
+  EXPECT_LT(text.size(), 6000u);
+  EXPECT_EQ(world.Stories(50'000).substr(0, text.size()), text);  // more of the same
+}
+
+TEST(World, StoriesDiffer) {
+  const std::string text = World(kSeed).Stories(kBytes);
+  std::set<std::string> stories;
+  size_t count = 0;
+  for (size_t begin = 0; begin < text.size(); ++count) {
+    const size_t end = text.find("\n\n", begin);
+    ASSERT_NE(end, std::string::npos);
+    stories.insert(text.substr(begin, end - begin));
+    begin = end + 2;
+  }
+  EXPECT_GT(count, 200u);
+  EXPECT_EQ(stories.size(), count);
+}
+
+TEST(World, SumsAreRight) {
+  std::string text = World(kSeed).Stories(kBytes);
+  for (const Sample& sample : World(kSeed).Questions().all) text += Answer(sample) + "\n";
+  const std::regex regex("(\\d+) and (\\d+) make (\\d+)\\.");
+  int sums = 0;
+  for (std::sregex_iterator it(text.begin(), text.end(), regex), end; it != end; ++it, ++sums) {
+    EXPECT_EQ(std::stoi((*it)[1]) + std::stoi((*it)[2]), std::stoi((*it)[3])) << it->str();
+  }
+  EXPECT_GT(sums, 500);
+}
+
+TEST(World, StoriesAgreeWithThemselves) {
+  const std::string text = World(kSeed).Stories(kBytes);
+  Facts facts = FactsOf(text);
+  EXPECT_EQ(facts.size(), 130u);  // 26 people with 5 facts each, all told within 100 kB
+  for (const auto& [of, words] : AsidesOf(text)) facts[of].insert(words.begin(), words.end());
+  EXPECT_EQ(facts.size(), 130u);
+  for (const auto& [of, words] : facts) {
+    EXPECT_EQ(words.size(), 1u) << of.first << "'s " << of.second;
+    EXPECT_FALSE(words.contains(of.first)) << of.first << " is nobody's own friend";
+  }
+}
+
+TEST(World, AnswersAgreeWithTheStories) {
+  const World world(kSeed);
+  const Facts told = FactsOf(world.Stories(kBytes));
+  // A word of the question that gives away what it asks for.
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {"live?", "town"},    {"town", "town"}, {"trade", "trade"}, {"work", "trade"},
+      {"animal", "animal"}, {"eat?", "dish"}, {"dish", "dish"},   {"best friend", "friend"}};
+  std::map<std::pair<std::string, std::string>, int> wordings;
+  for (const Sample& sample : world.Questions().all) {
+    if (Answer(sample).find(" make ") != std::string::npos) continue;
+    const Facts answer = FactsOf(Answer(sample));
+    ASSERT_EQ(answer.size(), 1u) << Answer(sample);
+    const auto& [of, words] = *answer.begin();
+    const auto told_of = told.find(of);
+    ASSERT_NE(told_of, told.end()) << Answer(sample);
+    EXPECT_EQ(words, told_of->second) << Answer(sample);
+    EXPECT_NE(Prompt(sample).find(of.first), std::string::npos) << Prompt(sample) << Answer(sample);
+    std::string asked;
+    for (const auto& [word, kind] : kinds) {
+      if (Prompt(sample).find(word) != std::string::npos) asked = kind;
+    }
+    EXPECT_EQ(asked, of.second) << Prompt(sample) << Answer(sample);
+    ++wordings[of];
+  }
+  EXPECT_EQ(wordings.size(), 130u);
+  for (const auto& [of, count] : wordings) EXPECT_EQ(count, 2) << of.first << "'s " << of.second;
+}
+
+TEST(World, SumQuestionsGetTheirOwnSum) {
+  const std::regex question("(What is|How much do) (\\d+) (plus|and) (\\d+)( make)?\\?");
+  std::set<std::pair<int, int>> sums;
+  int count = 0;
+  for (const Sample& sample : World(kSeed).Questions().all) {
+    std::smatch match;
+    if (!std::regex_search(Prompt(sample), match, question)) continue;
+    const int a = std::stoi(match[2]), b = std::stoi(match[4]);
+    EXPECT_EQ(Answer(sample), std::to_string(a) + " and " + std::to_string(b) + " make " + std::to_string(a + b) + ".");
+    sums.insert({a, b});
+    ++count;
+  }
+  EXPECT_EQ(sums.size(), 144u);
+  EXPECT_EQ(count, 288);
+}
+
+TEST(World, QuestionsAreManyShortAndDifferent) {
+  for (const uint64_t seed : {0u, 1u, 2u, 12345u}) {
+    std::set<std::string> prompts;
+    for (const Sample& sample : World(seed).Questions().all) {
+      EXPECT_TRUE(prompts.insert(Prompt(sample)).second) << Prompt(sample);
+      const std::string text = UserText(Shape::kQuestion, sample, models::ChatFormat::kPlain);
+      EXPECT_EQ(text, "Question: " + Prompt(sample) + "\nAnswer: ");
+      EXPECT_TRUE(Prompt(sample).ends_with("?")) << Prompt(sample);
+      EXPECT_LE(text.size() + Answer(sample).size(), 96u) << text << Answer(sample);
+    }
+    EXPECT_EQ(prompts.size(), 548u);  // two wordings of 26·5 facts and 12·12 sums
+  }
+}
+
+}  // namespace
+}  // namespace ampgrad::train

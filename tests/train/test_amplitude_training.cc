@@ -1,0 +1,220 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ct/amplitude.h"
+#include "tensor/kernels/kernels.h"
+#include "tests/support/small_models.h"
+#include "train/adamw.h"
+
+/// Amplitude-only training of a whole model: what it starts as, what moves, what must not.
+namespace ampgrad::ct {
+namespace {
+
+constexpr double kEpsilon = std::numeric_limits<Real>::epsilon();
+constexpr Index kLength = 8;
+
+std::vector<RowSource> Blocks(models::LanguageModel& model) {
+  return SelectRows(model.Parts().matrices, model.width(), RowsPolicy::kBlocks);
+}
+
+std::shared_ptr<const Basis> BasisOf(models::LanguageModel& model, Index k) {
+  return std::make_shared<const Basis>(ComputeBasis(Blocks(model), k));
+}
+
+// A copy of `base` of which only the scores of its blocks train.
+std::unique_ptr<models::LanguageModel> AmplitudeCopy(models::LanguageModel& base,
+                                                     const std::shared_ptr<const Basis>& basis, Start start) {
+  std::unique_ptr<models::LanguageModel> model = base.Clone();
+  models::SetTrainable(*model, false);
+  UseAmplitude(Blocks(*model), basis, start);
+  return model;
+}
+
+void Backpropagate(models::LanguageModel& model) {
+  const std::vector<int> ids = RandomIds(2 * kLength, model.vocabulary(), 1);
+  Tape tape;
+  tape.Backward(ops::CrossEntropy(model.Logits(tape, ids, kLength), RandomIds(2 * kLength, model.vocabulary(), 2)));
+}
+
+void TrainWithAdamW(models::LanguageModel& model, int steps) {
+  train::AdamW optimizer(models::TrainableParams(model), {});
+  for (int step = 0; step < steps; ++step) {
+    optimizer.ZeroGrad();
+    Backpropagate(model);
+    optimizer.Step(1e-2);
+  }
+}
+
+Tensor LogitsOfSample(models::LanguageModel& model) {
+  return LogitsOf(model, RandomIds(2 * kLength, model.vocabulary(), 1), kLength);
+}
+
+TEST(AmplitudeTraining, ExactStartsAtTheModelBitForBit) {
+  for (const bool tied : {true, false}) {
+    const auto base = TinyGpt(1, tied);
+    const auto model = AmplitudeCopy(*base, BasisOf(*base, 3), Start::kExact);
+    EXPECT_TRUE(SameBits(LogitsOfSample(*model), LogitsOfSample(*base)));
+  }
+}
+
+// The same model with its matrices rebuilt beforehand, as dense ones.
+TEST(AmplitudeTraining, ReconstructedStartsAtTheRebuiltModel) {
+  const auto base = TinyGpt(2);
+  const auto basis = BasisOf(*base, 3);
+  const auto model = AmplitudeCopy(*base, basis, Start::kReconstructed);
+  const auto rebuilt = base->Clone();
+  for (const RowSource& source : Blocks(*rebuilt)) {
+    nn::Matrix& matrix = *source.matrix;
+    Tensor rows = Rebuild(Scores(ReadRows(source), *basis), *basis);
+    if (source.layout != matrix.layout) rows = kernels::Transposed(rows);
+    matrix.form = std::make_unique<nn::Dense>(matrix.name, rows, matrix.layout);
+  }
+  EXPECT_TRUE(SameBits(LogitsOfSample(*model), LogitsOfSample(*rebuilt)));
+  EXPECT_FALSE(SameBits(LogitsOfSample(*model), LogitsOfSample(*base)));
+}
+
+TEST(AmplitudeTraining, FrozenPartsGetNoGrad) {
+  for (const Start start : {Start::kReconstructed, Start::kExact}) {
+    const auto base = TinyGpt(3);
+    const auto model = AmplitudeCopy(*base, BasisOf(*base, 3), start);
+    Backpropagate(*model);
+    Index with_grad = 0;
+    for (const Param* param : models::Params(*model)) {
+      const bool scores = param->name.starts_with("scores.");
+      EXPECT_EQ(param->trainable, scores) << param->name;
+      EXPECT_EQ(param->grad.empty(), !scores) << param->name;
+      with_grad += scores;
+    }
+    EXPECT_EQ(with_grad, 8);  // four matrices in each of two blocks
+  }
+}
+
+TEST(AmplitudeTraining, FrozenBytesNeverChange) {
+  for (const Start start : {Start::kReconstructed, Start::kExact}) {
+    const auto base = TinyGpt(4);
+    const auto basis = BasisOf(*base, 3);
+    const auto model = AmplitudeCopy(*base, basis, start);
+    std::vector<Tensor> before = {basis->vectors.Clone(), basis->mean.Clone()};
+    std::vector<Tensor> frozen = {basis->vectors, basis->mean};
+    for (const Param* param : models::Params(*model)) {
+      if (param->trainable) continue;
+      before.push_back(param->value.Clone());
+      frozen.push_back(param->value);
+    }
+    // The pretrained matrices themselves, which the exact start may share.
+    for (const nn::Matrix* matrix : base->Parts().matrices) {
+      before.push_back(matrix->form->Merged().Clone());
+      frozen.push_back(matrix->form->Merged());
+    }
+    const Tensor scores = models::TrainableParams(*model)[0]->value.Clone();
+    TrainWithAdamW(*model, 4);
+    EXPECT_FALSE(SameBits(models::TrainableParams(*model)[0]->value, scores));
+    for (size_t i = 0; i < frozen.size(); ++i) EXPECT_TRUE(SameBits(frozen[i], before[i])) << i;
+  }
+}
+
+// With start exact the pretrained rows are a constant: after training, taking S away leaves them, bit for bit.
+TEST(AmplitudeTraining, PretrainedRowsSurviveTraining) {
+  const auto base = TinyGpt(5);
+  const auto model = AmplitudeCopy(*base, BasisOf(*base, 3), Start::kExact);
+  TrainWithAdamW(*model, 3);
+  EXPECT_FALSE(SameBits(LogitsOfSample(*model), LogitsOfSample(*base)));
+  for (Param* scores : models::TrainableParams(*model)) scores->value.Fill(0);
+  EXPECT_TRUE(SameBits(LogitsOfSample(*model), LogitsOfSample(*base)));
+}
+
+// max |ΔW − ΔW·Bᵀ·B| and max |ΔW| over all rows of all sources.
+struct Leak {
+  double outside = 0, moved = 0;
+};
+
+Leak LeakOutOf(const Basis& basis, const std::vector<RowSource>& before, const std::vector<RowSource>& after) {
+  Leak leak;
+  for (size_t m = 0; m < before.size(); ++m) {
+    const Tensor w0 = ReadRows(before[m]), w = ReadRows(after[m]);
+    for (Index i = 0; i < w.rows(); ++i) {
+      std::vector<double> delta, rest;
+      for (Index j = 0; j < w.cols(); ++j) delta.push_back(static_cast<double>(w.row(i)[j]) - w0.row(i)[j]);
+      rest = delta;
+      for (Index k = 0; k < basis.k(); ++k) {
+        double dot = 0;
+        for (Index j = 0; j < w.cols(); ++j) dot += delta[j] * basis.vectors.row(k)[j];
+        for (Index j = 0; j < w.cols(); ++j) rest[j] -= dot * basis.vectors.row(k)[j];
+      }
+      for (Index j = 0; j < w.cols(); ++j) {
+        leak.moved = std::max(leak.moved, std::abs(delta[j]));
+        if (!(std::abs(rest[j]) <= leak.outside)) leak.outside = std::abs(rest[j]);
+      }
+    }
+  }
+  return leak;
+}
+
+TEST(AmplitudeTraining, MovesWithinTheSpanOfTheBasis) {
+  for (const Start start : {Start::kReconstructed, Start::kExact}) {
+    const auto base = TinyGpt(6);
+    const auto basis = BasisOf(*base, 3);
+    const auto before = AmplitudeCopy(*base, basis, start), after = AmplitudeCopy(*base, basis, start);
+    TrainWithAdamW(*after, 5);
+    const Leak leak = LeakOutOf(*basis, Blocks(*before), Blocks(*after));
+    EXPECT_GT(leak.moved, 0.01);
+    EXPECT_LE(leak.outside, 16 * kEpsilon);  // the weights are of order one
+  }
+}
+
+// Full training does leave the span, so the test above can fail.
+TEST(AmplitudeTraining, FullTrainingLeavesTheSpan) {
+  const auto base = TinyGpt(6);
+  const auto after = base->Clone();
+  TrainWithAdamW(*after, 5);
+  const Leak leak = LeakOutOf(*BasisOf(*base, 3), Blocks(*base), Blocks(*after));
+  EXPECT_GT(leak.outside, 0.01);
+}
+
+// Trains what is trainable by plain gradient descent.
+void Descend(models::LanguageModel& model, int steps, double rate) {
+  for (int step = 0; step < steps; ++step) {
+    for (Param* param : models::TrainableParams(model)) param->grad = Tensor();
+    Backpropagate(model);
+    for (Param* param : models::TrainableParams(model)) {
+      for (Index i = 0; i < param->value.size(); ++i) param->value[i] -= static_cast<Real>(rate) * param->grad[i];
+    }
+  }
+}
+
+// With K = d, B is orthogonal: S ← S − lr·dW·Bᵀ moves W = S·B + C by −lr·dW·BᵀB = −lr·dW.
+TEST(AmplitudeTraining, FullBasisAndGradientDescentEqualFullTraining) {
+  const auto base = TinyGpt(7);
+  const auto basis = BasisOf(*base, base->width());
+  for (const Start start : {Start::kReconstructed, Start::kExact}) {
+    for (const std::string name : {"h.0.attn.c_attn.weight", "h.1.mlp.c_proj.weight"}) {
+      const auto full = base->Clone(), amplitude = base->Clone();
+      models::SetTrainable(*full, false);
+      models::SetTrainable(*amplitude, false);
+      FindMatrix(*full, name)->form->Params()[0]->trainable = true;
+      for (const RowSource& source : Blocks(*amplitude)) {
+        if (source.matrix->name == name) UseAmplitude({source}, basis, start);
+      }
+      Descend(*full, 4, 0.5);
+      Descend(*amplitude, 4, 0.5);
+      const Tensor w0 = FindMatrix(*base, name)->form->Merged();
+      const Tensor wf = FindMatrix(*full, name)->form->Merged(), wa = FindMatrix(*amplitude, name)->form->Merged();
+      double moved = 0, apart = 0;
+      for (Index i = 0; i < w0.size(); ++i) {
+        moved = std::max(moved, std::abs(static_cast<double>(wf[i]) - w0[i]));
+        const double difference = std::abs(static_cast<double>(wa[i]) - wf[i]);
+        if (!(difference <= apart)) apart = difference;
+      }
+      EXPECT_GT(moved, 0.01) << name;
+      EXPECT_LE(apart, 64 * kEpsilon) << name << ", start " << ToString(start);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ampgrad::ct

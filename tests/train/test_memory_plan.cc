@@ -1,0 +1,209 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <stdexcept>
+#include <string>
+
+#ifdef __linux__
+#include <sys/resource.h>
+#endif
+
+#include "models/gpt.h"
+#include "tensor/thread_pool.h"
+#include "tests/support/small_models.h"
+#include "train/machine_memory.h"
+#include "train/memory_plan.h"
+#include "train/study/experiment.h"
+
+namespace ampgrad::train {
+namespace {
+
+// A GPT whose activations outweigh its parameters, as in training.
+models::GptConfig Config() {
+  models::GptConfig config = TinyConfig();
+  config.vocab_size = 300;
+  config.n_positions = 256;
+  config.n_embd = 64;
+  return config;
+}
+
+// Which tokens they are changes no size.
+Batch BatchOf(Index batch, Index length) {
+  const std::vector<int> tokens(batch * length, 1);
+  return {length, tokens, tokens};
+}
+
+models::Gpt Prepared(const Method& method) {
+  models::Gpt model(Config());
+  model.Initialise(1);
+  if (method.amplitude) {
+    const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
+    Prepare(model, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)),
+            ct::RowsPolicy::kBlocks);
+  }
+  return model;
+}
+
+std::vector<Method> Methods() {
+  std::vector<Method> methods = {{}};
+  for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
+    for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored})
+      methods.push_back({true, start, 8, chain});
+  }
+  return methods;
+}
+
+void Step(models::LanguageModel& model, AdamW& optimizer, const Batch& batch) {
+  optimizer.ZeroGrad();
+  Tape tape;
+  tape.Backward(BatchLoss(model, tape, batch));
+  optimizer.Step(1e-3);
+}
+
+// Bytes and pages are counted exactly with one thread: when a second one first makes its work space is a matter of chance.
+class MemoryPlanBytes : public testing::Test {
+ protected:
+  void SetUp() override { SetNumThreads(1); }
+  void TearDown() override { SetNumThreads(0); }
+};
+
+// From steps of 16 and 32 tokens to one of 1024.
+TEST_F(MemoryPlanBytes, PredictsThePeakOfAStep) {
+  for (const Method& method : Methods()) {
+    SCOPED_TRACE(method.Label() + " " + ct::ToString(method.chain));
+    models::Gpt model = Prepared(method);
+    const MemoryPlan plan = PlanMemory(model);
+    AdamW optimizer(models::TrainableParams(model), {});
+    const Batch batch = BatchOf(8, 128);
+    Tensor::ResetPeakBytes();
+    Step(model, optimizer, batch);
+    const double measured = static_cast<double>(Tensor::PeakBytes()), predicted = static_cast<double>(plan.Total(1024));
+    EXPECT_NEAR(predicted / measured, 1, 0.02)
+        << Megabytes(plan.Total(1024)) << " of " << Megabytes(Tensor::PeakBytes());
+  }
+}
+
+// What the ops' `saves` lines add up to in a GPT whose parameters all train, for each token: of a block its input and
+// both norms' outputs (C each), qkv (3C), the attention's output (C), the sum after it (C), and the MLP's inner layer
+// before and after GELU (2·4C); mean and rstd of two norms (4) and a log-sum for each head. Behind the blocks the last
+// norm's input, output and statistics (2C + 2), the logits, and their max and log-sum (V + 2).
+TEST_F(MemoryPlanBytes, KeepsWhatTheSavesLinesName) {
+  models::Gpt model = Prepared({});
+  const models::GptConfig c = Config();
+  const Index block = 8 * c.n_embd + 2 * 4 * c.n_embd + 4 + c.n_head;
+  const Index expected = c.n_layer * block + 2 * c.n_embd + 2 + c.vocab_size + 2;
+  const auto kept = [&](Index tokens) {
+    const Batch batch = BatchOf(1, tokens);
+    const Index before = Tensor::LiveBytes();
+    Tape tape;
+    const Var loss = BatchLoss(model, tape, batch);
+    return Tensor::LiveBytes() - before;
+  };
+  kept(256);  // the first products of a size make their work space
+  EXPECT_EQ(kept(256) - kept(128), 128 * expected * static_cast<Index>(sizeof(Real)));
+}
+
+// The factored chain from start reconstructed keeps neither W nor the wide input of a projection.
+TEST_F(MemoryPlanBytes, TheFactoredChainKeepsLess) {
+  models::Gpt explicit_chain = Prepared({true, ct::Start::kReconstructed, 8, ct::Chain::kExplicit});
+  models::Gpt factored_chain = Prepared({true, ct::Start::kReconstructed, 8, ct::Chain::kFactored});
+  PlanMemory(explicit_chain), PlanMemory(factored_chain);  // the first products of a size make their work space
+  EXPECT_LT(PlanMemory(factored_chain).Step(1024), PlanMemory(explicit_chain).Step(1024));
+}
+
+TEST_F(MemoryPlanBytes, LeavesTheModelAsItWas) {
+  models::Gpt model = Prepared({});
+  PlanMemory(model);  // the first products of a size make their work space
+  const Index before = Tensor::LiveBytes();
+  PlanMemory(model);
+  EXPECT_EQ(Tensor::LiveBytes(), before);
+  for (const Param* param : models::Params(model)) EXPECT_TRUE(param->grad.empty());
+}
+
+TEST(MemoryPlan, ReadsAsASum) {
+  MemoryPlan plan{0, 26'100'000, 0, 0, 52'100'000, 1000, {1'000'000, 5'000'000}, {1e5, 100}};
+  EXPECT_EQ(plan.Step(10), 5'001'000);
+  EXPECT_EQ(plan.Step(1000), 101'000'000);
+  EXPECT_EQ(ToString(plan, 1000),
+            "weights 26.1 MB + moments 52.1 MB + activations of 1000 tokens 100.0 MB + logits 1.0 MB = 179.2 MB");
+  plan.mapped = 2'200'000'000;
+  plan.basis = 500'000;
+  plan.scores = 3'000'000;
+  EXPECT_EQ(ToString(plan, 1000),
+            "weights 26.1 MB + basis 0.5 MB + scores 3.0 MB + moments 52.1 MB + activations of 1000 tokens 100.0 MB + "
+            "logits 1.0 MB = 182.7 MB, beside 2200.0 MB mapped from files");
+}
+
+// Steps of 1 MB and 0.1 MB a token, beside 50 MB of moments.
+TEST(MemoryPlan, NamesWhatWouldFit) {
+  const MemoryPlan plan{0, 0, 0, 0, 50'000'000, 0, {1'000'000}, {1e5}};
+  const auto message = [&](Index batch, Index length, Index available) -> std::string {
+    try {
+      RequireMemory(plan, batch, length, available);
+      return "";
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(message(4, 100, 91'000'000), "");
+  EXPECT_EQ(
+      message(4, 100, 90'999'999),
+      "training needs 91.0 MB more memory for --batch 4 --length 100, found 91.0 MB available; --batch 3 --length "
+      "100 would fit");
+  EXPECT_EQ(
+      message(4, 100, 60'000'000),
+      "training needs 91.0 MB more memory for --batch 4 --length 100, found 60.0 MB available; --batch 1 --length "
+      "90 would fit");
+  EXPECT_EQ(
+      message(4, 100, 51'000'000),
+      "training needs 91.0 MB more memory for --batch 4 --length 100, found 51.0 MB available; not even one token "
+      "fits");
+}
+
+#ifdef __linux__
+TEST(AvailableMemory, IsWhatTheLimitOnAddressSpaceLeaves) {
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  const Index unlimited = AvailableMemory();
+  EXPECT_GT(unlimited, 0);
+  if (unlimited < 1'000'000'000) GTEST_SKIP() << "too little memory to limit it";
+  // As much as there is, and 100 MB more.
+  std::ifstream status("/proc/self/status");
+  Index size = 0;
+  for (std::string word; status >> word;) {
+    if (word == "VmSize:") status >> size;
+  }
+  rlimit limit = before;
+  limit.rlim_cur = static_cast<rlim_t>(1024 * size + 100'000'000);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+  const Index left = AvailableMemory();
+  setrlimit(RLIMIT_AS, &before);
+  EXPECT_LE(left, 100'000'000);
+  EXPECT_GE(left, 50'000'000);
+}
+#endif
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)  // which never gives out again what was just freed
+// After the first steps buffers come from memory that earlier ones have freed: the system maps hardly a page more. Now and
+// then the allocator finds another place for a buffer, hence the average over many steps.
+TEST_F(MemoryPlanBytes, StepsReuseTheMemoryOfTheFirst) {
+  models::Gpt model = Prepared({});
+  AdamW optimizer(models::TrainableParams(model), {});
+  const Batch batch = BatchOf(8, 128);
+  const auto faults = [] {
+    rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+  };
+  for (int i = 0; i < 3; ++i) Step(model, optimizer, batch);
+  const long before = faults();
+  constexpr int kSteps = 30;
+  for (int i = 0; i < kSteps; ++i) Step(model, optimizer, batch);
+  const long mapped = (faults() - before) / kSteps;
+  const Index step_pages = PlanMemory(model).Step(1024) / 4096;
+  EXPECT_LT(mapped, step_pages / 100) << "of " << step_pages << " pages a step";
+}
+#endif
+
+}  // namespace
+}  // namespace ampgrad::train

@@ -1,0 +1,215 @@
+#include "train/analysis/reference_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <stdexcept>
+
+#include "models/model_directory.h"
+#include "tensor/io/json_file.h"
+#include "tensor/kernels/gemm/gemm.h"
+#include "train/study/experiment.h"
+
+namespace ampgrad::train {
+namespace {
+
+constexpr double kBound = sizeof(Real) == 4 ? 1e-5 : 1e-9;
+constexpr double kCurveBound = sizeof(Real) == 4 ? 1e-4 : 1e-9;
+
+double RelativeError(const Tensor& own, const Tensor& reference) {
+  if (own.size() != reference.size()) return std::numeric_limits<double>::infinity();
+  double difference = 0, norm = 0;
+  for (Index i = 0; i < own.size(); ++i) {
+    difference += std::pow(static_cast<double>(own[i]) - reference[i], 2);
+    norm += std::pow(static_cast<double>(reference[i]), 2);
+  }
+  if (norm == 0) return difference == 0 ? 0 : std::numeric_limits<double>::infinity();
+  return std::sqrt(difference / norm);
+}
+
+// What of `reference` [K, d] lies outside the span of the orthonormal rows of `basis` [K, d].
+double SubspaceError(const Tensor& basis, const Tensor& reference) {
+  Tensor overlap({reference.rows(), basis.rows()}), projection(reference.shape());
+  kernels::ProductNT(reference, basis, {overlap.data()});
+  kernels::ProductNN(overlap, basis, {projection.data()});
+  return RelativeError(projection, reference);
+}
+
+// One comparison with a reference directory under way.
+class Checker {
+ public:
+  explicit Checker(const std::filesystem::path& directory)
+      : directory_(directory),
+        golden_(directory / "golden.safetensors"),
+        json_file_((directory / "golden.json").string()),
+        json_(io::ReadJsonObject(json_file_)),
+        base_(models::LoadModel(directory)) {
+    const std::vector<int64_t> ids = golden_.ReadInts("input_ids"), targets = golden_.ReadInts("targets");
+    batch_ = {static_cast<Index>(Entry("input_ids").shape.back()),
+              {ids.begin(), ids.end()},
+              {targets.begin(), targets.end()}};
+  }
+
+  ReferenceCheck Run() {
+    CheckForward();
+    CheckBasis();
+    CheckCurve("losses_full", {}, Number("full_lr"));
+    for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
+      for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
+        CheckScoreGradients(start, chain);
+        CheckCurve(std::string("losses_") + ct::ToString(start), Amplitude(start, chain), Number("lr"));
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  const io::TensorEntry& Entry(const std::string& name) const {
+    for (const io::TensorEntry& entry : golden_.header().entries) {
+      if (entry.name == name) return entry;
+    }
+    throw std::runtime_error((directory_ / "golden.safetensors").string() + ": the tensor " + name + " is missing");
+  }
+
+  double Number(const std::string& key) const {
+    if (!json_.contains(key) || !json_[key].is_number()) {
+      throw std::runtime_error(json_file_ + ": expected a number under " + key);
+    }
+    return json_[key].get<double>();
+  }
+
+  Index K() const { return static_cast<Index>(Number("K")); }
+  Method Amplitude(ct::Start start, ct::Chain chain) const { return {true, start, K(), chain}; }
+
+  // Notes our tensor, once for each name, and its error in a group; the group keeps the worst.
+  void Add(const std::string& group, const std::string& name, const Tensor& own, double error, double bound = kBound) {
+    const auto same_name = [&](const io::NamedTensor& tensor) { return tensor.name == name; };
+    if (std::none_of(result_.own.begin(), result_.own.end(), same_name)) result_.own.push_back({name, own});
+    auto it =
+        std::find_if(result_.groups.begin(), result_.groups.end(), [&](const auto& g) { return g.group == group; });
+    if (it == result_.groups.end()) {
+      result_.groups.push_back({group, name, error, bound, 0});
+      it = result_.groups.end() - 1;
+    }
+    ++it->tensors;
+    if (!(error <= it->error)) {  // a NaN is worse than any number, and stays
+      if (std::isnan(it->error)) return;
+      it->error = error;
+      it->worst = name;
+    }
+  }
+
+  void AddGolden(const std::string& group, const std::string& name, const Tensor& own) {
+    Add(group, name, own, RelativeError(own, golden_.ReadReal(name)));
+  }
+
+  void AddNumber(const std::string& group, const std::string& name, double own) {
+    const double reference = Number(name);
+    Add(group, name, Tensor::Scalar(static_cast<Real>(own)), std::abs(own - reference) / std::abs(reference));
+  }
+
+  void CheckForward() {
+    const std::unique_ptr<models::LanguageModel> model = base_->Clone();
+    Tape tape;
+    const Var logits = model->Logits(tape, batch_.inputs, batch_.length);
+    const Var loss = ops::CrossEntropy(logits, batch_.targets);
+    tape.Backward(loss);
+    AddGolden("logits", "logits", logits.value);
+    AddNumber("loss", "loss", loss.value[0]);
+    for (const Param* param : models::Params(*model)) {
+      AddGolden("gradients", "grad." + StoredName(param->name),
+                param->grad.empty() ? Tensor(param->value.shape()) : param->grad);
+    }
+  }
+
+  // The name of a weight in the reference, which may carry the checkpoint's prefix.
+  std::string StoredName(const std::string& name) const {
+    const std::string prefixed = base_->CheckpointPrefix() + name;
+    return golden_.Has("grad." + prefixed) ? prefixed : name;
+  }
+
+  std::vector<ct::RowSource> Sources(models::LanguageModel& model) const {
+    return ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
+  }
+
+  void CheckBasis() {
+    const std::vector<ct::RowSource> sources = Sources(*base_);
+    basis_ = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, K()));
+    Tensor eigenvalues = Tensor::Uninitialized({basis_->width()});
+    std::transform(basis_->eigenvalues.begin(), basis_->eigenvalues.end(), eigenvalues.begin(),
+                   [](double value) { return static_cast<Real>(value); });
+    AddGolden("mean row", "mean", basis_->mean);
+    AddGolden("eigenvalues", "eigenvalues", eigenvalues);
+    Add("basis (subspace)", "basis", basis_->vectors, SubspaceError(basis_->vectors, golden_.ReadReal("basis")));
+    for (const ct::RowSource& source : sources) {
+      AddGolden("scores", "scores." + StoredName(source.matrix->name), ct::Scores(ct::ReadRows(source), *basis_));
+    }
+    AddNumber("spectrum", "rows", static_cast<double>(ct::CountRows(sources)));
+    AddNumber("spectrum", "width", static_cast<double>(base_->width()));
+    AddNumber("spectrum", "variance_captured", ct::VarianceCaptured(*basis_));
+    AddNumber("spectrum", "r2", ct::RSquared(sources, *basis_));
+    AddNumber("spectrum", "participation_ratio", ct::ParticipationRatio(basis_->eigenvalues));
+  }
+
+  std::unique_ptr<models::LanguageModel> Prepared(const Method& method) const {
+    std::unique_ptr<models::LanguageModel> model = base_->Clone();
+    Prepare(*model, method, basis_, ct::RowsPolicy::kBlocks);
+    return model;
+  }
+
+  void CheckScoreGradients(ct::Start start, ct::Chain chain) {
+    const std::unique_ptr<models::LanguageModel> model = Prepared(Amplitude(start, chain));
+    Tape tape;
+    tape.Backward(BatchLoss(*model, tape, batch_));
+    for (const ct::RowSource& source : Sources(*model)) {
+      AddGolden(std::string("score gradients, ") + ct::ToString(start) + ", " + ct::ToString(chain),
+                std::string("score_grad.") + ct::ToString(start) + "." + StoredName(source.matrix->name),
+                source.matrix->form->Params()[0]->grad);
+    }
+  }
+
+  // Loss before each step, and after the last.
+  void CheckCurve(const std::string& name, const Method& method, double lr) {
+    if (!json_.contains(name) || !json_[name].is_array()) {
+      throw std::runtime_error(json_file_ + ": expected a list of losses under " + name);
+    }
+    const auto reference = json_[name].get<std::vector<double>>();
+    const std::unique_ptr<models::LanguageModel> model = Prepared(method);
+    const auto betas = json_.at("betas").get<std::vector<double>>();
+    AdamW optimizer(models::TrainableParams(*model), {betas.at(0), betas.at(1), Number("eps"), Number("weight_decay")});
+    Tensor own = Tensor::Uninitialized({static_cast<Index>(reference.size())});
+    double difference = 0, norm = 0;
+    for (size_t step = 0; step < reference.size(); ++step) {
+      optimizer.ZeroGrad();
+      Tape tape;
+      const Var loss = BatchLoss(*model, tape, batch_);
+      own[static_cast<Index>(step)] = loss.value[0];
+      difference += std::pow(loss.value[0] - reference[step], 2);
+      norm += std::pow(reference[step], 2);
+      if (step + 1 == reference.size()) break;
+      tape.Backward(loss);
+      optimizer.Step(lr);
+    }
+    Add("loss curves", name, own, std::sqrt(difference / norm), kCurveBound);
+  }
+
+  std::filesystem::path directory_;
+  io::SafetensorsReader golden_;
+  std::string json_file_;
+  nlohmann::json json_;
+  std::unique_ptr<models::LanguageModel> base_;
+  Batch batch_;
+  std::shared_ptr<const ct::Basis> basis_;
+  ReferenceCheck result_;
+};
+
+}  // namespace
+
+bool ReferenceCheck::Passed() const {
+  return !groups.empty() && std::all_of(groups.begin(), groups.end(), [](const GroupResult& g) { return g.Passed(); });
+}
+
+ReferenceCheck CheckReference(const std::filesystem::path& directory) { return Checker(directory).Run(); }
+
+}  // namespace ampgrad::train

@@ -1,0 +1,163 @@
+#include "train/analysis/trace.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <stdexcept>
+
+#include "tensor/kernels/kernels.h"
+#include "train/report/format.h"
+#include "train/study/experiment.h"
+#include "train/trainer.h"
+
+namespace ampgrad::train {
+namespace {
+
+// The matrix that is traced; the message of a wrong name lists the right ones.
+ct::RowSource FindSource(const std::vector<ct::RowSource>& sources, const std::string& weight) {
+  std::string names;
+  for (const ct::RowSource& source : sources) {
+    if (source.matrix->name == weight) return source;
+    names += (names.empty() ? "" : ", ") + source.matrix->name;
+  }
+  throw std::runtime_error("no decomposed matrix is named " + weight + "; there are " + names);
+}
+
+void CheckRange(const char* what, Index value, Index count) {
+  if (value >= 0 && value < count) return;
+  throw std::runtime_error(std::string("expected the ") + what + " in 0.." + std::to_string(count - 1) + ", found " +
+                           std::to_string(value));
+}
+
+// The nodes from `loss` to the leaf of `param`, both included, along the fewest edges: residual connections are taken,
+// the blocks that they skip are not.
+std::vector<int> ShortestPath(const Tape& tape, int loss, const Param* param) {
+  std::vector<int> next_to_loss(tape.size(), -1), queue = {loss};
+  for (size_t i = 0; i < queue.size(); ++i) {
+    const int node = queue[i];
+    if (tape.param(node) == param) {
+      std::vector<int> path = {node};
+      while (path.back() != loss) path.push_back(next_to_loss[path.back()]);
+      std::reverse(path.begin(), path.end());
+      return path;
+    }
+    for (const int input : tape.inputs(node)) {
+      if (input < 0 || input == loss || next_to_loss[input] >= 0) continue;
+      next_to_loss[input] = node;
+      queue.push_back(input);
+    }
+  }
+  throw std::logic_error("[trace] the loss does not depend on " + param->name);
+}
+
+// (8(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h, whose error falls as h⁴.
+double CentralDifference(models::LanguageModel& model, const Batch& batch, Real& score) {
+  const double h = 1e-3;
+  const Real before = score;
+  const auto loss_at = [&](double shift) {
+    score = static_cast<Real>(before + shift);
+    Tape tape(Tape::Mode::kInference);
+    return static_cast<double>(BatchLoss(model, tape, batch).value[0]);
+  };
+  const double near = loss_at(h) - loss_at(-h), far = loss_at(2 * h) - loss_at(-2 * h);
+  score = before;
+  return (8 * near - far) / (12 * h);
+}
+
+}  // namespace
+
+const std::vector<OpSource>& OpSources() {
+  static const std::vector<OpSource> sources = {
+      {"add", "autograd/ops_basic.cc", "Add"},
+      {"mul", "autograd/ops_basic.cc", "Mul"},
+      {"gelu", "autograd/ops_basic.cc", "Gelu"},
+      {"silu", "autograd/ops_basic.cc", "Silu"},
+      {"embedding", "autograd/ops_matmul.cc", "Embedding"},
+      {"linear", "autograd/ops_matmul.cc", "Linear"},
+      {"frozen_linear", "autograd/ops_frozen.cc", "FrozenLinear"},
+      {"layer_norm", "autograd/ops_norm.cc", "LayerNorm"},
+      {"rms_norm", "autograd/ops_norm.cc", "RmsNorm"},
+      {"rotary", "autograd/ops_attention.cc", "Rotary"},
+      {"causal_attention", "autograd/ops_attention.cc", "CausalAttention"},
+      {"causal_self_attention", "autograd/ops_attention.cc", "CausalSelfAttention"},
+      {"cross_entropy", "autograd/ops_loss.cc", "CrossEntropy"},
+      {"reconstruct", "ct/reconstruct.cc", "Reconstruct"},
+      {"append_ones", "ct/factored.cc", "AppendOnes"},
+      {"factored_linear", "ct/factored.cc", "FactoredLinear"},
+  };
+  return sources;
+}
+
+ScoreTrace TraceScore(models::LanguageModel& model, const Batch& batch, const TraceOptions& options) {
+  const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
+  const ct::RowSource source = FindSource(sources, options.weight);
+  CheckRange("row", options.row, source.rows);
+  CheckRange("component", options.component, options.k);
+  const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, options.k));
+  Prepare(model, {true, options.start, options.k}, basis, ct::RowsPolicy::kBlocks);
+  Param& scores = *source.matrix->form->Params()[0];
+  Real& score = scores.value.row(options.row)[options.component];
+
+  ScoreTrace trace{};
+  Tape tape;
+  const Var loss = BatchLoss(model, tape, batch);
+  trace.loss = loss.value[0];
+  const std::vector<int> path = ShortestPath(tape, loss.node, &scores);
+  std::map<int, double> norms;
+  tape.Backward(loss, [&](int node, const Tensor& dy) {
+    if (std::find(path.begin(), path.end(), node) == path.end()) return;
+    norms[node] = std::sqrt(kernels::SumSquares(dy.data(), dy.size()));
+    if (node != path[path.size() - 2]) return;  // the reconstruction itself: its dY is dW
+    trace.dw_row = {dy.row(options.row), dy.row(options.row) + dy.cols()};
+  });
+  for (const int node : path) {
+    if (!tape.param(node)) trace.path.push_back({tape.op(node), tape.shape(node).ToString(), norms.at(node)});
+  }
+  trace.basis_row = {basis->vectors.row(options.component), basis->vectors.row(options.component) + basis->width()};
+  for (size_t j = 0; j < trace.dw_row.size(); ++j) trace.dot += trace.dw_row[j] * trace.basis_row[j];
+  trace.gradient = scores.grad.row(options.row)[options.component];
+  trace.difference = CentralDifference(model, batch, score);
+
+  const AdamWOptions adamw{.weight_decay = 0};
+  trace.score = score;
+  trace.moment1 = (1 - adamw.beta1) * trace.gradient;
+  trace.moment2 = (1 - adamw.beta2) * trace.gradient * trace.gradient;
+  AdamW({&scores}, adamw).Step(options.lr);
+  trace.next_score = score;
+  return trace;
+}
+
+std::string FormatTrace(const ScoreTrace& trace, const TraceOptions& options) {
+  std::string text =
+      report::Format("score S[%lld, %lld] of %s, start %s, K = %lld\n\n", static_cast<long long>(options.row),
+                     static_cast<long long>(options.component), options.weight.c_str(), ct::ToString(options.start),
+                     static_cast<long long>(options.k));
+  text += report::Format("loss %.12g\n\n%-18s %-14s %-12s %s\n", trace.loss, "op", "output Y", "norm of dY", "source");
+  for (const TraceStep& step : trace.path) {
+    const auto& sources = OpSources();
+    const auto source =
+        std::find_if(sources.begin(), sources.end(), [&](const OpSource& s) { return step.op == s.op; });
+    text +=
+        report::Format("%-18s %-14s %-12.4e %s %s\n", step.op.c_str(), step.shape.c_str(), step.gradient_norm,
+                       source == sources.end() ? "" : source->file, source == sources.end() ? "" : source->function);
+  }
+  const auto row = [](const char* name, const std::vector<double>& values) {
+    std::string line = report::Format("%-14s", name);
+    for (size_t j = 0; j < std::min<size_t>(values.size(), 5); ++j) line += report::Format(" %11.4e", values[j]);
+    return line + report::Format("  … %zu numbers\n", values.size());
+  };
+  text += "\n" + row(report::Format("dW[%lld, :]", static_cast<long long>(options.row)).c_str(), trace.dw_row);
+  text += row(report::Format("B[%lld, :]", static_cast<long long>(options.component)).c_str(), trace.basis_row);
+  text +=
+      report::Format("\n%-34s %21.14e   ct/reconstruct.cc Reconstruct, dS = dW·Bᵀ\n", "their dot product", trace.dot);
+  text += report::Format("%-34s %21.14e   autograd/tape.cc Backward\n", "dS of the backward pass", trace.gradient);
+  text += report::Format("%-34s %21.14e   (%.1e off)\n", "central difference of the loss", trace.difference,
+                         std::abs(trace.difference - trace.gradient) / std::abs(trace.gradient));
+  text += report::Format(
+      "\nAdamW, step 1, lr %g                   train/adamw.cc Step, tensor/kernels/adamw.cc AdamW\n", options.lr);
+  text += report::Format("  m = (1 − β₁)·dS   %12.4e\n  v = (1 − β₂)·dS²  %12.4e\n", trace.moment1, trace.moment2);
+  text += report::Format("  S ← S − lr·m̂/(√v̂ + ε)  %.10g → %.10g\n", trace.score, trace.next_score);
+  return text;
+}
+
+}  // namespace ampgrad::train

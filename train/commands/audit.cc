@@ -1,0 +1,14 @@
+#include "train/commands/commands.h"
+
+namespace ampgrad::train {
+
+// The audit needs the scalar reference and the planted faults, which belong to the tests: its program is built with them.
+Command AuditCommand() {
+  return {"audit",
+          "Audit every gradient: ops, chain, planted faults; with --model a whole model.",
+          {},
+          nullptr,
+          "ampgrad-audit"};
+}
+
+}  // namespace ampgrad::train

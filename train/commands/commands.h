@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "train/commands/options.h"
+
+namespace ampgrad::train {
+
+/// A command of the program.
+struct Command {
+  const char* name;
+  const char* summary;
+  std::vector<OptionSpec> options;
+  int (*run)(const Options& options);  // returns the exit code; throws for anything that ends in a sentence
+  const char* program = nullptr;       // the sibling of this program that runs it, if not this one
+};
+
+Command DemoCommand();
+Command PretrainCommand();
+Command SftCommand();
+Command SweepCommand();
+Command GenerateCommand();
+Command CheckCommand();
+Command TraceCommand();
+Command AuditCommand();
+Command SynthCommand();
+
+}  // namespace ampgrad::train

@@ -1,0 +1,69 @@
+#include "models/generate.h"
+
+#include <cstdio>
+
+#include "models/model_directory.h"
+#include "train/commands/commands.h"
+
+namespace ampgrad::train {
+namespace {
+
+models::GenerateOptions ReadOptions(const Options& options) {
+  models::GenerateOptions generate;
+  generate.max_tokens = options.Integer("tokens", 1, 1'000'000);
+  generate.sampling.temperature = options.Number("temperature", 0, 1e6);
+  generate.sampling.top_k = options.Integer("top-k", 0, 1'000'000'000);
+  generate.sampling.top_p = options.Number("top-p", 0, 1);
+  generate.seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
+  return generate;
+}
+
+// The ids to begin from: what the tokenizer puts before a text, and the prompt, which may hold special tokens.
+std::vector<int> Prompt(const Options& options, const models::Tokenizer& tokenizer) {
+  using models::Tokenizer;
+  if (options.Has("prompt")) return tokenizer.Encode(options.String("prompt"), true, Tokenizer::Markup::kTokens);
+  if (tokenizer.prefix().empty()) {
+    throw UsageError("--prompt is missing; expected one, since this tokenizer has no token that begins a text");
+  }
+  return tokenizer.prefix();
+}
+
+int Run(const Options& options) {
+  models::GenerateOptions generate = ReadOptions(options);
+  const std::filesystem::path directory = options.String("model");
+  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
+  generate.end_tokens = model->EndTokens();
+  generate.vocabulary = tokenizer.vocabulary();
+
+  // The prompt is decoded, too: what a token says, such as whether a space precedes it, depends on those before it.
+  models::StreamDecoder decoder(tokenizer, /*skip_special=*/true);
+  const auto print = [&](int id) { std::fputs(decoder.Push(id).c_str(), stdout); };
+  const std::vector<int> prompt = Prompt(options, tokenizer);
+  for (const int id : prompt) print(id);
+  std::fflush(stdout);
+  models::Generate(*model, prompt, generate, [&](int id) {
+    print(id);
+    std::fflush(stdout);
+  });
+  std::fputs((decoder.Finish() + "\n").c_str(), stdout);
+  return 0;
+}
+
+}  // namespace
+
+Command GenerateCommand() {
+  return {"generate",
+          "Continue a prompt.",
+          {{"model", "DIR", nullptr, "model directory"},
+           {"prompt", "TEXT", "",
+            "text to continue; without it, a text is begun, where the tokenizer has a token for that"},
+           {"tokens", "N", "256", "tokens to add at most"},
+           {"temperature", "X", "0", "divides the logits; 0: always the likeliest token"},
+           {"top-k", "K", "0", "draw from the K likeliest tokens only; 0: from all"},
+           {"top-p", "P", "1", "draw from the fewest likeliest tokens whose probability reaches P only"},
+           {"seed", "N", "1", "seed of the draws"}},
+          Run};
+}
+
+}  // namespace ampgrad::train

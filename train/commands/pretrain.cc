@@ -1,0 +1,64 @@
+#include <cstdio>
+
+#include "models/gpt.h"
+#include "models/model_directory.h"
+#include "tensor/io/json_file.h"
+#include "train/commands/commands.h"
+#include "train/commands/training_options.h"
+#include "train/data/text_data.h"
+#include "train/memory_plan.h"
+
+namespace ampgrad::train {
+namespace {
+
+int Run(const Options& options) {
+  models::GptConfig config = models::PresetConfig(options.Choice("preset", {"photonic", "nano"}));
+  if (options.Has("vocab")) {
+    config.vocab_size = options.Integer("vocab", models::Tokenizer::Bytes().vocabulary(), 1 << 24);
+  }
+  const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
+  TrainOptions train = ReadTrainOptions(options);
+  train.lr = options.Number("lr", 0, 1e30);
+  const Index batch = options.Integer("batch", 1, 1 << 20);
+
+  models::Gpt model(config);
+  const models::Tokenizer tokenizer = models::Tokenizer::Bytes();
+  const std::string file = options.String("text");
+  const std::string text = io::ReadTextFile(file);
+  const Data data = TextData(text, tokenizer, ReadLength(options, model), batch, seed, file);
+  models::StagedDirectory out(options.String("out"));
+  RunLog log(options.String("log"));
+
+  model.Initialise(seed);
+  std::printf("%s: %lld parameters, %zu bytes of text, unigram entropy %.4f nats\n", options.String("preset").c_str(),
+              static_cast<long long>(models::CountNumbers(model)), text.size(), UnigramEntropy(text));
+  std::printf("memory: %s\n", ToString(PlanMemory(model), batch * ReadLength(options, model)).c_str());
+  Tensor::ResetPeakBytes();
+  Progress progress("pretrain", stderr);
+  const double seconds = Train(model, data.train, train, [&](const StepReport& report) {
+    progress.Show(report);
+    log.Add("pretrain", report);
+  });
+  const Index peak = Tensor::PeakBytes();
+  const double loss = Evaluate(model, data.held_out);
+  models::SaveModel(out.path(), model, tokenizer);
+  out.Commit();
+  std::printf("held-out loss %.4f, %.4f s/step, peak %s of tensors; wrote %s\n", loss, seconds, Megabytes(peak).c_str(),
+              options.String("out").c_str());
+  return 0;
+}
+
+}  // namespace
+
+Command PretrainCommand() {
+  return {"pretrain", "Train a model from a text file and write it as a Hugging Face directory.",
+          Join({{{"text", "FILE", nullptr, "text to learn"},
+                 {"out", "DIR", nullptr, "directory to write: new, or empty"},
+                 {"preset", "NAME", "photonic", "model shape: photonic or nano"},
+                 {"vocab", "N", "", "vocabulary size, at least the 256 of the byte tokenizer"},
+                 {"lr", "X", "1e-3", "peak learning rate"}},
+                TrainingOptionSpecs("500", "4", "0.1")}),
+          Run};
+}
+
+}  // namespace ampgrad::train

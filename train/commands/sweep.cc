@@ -1,0 +1,56 @@
+#include <cstdio>
+
+#include "models/model_directory.h"
+#include "tensor/io/atomic_file.h"
+#include "train/commands/commands.h"
+#include "train/commands/training_options.h"
+#include "train/data/chat_data.h"
+
+namespace ampgrad::train {
+namespace {
+
+int Run(const Options& options) {
+  SweepOptions sweep;
+  sweep.train = ReadTrainOptions(options);
+  sweep.search_steps = options.Integer("search-steps", 1, 1'000'000'000);
+  sweep.full_lrs = options.Numbers("full-lr", 1e-30, 1e30);
+  sweep.amplitude_lrs = options.Numbers("amplitude-lr", 1e-30, 1e30);
+  sweep.policy = ReadRowsPolicy(options);
+  sweep.sample = ReadSample(options);
+  sweep.chain = ReadChain(options);
+  sweep.ks = options.Integers("k", 1, 1'000'000'000);
+  const Index batch = options.Integer("batch", 1, 1 << 20);
+
+  const std::filesystem::path directory = options.String("model"), file = options.String("data");
+  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  for (const Index k : sweep.ks) CheckK(k, *model);
+  if (options.Has("json")) io::RequireWritable(options.String("json"));
+  const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
+  const ChatData samples = ReadChatData(
+      {file, directory, ReadTemplate(options), ReadLength(options, *model), batch, sweep.sample.seed}, tokenizer);
+  RunLog log(options.String("log"));
+  std::printf("%s\n", Describe(samples).c_str());
+  const std::vector<SweepRow> rows = RunSweep(*model, samples.data, sweep, log);
+  std::fputs(FormatTable(rows).c_str(), stdout);
+  if (options.Has("json")) io::WriteFileAtomically(options.String("json"), TableJson(rows) + "\n");
+  return 0;
+}
+
+}  // namespace
+
+Command SweepCommand() {
+  return {"sweep", "Fine-tune copies of a model by every method and print the table.",
+          Join({{{"model", "DIR", nullptr, "model directory"},
+                 {"data", "FILE", nullptr, kDataHelp},
+                 TemplateOptionSpec(),
+                 {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
+                 {"full-lr", "X,X,…", "1e-4,3e-4,1e-3", "learning rates to try for full SFT"},
+                 {"amplitude-lr", "X,X,…", "1e-3,3e-3,1e-2,3e-2", "learning rates to try for each start"},
+                 {"search-steps", "N", "15", "steps of each run of the search"},
+                 {"json", "FILE", "", "write the table as JSON"}},
+                BasisOptionSpecs(),
+                TrainingOptionSpecs("60", "8", "0")}),
+          Run};
+}
+
+}  // namespace ampgrad::train

@@ -1,0 +1,33 @@
+#include "models/synth.h"
+
+#include <cstdio>
+
+#include "models/model_directory.h"
+#include "train/commands/commands.h"
+
+namespace ampgrad::train {
+namespace {
+
+int Run(const Options& options) {
+  const models::SynthModel model = models::SynthPreset(options.Choice("preset", models::SynthPresets()));
+  const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
+  models::StagedDirectory out(options.String("out"));
+  models::WriteSynthModel(model, seed, out.path());
+  out.Commit();
+  std::printf("%s: %zu tensors of made-up weights, %lld numbers in BF16\n", options.String("out").c_str(),
+              model.tensors.size(), static_cast<long long>(model.CountNumbers()));
+  return 0;
+}
+
+}  // namespace
+
+Command SynthCommand() {
+  return {"synth",
+          "Writes a model of a real shape with made-up weights, for measurements and tests.",
+          {{"preset", "NAME", "tinyllama", "shape: tinyllama (1.1 billion numbers), gpt2 (124 million) or tiny"},
+           {"out", "DIR", nullptr, "directory to write, which must be empty or not there"},
+           {"seed", "N", "1", "seed of the weights"}},
+          Run};
+}
+
+}  // namespace ampgrad::train

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ct/amplitude.h"
+#include "models/language_model.h"
+#include "train/commands/options.h"
+#include "train/study/experiment.h"
+
+/// Options that several commands share: how they read, and what they mean.
+namespace ampgrad::train {
+
+/// Steps, batch, learning-rate schedule, seed and log of a training run.
+std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch, const char* weight_decay);
+/// The run that they describe; lr is left at its default.
+TrainOptions ReadTrainOptions(const Options& options);
+
+/// Which rows the universal basis sees, and which way the gradient takes to the scores.
+std::vector<OptionSpec> BasisOptionSpecs();
+ct::RowsPolicy ReadRowsPolicy(const Options& options);
+ct::Chain ReadChain(const Options& options);
+ct::Sample ReadSample(const Options& options);
+
+/// Which part of the model trains, and whether its blocks run twice to save memory.
+std::vector<OptionSpec> ScopeOptionSpecs();
+Scope ReadScope(const Options& options, const models::LanguageModel& model);
+
+/// One list after the other.
+std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists);
+
+/// What the data of fine-tuning may hold, for the help.
+extern const char* const kDataHelp;
+/// Which chat template renders it.
+OptionSpec TemplateOptionSpec();
+/// The name that was given, or "".
+std::string ReadTemplate(const Options& options);
+
+/// The length of training sequences: --length, by default and at most the model's context.
+Index ReadLength(const Options& options, const models::LanguageModel& model);
+
+/// Throws std::runtime_error when K exceeds the model's width.
+void CheckK(Index k, const models::LanguageModel& model);
+
+}  // namespace ampgrad::train

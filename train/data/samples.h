@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "models/chat/chat_template.h"
+
+namespace ampgrad::train {
+
+/// What the lines of a file hold.
+enum class Shape { kPrompt, kQuestion, kInstruction, kMessages };
+
+/// A conversation to learn from.
+struct Sample {
+  std::vector<models::Message> messages;  // in any shape but kMessages: one of the user, one of the assistant
+  std::string input;                      // what an instruction works on; often empty
+  Index line = 0;                         // of the file, from 1; 0 when it comes from none
+};
+
+struct Samples {
+  Shape shape = Shape::kPrompt;
+  std::vector<Sample> all;
+};
+
+/// A sample of any shape but kMessages.
+Sample MakeSample(std::string prompt, std::string answer, std::string input = "");
+
+/// Reads JSON lines, all of one shape:
+///   {"messages": [{"role": "system" | "user" | "assistant", "content"}, …]}
+///   {"conversations": [{"from": "system" | "human" | "gpt", "value"}, …]}, read as messages
+///   {"instruction", "input", "output"}, where input may be missing or empty
+///   {"prompt", "completion"}
+///   {"question", "answer"}
+/// Other keys are passed over. Texts are not empty, but for a system message, and every conversation has a message of the
+/// assistant. Blank lines, CRLF, a byte-order mark and a last line without its end are accepted. The whole file, of at most
+/// 1 GiB, is read at once: what happens to it afterwards has no effect. Throws std::runtime_error with file, line and key
+/// for anything else, for a line over 16 MiB, for a key that stands twice, and for a file without samples.
+Samples ReadSamples(const std::filesystem::path& path);
+
+}  // namespace ampgrad::train

@@ -1,0 +1,105 @@
+#include "train/report/style.h"
+
+namespace ampgrad::report {
+
+// Every text colour has a contrast of at least 4.5 on the backgrounds it stands on, in both schemes.
+const char* const kReportStyle = R"css(
+:root {
+  color-scheme: light dark;
+  --page: #f6f7f9; --card: #ffffff; --ink: #1b2026; --soft: #57606a; --line: #d5dae0; --grid: #e6e9ed;
+  --good: #1a7037; --bad: #b3261e; --good-tint: #e3f3e7; --bad-tint: #fbe6e4;
+  --complex: #1f5fbf; --adjoint: #b35900; --bar: #8fb3e8; --heat: 31 95 191;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #101418; --card: #181d23; --ink: #e6eaef; --soft: #a3adb8; --line: #343c46; --grid: #262d35;
+    --good: #5fd07f; --bad: #ff8a80; --good-tint: #16301f; --bad-tint: #3d1d1b;
+    --complex: #74b0ff; --adjoint: #f2a65a; --bar: #3c6db0; --heat: 90 150 240;
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 1080px; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.2rem; margin: 0 0 .25rem; }
+h3 { font-size: .95rem; margin: .75rem 0 .25rem; }
+p { margin: 0 0 .75rem; max-width: 75ch; }
+section, header {
+  background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem;
+  margin: 0 0 1rem;
+}
+section > p, .legend, caption, small, .facts dt { color: var(--soft); }
+footer { color: var(--soft); font-size: .85rem; }
+.verdict {
+  display: inline-block; margin: 0 0 .75rem; padding: .3rem .8rem; border-radius: 6px; font-weight: 700;
+  font-size: 1.1rem;
+}
+.verdict.good { background: var(--good-tint); } .verdict.bad { background: var(--bad-tint); }
+.good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
+.failures { margin: 0; padding-left: 1.25rem; overflow-wrap: anywhere; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .75rem; margin: 0; }
+.facts div { border-left: 3px solid var(--line); padding-left: .6rem; }
+.facts dt { font-size: .85rem; } .facts dd { margin: 0; font-size: 1.15rem; font-weight: 600; }
+.facts small { display: block; font-weight: 400; font-size: .8rem; }
+
+.scroll { overflow: auto; } .scroll:focus-visible { outline: 2px solid var(--complex); outline-offset: 2px; }
+.tall .scroll { max-height: 34rem; }
+table { border-collapse: collapse; width: 100%; font-size: .875rem; }
+caption { text-align: left; padding: 0 0 .4rem; }
+th, td { padding: .3rem .5rem; text-align: left; border-bottom: 1px solid var(--grid); white-space: nowrap; }
+thead th {
+  white-space: normal; position: sticky; top: 0; background: var(--card);
+  border-bottom: 1px solid var(--line); vertical-align: bottom;
+}
+tbody th { font-weight: 400; }
+.names tbody th { font-family: ui-monospace, monospace; font-size: .82rem; }
+.wrap tbody th { white-space: normal; min-width: 15rem; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+/* The bar is as wide as the number's column without its padding, and lies in the padding below. */
+.bar {
+  background: linear-gradient(var(--bar) 0 0) no-repeat 0 calc(100% + .28rem) / var(--w) 4px content-box border-box;
+}
+.bar.over { background-image: linear-gradient(var(--bad) 0 0); color: var(--bad); font-weight: 600; }
+.heat { background: rgb(var(--heat) / calc(var(--s, 0) * .55)); }
+.heat.over { background: var(--bad-tint); color: var(--bad); font-weight: 600; }
+tr.failed, li.failed { background: var(--bad-tint); }
+details { margin-top: .75rem; } summary { cursor: pointer; color: var(--soft); margin-bottom: .5rem; }
+
+svg text { font: 13px ui-monospace, monospace; fill: var(--ink); }
+svg .tick { font: 12px system-ui, sans-serif; fill: var(--soft); }
+svg text.good { fill: var(--good); } svg text.bad { fill: var(--bad); }
+.dots { display: block; width: 100%; min-width: 680px; }
+.taylor { display: block; width: 100%; }
+.grid { stroke: var(--grid); } .bound { stroke: var(--ink); stroke-width: 2; }
+.guide { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 5 4; }
+.beyond { fill: var(--bad-tint); } .complex { fill: var(--complex); } .adjoint { fill: var(--adjoint); }
+.wrong { fill: var(--bad); stroke: var(--ink); stroke-width: 1.5; } .faint { opacity: .3; }
+.legend {
+  display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: 0 0 .75rem; padding: 0;
+  font-size: .875rem;
+}
+.key { width: 1em; height: 1em; vertical-align: -.15em; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 1rem .75rem; }
+figure { margin: 0; display: flex; flex-direction: column; justify-content: space-between; }
+figcaption { font-size: .85rem; line-height: 1.35; overflow-wrap: anywhere; margin-bottom: .25rem; }
+
+.squares, .faults { list-style: none; margin: 0; padding: 0; }
+.squares { display: flex; flex-wrap: wrap; gap: 3px; }
+.squares li {
+  width: 1.35rem; height: 1.35rem; border-radius: 3px; display: grid; place-items: center; font-size: .8rem;
+  line-height: 1;
+}
+.caught { background: var(--good-tint); color: var(--good); border: 1px solid transparent; }
+.missed { background: var(--card); color: var(--bad); border: 1px dashed var(--bad); font-weight: 700; }
+.faults { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); gap: .5rem; margin-top: 1rem; }
+.faults li {
+  border: 1px solid var(--line); border-radius: 6px; padding: .5rem .6rem; font-size: .875rem;
+  overflow-wrap: anywhere;
+}
+.faults div { margin-top: .3rem; display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
+.badge { font-size: .8rem; color: var(--soft); } .badge.bad { color: var(--bad); } .badge.good { color: var(--good); }
+@media (max-width: 480px) { main { padding: .5rem; } section, header { padding: .75rem; } }
+@media print { .tall .scroll { max-height: none; } }
+)css";
+
+}  // namespace ampgrad::report
