@@ -29,7 +29,7 @@ Var Checkpoint(const Var& x, std::function<Var(const Var&)> f) {
     Tape again;
     Param start{"x", value, {}, trained};
     again.Backward(f(again.Leaf(start)), dy);
-    if (trained) d.Pass(0, start.grad);
+    if (trained) d.Add(0, start.grad);
   };
   return x.tape->Record("checkpoint", y, {&x, &reached}, backward);
 }

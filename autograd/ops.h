@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
-#include "tensor/bf16.h"
+#include "tensor/stored_tensor.h"
 
 /// The differentiable ops. Each stands in an ops_*.cc as one function, under a comment block that gives its shapes, forward,
 /// backward and what it saves. Every op throws std::invalid_argument, its own name first, when shapes do not fit.
@@ -35,10 +35,10 @@ Var Embedding(const Var& table, const std::vector<int>& ids);
 Var Linear(const Var& x, const Var& weight, Layout layout, const Var* bias);
 
 // ops_frozen.cc
-/// Linear with a weight that never trains and stays at half width.
-Var FrozenLinear(const Var& x, const Bf16Tensor& weight, Layout layout, const Var* bias);
-/// Rows `ids` of a table [V, C] at half width, as a constant [N, C]; ids are checked against V.
-Tensor FrozenRows(const Bf16Tensor& table, const std::vector<int>& ids);
+/// Linear with a weight that never trains and stays as it lies.
+Var FrozenLinear(const Var& x, const StoredTensor& weight, Layout layout, const Var* bias);
+/// Rows `ids` of a table [V, C] that never trains, as a constant [N, C]; ids are checked against V.
+Tensor FrozenRows(const StoredTensor& table, const std::vector<int>& ids);
 
 // ops_norm.cc
 /// Layer normalisation over the last axis (Ba, Kiros, Hinton, arXiv:1607.06450).
@@ -47,10 +47,15 @@ Var LayerNorm(const Var& x, const Var& gain, const Var& bias, Real eps);
 Var RmsNorm(const Var& x, const Var& gain, Real eps);
 
 // ops_attention.cc
-/// Rotary position embedding of x [N, heads·D] in the rotate-half convention; row n is at position offset + n mod
-/// length.
-/// `inverse_frequencies` [D/2].
-Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies, Index offset = 0);
+/// How far rotary positions turn: cosines and sines [length, D/2] of the angles position·frequency.
+struct RotaryTable {
+  Tensor cosines, sines;
+};
+/// The table of positions offset..offset + length, made once for all layers; `inverse_frequencies` [D/2].
+RotaryTable MakeRotaryTable(const Tensor& inverse_frequencies, Index length, Index offset = 0);
+/// Rotary position embedding (Su et al., arXiv:2104.09864) of x [N, heads·D] in the rotate-half convention: row n stands
+/// at position n mod length of the table.
+Var Rotary(const Var& x, const RotaryTable& table);
 /// Causal scaled-dot-product attention: q [B·length, H·D], k and v [B·(offset + length), G·D]; query head h reads
 /// key/value head h / (H/G). The queries of a sequence stand at its last `length` positions: query i sees keys
 /// 0..offset + i.
@@ -60,7 +65,11 @@ Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Inde
 Var CausalSelfAttention(const Var& qkv, Index length, Index heads);
 
 // ops_loss.cc
-/// Mean negative log-likelihood of `targets` [N] under softmax(logits [N, V]), over targets that are not kIgnored.
-Var CrossEntropy(const Var& logits, const std::vector<int>& targets);
+/// How many of `targets` are not kIgnored.
+Index CountTargets(const std::vector<int>& targets);
+/// The negative log-likelihood of `targets` [N] under softmax(logits [N, V]), summed over those that are not kIgnored and
+/// divided by `count`: their number, for a mean; or the number of a whole step of which these rows are a part, so that
+/// the losses and gradients of its parts add up to those of the step.
+Var CrossEntropy(const Var& logits, const std::vector<int>& targets, Index count);
 
 }  // namespace ampgrad::ops

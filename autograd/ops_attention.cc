@@ -7,36 +7,42 @@
 
 namespace ampgrad::ops {
 
-// Rotary   y = R(position)·x, head by head
-//   shapes    x, y [N, heads·D]   inverse_frequencies f [D/2]   row n at position t = offset + n mod length
-//   forward   the pair (x_j, x_j+D/2) turns by the angle t·f_j:
-//             y_j = x_j cos − x_j+D/2 sin,   y_j+D/2 = x_j+D/2 cos + x_j sin
-//   backward  dx = R(−position)·dy: a rotation's transpose is its inverse
-//   saves     the cosines and sines (length·D numbers)
-Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies, Index offset) {
-  const Index half = inverse_frequencies.size(), rows = x.shape().rows();
-  if (length <= 0 || rows % length != 0 || offset < 0) {
-    Fail("rotary", "expected length to divide the rows and offset not to be negative, found length " +
-                       std::to_string(length) + " of " + std::to_string(rows) + " rows, offset " +
-                       std::to_string(offset));
+RotaryTable MakeRotaryTable(const Tensor& inverse_frequencies, Index length, Index offset) {
+  const Index half = inverse_frequencies.size();
+  if (length <= 0 || offset < 0 || half == 0) {
+    Fail("rotary_table", "expected a length over 0, an offset not below 0 and f [D/2], found length " +
+                             std::to_string(length) + ", offset " + std::to_string(offset) + ", f " +
+                             inverse_frequencies.shape().ToString());
   }
-  CheckShapes(x.shape().rank() == 2 && half > 0 && x.shape().cols() % (2 * half) == 0, "rotary",
-              "x [N, heads·D], f [D/2]", {{"x", x.shape()}, {"f", inverse_frequencies.shape()}});
-  Tensor cosines = Tensor::Uninitialized({length, half}), sines = Tensor::Uninitialized({length, half});
+  RotaryTable table{Tensor::Uninitialized({length, half}), Tensor::Uninitialized({length, half})};
   for (Index i = 0; i < length; ++i) {
     for (Index j = 0; j < half; ++j) {
       const Real angle = static_cast<Real>(offset + i) * inverse_frequencies[j];
-      cosines.row(i)[j] = std::cos(angle);
-      sines.row(i)[j] = std::sin(angle);
+      table.cosines.row(i)[j] = std::cos(angle);
+      table.sines.row(i)[j] = std::sin(angle);
     }
   }
+  return table;
+}
+
+// Rotary   y = R(position)·x, head by head
+//   shapes    x, y [N, heads·D]   cosines, sines [length, D/2]   row n of x turns by row n mod length of the table
+//   forward   the pair (x_j, x_j+D/2) turns by the angle t·f_j of position t:
+//             y_j = x_j cos − x_j+D/2 sin,   y_j+D/2 = x_j+D/2 cos + x_j sin
+//   backward  dx += R(−position)·dy: a rotation's transpose is its inverse
+//   saves     the table, which all layers share: 0 bytes of its own
+Var Rotary(const Var& x, const RotaryTable& table) {
+  const Index rows = x.shape().rows(), length = table.cosines.rows(), half = table.cosines.cols();
+  CheckShapes(x.shape().rank() == 2 && half > 0 && x.shape().cols() % (2 * half) == 0 && rows % length == 0, "rotary",
+              "x [N, heads·D], cosines [length, D/2], length a divisor of N",
+              {{"x", x.shape()}, {"cosines", table.cosines.shape()}});
   const Index dim = 2 * half, heads = x.shape().cols() / dim;
 
   Tensor y = Tensor::Uninitialized(x.shape());
-  kernels::Rotary(x.value.data(), rows, length, heads, dim, cosines.data(), sines.data(), 1, {y.data()});
+  kernels::Rotary(x.value.data(), rows, length, heads, dim, table.cosines.data(), table.sines.data(), 1, {y.data()});
 
-  return x.tape->Record("rotary", y, {&x}, [=](const Tensor& dy, InputGrads& d) {
-    kernels::Rotary(dy.data(), rows, length, heads, dim, cosines.data(), sines.data(), -1, d.Into(0));
+  return x.tape->Record("rotary", y, {&x}, [table, rows, length, heads, dim](const Tensor& dy, InputGrads& d) {
+    kernels::Rotary(dy.data(), rows, length, heads, dim, table.cosines.data(), table.sines.data(), -1, d.AddTo(0));
   });
 }
 
@@ -44,8 +50,8 @@ Var Rotary(const Var& x, Index length, const Tensor& inverse_frequencies, Index 
 //   shapes    q, o [B·length, H·D]   k, v [B·(offset + length), G·D]   query head h reads key/value head h / (H/G)
 //   forward   S_ij = q_i·k_j/√D for j <= offset + i,   L_i = log Σ_j e^S_ij,   P_ij = e^(S_ij − L_i),
 //             o_i = Σ_j P_ij v_j
-//   backward  dv_j = Σ_i P_ij do_i,   dP_ij = do_i·v_j,   dS_ij = P_ij (dP_ij − o_i·do_i),
-//             dq_i = Σ_j dS_ij k_j/√D,   dk_j = Σ_i dS_ij q_i/√D;   dk and dv sum over the query heads of their group
+//   backward  dv_j += Σ_i P_ij do_i,   dP_ij = do_i·v_j,   dS_ij = P_ij (dP_ij − o_i·do_i),
+//             dq_i += Σ_j dS_ij k_j/√D,   dk_j += Σ_i dS_ij q_i/√D;   dk and dv sum over the query heads of their group
 //   saves     q, k, v, o, L (B·length·H numbers); P, a number for each S, is computed again, a block of rows at a time
 Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Index heads, Index kv_heads, Index offset) {
   const Index rows = q.shape().rows();
@@ -65,9 +71,9 @@ Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Inde
   Tensor o = Tensor::Uninitialized(q.shape()), log_sums = Tensor::Uninitialized({rows, heads});
   kernels::CausalAttention(sizes, q.value.data(), k.value.data(), v.value.data(), o.data(), log_sums.data());
 
-  const auto backward = [=, q = q.value, k = k.value, v = v.value](const Tensor& d_o, InputGrads& d) {
+  const auto backward = [sizes, q = q.value, k = k.value, v = v.value, o, log_sums](const Tensor& d_o, InputGrads& d) {
     kernels::CausalAttentionBackward(sizes, q.data(), k.data(), v.data(), o.data(), log_sums.data(), d_o.data(),
-                                     d.Into(0), d.Into(1), d.Into(2));
+                                     d.AddTo(0), d.AddTo(1), d.AddTo(2));
   };
   return q.tape->Record("causal_attention", o, {&q, &k, &v}, backward);
 }
@@ -75,7 +81,7 @@ Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Inde
 // CausalSelfAttention   CausalAttention with q, k and v side by side in one matrix
 //   shapes    qkv [N, 3C]: q, k, v [N, C] each   o [N, C]   N = B·length   C = H·D
 //   forward   o = softmax(mask(q·kᵀ/√D))·v, for each sequence and head
-//   backward  dqkv = dq, dk, dv side by side
+//   backward  dqkv += dq, dk, dv side by side
 //   saves     qkv, o, L (N·H numbers)
 Var CausalSelfAttention(const Var& qkv, Index length, Index heads) {
   const Index rows = qkv.shape().rows(), channels = qkv.shape().cols() / 3;
@@ -92,9 +98,9 @@ Var CausalSelfAttention(const Var& qkv, Index length, Index heads) {
   const Real* q = qkv.value.data();
   kernels::CausalAttention(sizes, q, q + channels, q + 2 * channels, o.data(), log_sums.data());
 
-  const auto backward = [=, qkv = qkv.value](const Tensor& d_o, InputGrads& d) {
+  const auto backward = [sizes, qkv = qkv.value, o, log_sums, channels](const Tensor& d_o, InputGrads& d) {
     const Real* q = qkv.data();
-    const kernels::Sink dq = d.Into(0);
+    const kernels::Sink dq = d.AddTo(0);
     kernels::CausalAttentionBackward(sizes, q, q + channels, q + 2 * channels, o.data(), log_sums.data(), d_o.data(),
                                      dq, dq.At(channels), dq.At(2 * channels));
   };

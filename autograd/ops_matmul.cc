@@ -24,7 +24,7 @@ Var Embedding(const Var& table, const std::vector<int>& ids) {
   });
 
   return table.tape->Record("embedding", y, {&table}, [ids](const Tensor& dy, InputGrads& d) {
-    Tensor& dtable = *d[0];
+    Tensor& dtable = *d.AddWithin(0);
     // Tasks own columns, so that two positions with the same id never meet.
     ParallelChunks(dy.cols(), 32, [&](Index begin, Index end) {
       for (Index n = 0; n < dy.rows(); ++n) {
@@ -37,7 +37,7 @@ Var Embedding(const Var& table, const std::vector<int>& ids) {
 // Linear   y = x·Wᵀ + b   (Layout::kOutIn)      y = x·W + b   (Layout::kInOut)
 //   shapes    x [N, in]   W [out, in] or [in, out]   b [out]   y [N, out]
 //   forward   y_no = Σ_i x_ni W_oi + b_o
-//   backward  dx = dy·W  or dy·Wᵀ;   dW = dyᵀ·x  or xᵀ·dy;   db = Σ_n dy_n
+//   backward  dx += dy·W  or dy·Wᵀ;   dW += dyᵀ·x  or xᵀ·dy;   db += Σ_n dy_n
 //   saves     W if x needs a gradient, x if W does
 Var Linear(const Var& x, const Var& w, Layout layout, const Var* bias) {
   const bool out_in = layout == Layout::kOutIn;
@@ -52,12 +52,11 @@ Var Linear(const Var& x, const Var& w, Layout layout, const Var* bias) {
 
   const auto backward = [out_in, x = w.needs_grad() ? x.value : Tensor(), w = x.needs_grad() ? w.value : Tensor()](
                             const Tensor& dy, InputGrads& d) {
-    if (const kernels::Sink dx = d.Into(0)) out_in ? kernels::ProductNN(dy, w, dx) : kernels::ProductNT(dy, w, dx);
-    if (const kernels::Sink dw = d.Into(1)) out_in ? kernels::ProductTN(dy, x, dw) : kernels::ProductTN(x, dy, dw);
-    if (Tensor* db = d[2]) kernels::AddColumnSums(dy.data(), dy.rows(), dy.cols(), db->data());
+    if (const kernels::Sink dx = d.AddTo(0)) out_in ? kernels::ProductNN(dy, w, dx) : kernels::ProductNT(dy, w, dx);
+    if (const kernels::Sink dw = d.AddTo(1)) out_in ? kernels::ProductTN(dy, x, dw) : kernels::ProductTN(x, dy, dw);
+    if (Tensor* db = d.AddWithin(2)) kernels::AddColumnSums(dy.data(), dy.rows(), dy.cols(), db->data());
   };
-  const Var no_bias = x.tape->Constant(Tensor());
-  return x.tape->Record("linear", y, {&x, &w, bias ? bias : &no_bias}, backward);
+  return x.tape->Record("linear", y, {&x, &w, bias}, backward);
 }
 
 }  // namespace ampgrad::ops

@@ -8,19 +8,30 @@
 
 namespace ampgrad {
 
-kernels::Sink InputGrads::Into(int i) {
+void InputGrads::Add(int i, const Tensor& part) {
+  if (inputs_[i] < 0) return;
+  Tensor& grad = tape_.GradOf(inputs_[i]);
+  if (grad.empty()) {
+    grad = tape_.param(inputs_[i]) ? part.Clone() : part;
+  } else {
+    const kernels::Sink dx = AddTo(i);
+    kernels::Add(dx.onto, part.data(), dx.to, part.size());
+  }
+}
+
+kernels::Sink InputGrads::AddTo(int i) {
   if (inputs_[i] < 0) return {};
   Tensor& grad = tape_.GradOf(inputs_[i]);
   // Parts that meet in one buffer are all added, so that a closure may take its sinks before it writes to any of them.
   const auto meets = [&](int node) { return node >= 0 && &tape_.GradOf(node) == &grad; };
-  if (std::count_if(inputs_.begin(), inputs_.end(), meets) > 1) (*this)[i];
+  if (std::count_if(inputs_.begin(), inputs_.end(), meets) > 1) AddWithin(i);
   if (!grad.empty() && !grad.IsShared()) return {grad.data(), grad.data()};
   replaced_.push_back(grad);
   grad = Tensor::Uninitialized(tape_.shape(inputs_[i]));
   return {grad.data(), replaced_.back().data()};
 }
 
-Tensor* InputGrads::operator[](int i) {
+Tensor* InputGrads::AddWithin(int i) {
   if (inputs_[i] < 0) return nullptr;
   Tensor& grad = tape_.GradOf(inputs_[i]);
   if (grad.empty()) grad = Tensor(tape_.shape(inputs_[i]));
@@ -28,27 +39,21 @@ Tensor* InputGrads::operator[](int i) {
   return &grad;
 }
 
-void InputGrads::Pass(int i, const Tensor& dY) {
-  if (inputs_[i] < 0) return;
-  Tensor& grad = tape_.GradOf(inputs_[i]);
-  if (grad.empty()) {
-    grad = tape_.param(inputs_[i]) ? dY.Clone() : dY;
-  } else {
-    const kernels::Sink dx = Into(i);
-    kernels::Add(dx.onto, dY.data(), dx.to, dY.size());
-  }
-}
-
 Var Tape::Leaf(Param& param) {
   if (mode_ == Mode::kInference || !param.trainable) return Constant(param.value);
-  nodes_.push_back({"param", param.value.shape(), {}, &param, {}, nullptr});
+  nodes_.push_back({"param", param.value.shape(), {}, &param, {}, nullptr, std::source_location::current()});
   return {param.value, this, static_cast<int>(size()) - 1};
 }
 
-Var Tape::Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward) {
+Var Tape::Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward,
+                 std::source_location source) {
   std::vector<int> nodes;
   bool needs_grad = false;
   for (const Var* input : inputs) {
+    if (input == nullptr) {
+      nodes.push_back(-1);
+      continue;
+    }
     if (input->tape != this) {
       throw std::logic_error("[" + std::string(op) + "] an input belongs to another tape");
     }
@@ -56,7 +61,7 @@ Var Tape::Record(const char* op, Tensor value, std::initializer_list<const Var*>
     needs_grad |= input->needs_grad();
   }
   if (!needs_grad) return Constant(std::move(value));
-  nodes_.push_back({op, value.shape(), std::move(nodes), nullptr, {}, std::move(backward)});
+  nodes_.push_back({op, value.shape(), std::move(nodes), nullptr, {}, std::move(backward), source});
   return {std::move(value), this, static_cast<int>(size()) - 1};
 }
 
@@ -80,7 +85,7 @@ void Tape::Backward(const Var& y, const Tensor& dY, const Observer& observer) {
   if (std::exchange(spent_, true)) {
     throw std::logic_error("[backward] this tape has run already: record the forward pass again");
   }
-  InputGrads(*this, std::vector<int>{y.node}).Pass(0, dY);
+  InputGrads(*this, std::vector<int>{y.node}).Add(0, dY);
   for (int i = y.node; i >= 0; --i) {
     Node& node = nodes_[i];
     if (node.param || node.grad.empty()) continue;  // leaves end here; no gradient arrived at the others

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -29,20 +30,20 @@ struct Var {
   bool needs_grad() const { return node >= 0; }
 };
 
-/// What a backward closure may touch: the gradients of its op's inputs.
+/// What a backward closure may touch: the gradients of its op's inputs, to which it only ever adds. An input that needs no
+/// gradient has none: nothing is added to it.
 class InputGrads {
  public:
   InputGrads(Tape& tape, const std::vector<int>& inputs) : tape_(tape), inputs_(inputs) {}
 
-  /// Where the closure puts its part of the gradient of input `i`, every element of it, once: the first part to arrive
-  /// sets the buffer and no zeros are written before, unless inputs share it. False when input `i` needs none.
-  kernels::Sink Into(int i);
-  /// The gradient of input `i` for a closure that reaches only some elements: zeroed on first touch and only ever added
-  /// to. Null when input `i` needs none.
-  Tensor* operator[](int i);
-  /// Adds dY itself to the gradient of input `i`, without a copy when it is the first to arrive. A parameter gets its own
-  /// copy: it outlives the pass, and an optimiser may write to it.
-  void Pass(int i, const Tensor& dY);
+  /// dX += part, for input `i`; `part` itself becomes dX when it is the first to arrive. A parameter gets its own copy: it
+  /// outlives the pass, and an optimiser may write to it.
+  void Add(int i, const Tensor& part);
+  /// Where a kernel adds its part to dX of input `i`, every element of it, once: the first part to arrive sets the buffer
+  /// and no zeros are written before, unless inputs share it. False when input `i` needs none.
+  kernels::Sink AddTo(int i);
+  /// dX of input `i`, zeros at first, for a closure that adds to some elements only. Null when input `i` needs none.
+  Tensor* AddWithin(int i);
 
  private:
   Tape& tape_;
@@ -50,7 +51,7 @@ class InputGrads {
   std::vector<Tensor> replaced_;  // buffers that a sink still reads
 };
 
-/// Adds the input gradients, given dY, the gradient of the op's output.
+/// Adds to the inputs' gradients, given dY, the gradient of the op's output.
 using BackwardFn = std::function<void(const Tensor& dY, InputGrads& d)>;
 
 /// The record of a forward pass: its ops in execution order, which is a topological order, so the backward pass is a
@@ -70,8 +71,10 @@ class Tape {
   /// A parameter. If it is trainable and the tape records, its node adds into `param.grad`.
   Var Leaf(Param& param);
 
-  /// The output of an op. When no input needs a gradient nothing is recorded and `backward` is dropped at once.
-  Var Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward);
+  /// The output of an op; an input that is null is absent. When no input needs a gradient nothing is recorded and
+  /// `backward` is dropped at once. `source` is where the op records itself.
+  Var Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward,
+             std::source_location source = std::source_location::current());
 
   /// Sees the gradient dY of a node's output before the node's closure runs.
   using Observer = std::function<void(int node, const Tensor& dY)>;
@@ -86,8 +89,10 @@ class Tape {
   Mode mode() const { return mode_; }
   /// Number of recorded nodes.
   Index size() const { return static_cast<Index>(nodes_.size()); }
-  /// The op that made a node ("param" for a leaf), the shape of its output, and the nodes of its inputs (-1: a constant).
+  /// The op that made a node ("param" for a leaf) and the line that recorded it, the shape of its output, and the nodes of
+  /// its inputs (-1: a constant).
   const char* op(int node) const { return nodes_[node].op; }
+  const std::source_location& source(int node) const { return nodes_[node].source; }
   const Shape& shape(int node) const { return nodes_[node].shape; }
   const std::vector<int>& inputs(int node) const { return nodes_[node].inputs; }
   /// The parameter of a leaf, else null.
@@ -103,6 +108,7 @@ class Tape {
     Param* param;  // leaves only
     Tensor grad;   // empty until touched; leaves use param->grad
     BackwardFn backward;
+    std::source_location source;
   };
 
   /// The buffer where the gradient of a node gathers; empty until touched. It may be shared with another node until one

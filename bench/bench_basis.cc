@@ -46,7 +46,7 @@ bool IsEigenvector(const Tensor& rows, const Tensor& mean, const Real* b, double
 void RunBasis(benchmark::State& state) {
   const Index n = state.range(0), d = state.range(1), k = state.range(2);
   SetNumThreads(static_cast<int>(state.range(3)));
-  nn::Matrix matrix("rows", nn::Role::kBlock, ops::Layout::kOutIn, n, d);
+  nn::Matrix matrix("rows", nn::MatrixKind::kBlock, ops::Layout::kOutIn, n, d);
   const Tensor rows = PlantedRows(n, d, k);
   WriteRows(rows, std::to_string(n) + "x" + std::to_string(d));
   matrix.form = std::make_unique<nn::Dense>(matrix.name, rows, matrix.layout);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/measure.h"
-#include "tensor/bf16.h"
+#include "tensor/stored_tensor.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/random.h"
 

@@ -3,7 +3,7 @@
 #include "bench/measure.h"
 #include "models/gpt.h"
 #include "tensor/random.h"
-#include "train/study/experiment.h"
+#include "train/study/sweep.h"
 
 namespace ampgrad::bench {
 namespace {
@@ -57,8 +57,8 @@ double FlopsOfStep(models::LanguageModel& model, const Method& method, const Bat
   double flops = tokens * static_cast<double>(6 * layers * batch.length) * width;
   for (const nn::Matrix* matrix : model.Parts().matrices) {
     const auto in = static_cast<double>(matrix->in), out = static_cast<double>(matrix->out);
-    if (matrix->role == nn::Role::kBlock) flops += MatrixFlops(method, tokens, in, out, width);
-    if (matrix->role == nn::Role::kVocabulary)
+    if (matrix->role == nn::MatrixKind::kBlock) flops += MatrixFlops(method, tokens, in, out, width);
+    if (matrix->role == nn::MatrixKind::kVocabulary)
       flops += (method.amplitude ? 4 : 6) * tokens * in * out;  // frozen: no dW
   }
   return flops;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bench/machine.h"
+#include "tensor/allocator.h"
 #include "tensor/kernels/simd/simd_target.h"
 
 /// How everything here is checked, timed and reported.
@@ -97,6 +98,7 @@ inline void RegisterCase(const std::string& name, const std::function<Case()>& m
 
 /// The main function of a benchmark program, after it has registered its benchmarks.
 inline int RunBenchmarks(int argc, char** argv) {
+  KeepFreedMemory();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("simd_target", SimdTarget());

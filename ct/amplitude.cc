@@ -5,6 +5,7 @@
 
 #include "ct/factored.h"
 #include "ct/reconstruct.h"
+#include "nn/matrix.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/kernels/kernels.h"
 
@@ -36,7 +37,7 @@ AmplitudeSetup::AmplitudeSetup(std::shared_ptr<const Basis> shared_basis, Start 
 }
 
 Amplitude::Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup)
-    : setup_(std::move(setup)), rows_layout_(source.layout), stored_layout_(source.matrix->layout) {
+    : MadeForm(source.layout), setup_(std::move(setup)), stored_layout_(source.matrix->layout) {
   const Tensor rows = ReadRows(source);
   const Basis& basis = *setup_->basis;
   const bool exact = setup_->start == Start::kExact;
@@ -44,15 +45,14 @@ Amplitude::Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSet
   centre_ = exact ? rows : basis.mean;
 }
 
-nn::Weight Amplitude::Make(Tape& tape) {
-  return {Reconstruct(tape.Leaf(scores_), setup_->basis->vectors, centre_), rows_layout_};
-}
+Var Amplitude::Make(Tape& tape) { return Reconstruct(tape.Leaf(scores_), setup_->basis->vectors, centre_); }
 
 Var Amplitude::Apply(nn::Input& input, const Var* bias) {
-  if (setup_->chain == Chain::kExplicit) return WeightForm::Apply(input, bias);
+  if (setup_->chain == Chain::kExplicit) return MadeForm::Apply(input, bias);
   Tape& tape = *input.x().tape;
   const Var scores = tape.Leaf(scores_);
-  const bool rows_are_outputs = rows_layout_ == ops::Layout::kOutIn;
+  const ops::Layout layout = made_layout();
+  const bool rows_are_outputs = layout == ops::Layout::kOutIn;
 
   if (setup_->start == Start::kExact) {  // W₀ is no product of narrow matrices, so W is made and only dW is not
     const Tensor& vectors = setup_->basis->vectors;
@@ -62,25 +62,29 @@ Var Amplitude::Apply(nn::Input& input, const Var* bias) {
       return tape.Constant(projection);
     };
     const Tensor projection = rows_are_outputs ? input.Derived(setup_.get(), project).value : Tensor();
-    return FactoredLinear(input.x(), projection, scores, vectors, centre_, rows_layout_, bias);
+    return FactoredLinear(input.x(), projection, scores, vectors, centre_, layout, bias);
   }
   // W = S'·B':  x·Wᵀ = (x·B'ᵀ)·S'ᵀ  or  x·W = (x·S')·B'
   const Var extended = AppendOnes(scores), basis = tape.Constant(setup_->basis_and_mean);
-  const auto narrow = [&](const Var& x) { return ops::Linear(x, basis, rows_layout_, nullptr); };
-  if (rows_are_outputs) return ops::Linear(input.Derived(setup_.get(), narrow), extended, rows_layout_, bias);
-  return ops::Linear(ops::Linear(input.x(), extended, rows_layout_, nullptr), basis, rows_layout_, bias);
+  const auto narrow = [&](const Var& x) { return ops::Linear(x, basis, layout, nullptr); };
+  if (rows_are_outputs) return ops::Linear(input.Derived(setup_.get(), narrow), extended, layout, bias);
+  return ops::Linear(ops::Linear(input.x(), extended, layout, nullptr), basis, layout, bias);
 }
 
-Tensor Amplitude::Merged() const {
+StoredTensor Amplitude::Merged() const {
   Tape tape(Tape::Mode::kInference);
   const Tensor rows = Reconstruct(tape.Constant(scores_.value), setup_->basis->vectors, centre_).value;
-  return rows_layout_ == stored_layout_ ? rows : kernels::Transposed(rows);
+  return StoredTensor(made_layout() == stored_layout_ ? rows : kernels::Transposed(rows));
 }
 
 void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,
                   Chain chain) {
   const auto setup = std::make_shared<const AmplitudeSetup>(basis, start, chain);
-  for (const RowSource& source : sources) source.matrix->form = std::make_unique<Amplitude>(source, setup);
+  const auto of_tables = std::make_shared<const AmplitudeSetup>(basis, start, Chain::kExplicit);
+  for (const RowSource& source : sources) {
+    const bool block = source.matrix->kind == nn::MatrixKind::kBlock;
+    source.matrix->form = std::make_unique<Amplitude>(source, block ? setup : of_tables);
+  }
 }
 
 }  // namespace ampgrad::ct

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ct/basis.h"
-#include "nn/matrix.h"
+#include "nn/forms/weight_form.h"
 
 namespace ampgrad::ct {
 
@@ -41,24 +41,25 @@ struct AmplitudeSetup {
 
 /// A weight matrix of which only the scores may be trained: W = S·B + C, with C the mean row (start reconstructed) or the
 /// pretrained rows (start exact). One form and one op for both.
-class Amplitude : public nn::WeightForm {
+class Amplitude : public nn::MadeForm {
  public:
   /// Takes over the matrix as it stands. The scores are named "scores.<matrix>".
   Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup);
 
+  Var Make(Tape& tape) override;
   Var Apply(nn::Input& input, const Var* bias) override;
-  nn::Weight Make(Tape& tape) override;
-  std::vector<Param*> Params() override { return {&scores_}; }
-  Tensor Merged() const override;
+  std::vector<nn::FormPart> Parts() override { return {{"scores", &scores_}}; }
+  StoredTensor Merged() const override;
 
  private:
   std::shared_ptr<const AmplitudeSetup> setup_;
   Param scores_;   // S or ΔS [n, K]
   Tensor centre_;  // C: μ [d] or W₀ [n, d]
-  ops::Layout rows_layout_, stored_layout_;
+  ops::Layout stored_layout_;
 };
 
-/// Puts every source into amplitude form. What trains elsewhere is the caller's business.
+/// Puts every source into amplitude form. The vocabulary takes the explicit chain whatever `chain` says: rows of it are looked
+/// up, too, which needs W. What trains elsewhere is the caller's business.
 void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,
                   Chain chain = Chain::kExplicit);
 

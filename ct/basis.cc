@@ -24,21 +24,31 @@ constexpr Index kSumRows = 32;
 // Fewest rows of the Gram matrix that a task takes.
 constexpr Index kMinGramRows = 64;
 
-Tensor SampleRows(const Tensor& rows, const Sample& sample, uint64_t stream) {
-  if (sample.rows_per_matrix == 0 || sample.rows_per_matrix >= rows.rows()) return rows;
-  std::vector<Index> chosen = Random(sample.seed, stream).Permutation(rows.rows());
+// Bytes of the rows that are read at a time, some blocks of them.
+constexpr Index kReadBytes = 1 << 26;
+
+// The rows that a sample takes of a matrix, ascending; `stream` tells the matrices apart.
+std::vector<Index> SampledRows(Index rows, const RowSample& sample, uint64_t stream) {
+  std::vector<Index> chosen = Random(sample.seed, stream).Permutation(rows);
   chosen.resize(sample.rows_per_matrix);
   std::sort(chosen.begin(), chosen.end());
-  Tensor picked = Tensor::Uninitialized({sample.rows_per_matrix, rows.cols()});
-  for (Index i = 0; i < picked.rows(); ++i) std::copy_n(rows.row(chosen[i]), rows.cols(), picked.row(i));
-  return picked;
+  return chosen;
 }
 
-// Calls body(rows, repeats) with the rows of each source, sampled.
+// Calls body(rows, repeats) with the rows of each source, sampled, some blocks at a time.
 template <class Body>
-void ForEachSource(const std::vector<RowSource>& sources, const Sample& sample, Body body) {
+void ForEachBlock(const std::vector<RowSource>& sources, const RowSample& sample, Index d, Body body) {
+  const Index block_bytes = kBlockRows * d * static_cast<Index>(sizeof(Real));
+  const Index step = kBlockRows * std::max<Index>(1, kReadBytes / block_bytes);
   for (size_t i = 0; i < sources.size(); ++i) {
-    body(SampleRows(ReadRows(sources[i]), sample, i), sources[i].repeats);
+    const RowReader reader(sources[i]);
+    if (sample.rows_per_matrix > 0 && sample.rows_per_matrix < reader.count()) {
+      body(reader.Rows(SampledRows(reader.count(), sample, i)), sources[i].repeats);
+      continue;
+    }
+    for (Index begin = 0; begin < reader.count(); begin += step) {
+      body(reader.Rows(begin, std::min(reader.count(), begin + step)), sources[i].repeats);
+    }
   }
 }
 
@@ -90,16 +100,16 @@ void AddGram(const Tensor& centred, double repeats, std::vector<double>& gram) {
 
 }  // namespace
 
-Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const Sample& sample) {
+Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSample& sample) {
   if (sources.empty()) throw std::invalid_argument("[basis] the model has no matrix with rows of its width");
-  const Index d = ReadRows(sources[0]).cols();
+  const Index d = sources[0].layout == ops::Layout::kOutIn ? sources[0].matrix->in : sources[0].matrix->out;
   if (k < 1 || k > d) {
     throw std::invalid_argument("[basis] expected K in 1.." + std::to_string(d) + " (the model's width), found " +
                                 std::to_string(k));
   }
   Index count = 0;
   std::vector<double> sum(d, 0.0);
-  ForEachSource(sources, sample, [&](const Tensor& rows, int repeats) {
+  ForEachBlock(sources, sample, d, [&](const Tensor& rows, int repeats) {
     count += rows.rows() * repeats;
     AddRowSums(rows, repeats, sum);
   });
@@ -109,7 +119,7 @@ Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const Sample&
   for (Index j = 0; j < d; ++j) basis.mean[j] = static_cast<Real>(sum[j] / static_cast<double>(count));
 
   std::vector<double> gram(d * d, 0.0);
-  ForEachSource(sources, sample, [&](const Tensor& rows, int repeats) {
+  ForEachBlock(sources, sample, d, [&](const Tensor& rows, int repeats) {
     for (Index begin = 0; begin < rows.rows(); begin += kBlockRows) {
       const Tensor block = rows.Rows(begin, std::min(rows.rows(), begin + kBlockRows));
       AddGram(Centred(block, basis.mean), repeats, gram);
@@ -166,13 +176,14 @@ double ParticipationRatio(const std::vector<double>& eigenvalues) {
 
 double RSquared(const std::vector<RowSource>& sources, const Basis& basis) {
   double residual = 0, total = 0;
-  ForEachSource(sources, {}, [&](const Tensor& rows, int repeats) {
+  for (const RowSource& source : sources) {
+    const Tensor rows = ReadRows(source);
     const Tensor centred = Centred(rows, basis.mean);
     Tensor error = Rebuild(Scores(rows, basis), basis);
     for (Index i = 0; i < error.size(); ++i) error[i] -= rows[i];
-    residual += repeats * kernels::SumSquares(error.data(), error.size());
-    total += repeats * kernels::SumSquares(centred.data(), centred.size());
-  });
+    residual += source.repeats * kernels::SumSquares(error.data(), error.size());
+    total += source.repeats * kernels::SumSquares(centred.data(), centred.size());
+  }
   return total > 0 ? 1 - residual / total : 1;
 }
 

@@ -19,15 +19,15 @@ struct Basis {
 };
 
 /// Which rows the basis sees: all of them, or a sample.
-struct Sample {
+struct RowSample {
   Index rows_per_matrix = 0;  // 0: all rows; else that many of each matrix, without replacement (all if it has fewer)
   uint64_t seed = 0;
 };
 
 /// Computes μ and the top-K right singular vectors of the centred rows by way of the d x d Gram matrix. Its blocks of
-/// rows are multiplied in Real and gathered in double, one after the other, so that no second copy of the model exists.
+/// rows are multiplied in Real and gathered in double, one after the other, so that no second copy of the model exists; of a sample no other row is read.
 /// Throws std::invalid_argument when there are no rows or K is not in 1..d.
-Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const Sample& sample = {});
+Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSample& sample = {});
 
 /// The same basis with its first `k` vectors only. Throws std::invalid_argument when k is not in 1..K.
 Basis Truncated(const Basis& basis, Index k);

@@ -11,7 +11,7 @@ namespace ampgrad::ct {
 // AppendOnes   S' = (S | 1)
 //   shapes    S [n, K]   S' [n, K+1]
 //   forward   S'_ik = S_ik,  S'_i,K+1 = 1
-//   backward  dS = dS' without its last column
+//   backward  dS += dS' without its last column
 //   saves     nothing
 Var AppendOnes(const Var& s) {
   ops::CheckShapes(s.shape().rank() == 2, "append_ones", "S [n, K]", {{"S", s.shape()}});
@@ -21,7 +21,7 @@ Var AppendOnes(const Var& s) {
   for (Index i = 0; i < n; ++i) *std::copy_n(s.value.row(i), k, extended.row(i)) = 1;
 
   return s.tape->Record("append_ones", extended, {&s}, [n, k](const Tensor& d_extended, InputGrads& d) {
-    const kernels::Sink ds = d.Into(0);
+    const kernels::Sink ds = d.AddTo(0);
     for (Index i = 0; i < n; ++i) {
       for (Index j = 0; j < k; ++j) {
         ds.to[i * k + j] = (ds.onto ? ds.onto[i * k + j] : Real(0)) + d_extended.row(i)[j];
@@ -34,7 +34,7 @@ Var AppendOnes(const Var& s) {
 //   shapes    S [n, K]   B [K, d]   C, W [n, d]   x [N, d] or [N, n]   y [N, n] or [N, d]   b as wide as y
 //             P = x·Bᵀ [N, K], for kOutIn
 //   forward   W as reconstruct makes it, then the product
-//   backward  dx = dy·W  or dy·Wᵀ;   dS = dyᵀ·P  or xᵀ·(dy·Bᵀ);   db = Σ_n dy_n;   dW (n·d) is never formed
+//   backward  dx += dy·W  or dy·Wᵀ;   dS += dyᵀ·P  or xᵀ·(dy·Bᵀ);   db += Σ_n dy_n;   dW (n·d) is never formed
 //   saves     W if x needs a gradient; P (N·K) or x if S does; B, shared by all matrices of the model
 Var FactoredLinear(const Var& x, const Tensor& p, const Var& s, const Tensor& b, const Tensor& c, ops::Layout layout,
                    const Var* bias) {
@@ -59,8 +59,8 @@ Var FactoredLinear(const Var& x, const Tensor& p, const Var& s, const Tensor& b,
 
   const Tensor left = !s.needs_grad() ? Tensor() : out_in ? p : x.value;
   const auto backward = [out_in, b, left, w = x.needs_grad() ? w : Tensor()](const Tensor& dy, InputGrads& d_in) {
-    if (const kernels::Sink dx = d_in.Into(0)) out_in ? kernels::ProductNN(dy, w, dx) : kernels::ProductNT(dy, w, dx);
-    if (const kernels::Sink ds = d_in.Into(1)) {
+    if (const kernels::Sink dx = d_in.AddTo(0)) out_in ? kernels::ProductNN(dy, w, dx) : kernels::ProductNT(dy, w, dx);
+    if (const kernels::Sink ds = d_in.AddTo(1)) {
       if (out_in) {
         kernels::ProductTN(dy, left, ds);
       } else {
@@ -69,10 +69,9 @@ Var FactoredLinear(const Var& x, const Tensor& p, const Var& s, const Tensor& b,
         kernels::ProductTN(left, dy_projected, ds);
       }
     }
-    if (Tensor* db = d_in[2]) kernels::AddColumnSums(dy.data(), dy.rows(), dy.cols(), db->data());
+    if (Tensor* db = d_in.AddWithin(2)) kernels::AddColumnSums(dy.data(), dy.rows(), dy.cols(), db->data());
   };
-  const Var no_bias = x.tape->Constant(Tensor());
-  return x.tape->Record("factored_linear", y, {&x, &s, bias ? bias : &no_bias}, backward);
+  return x.tape->Record("factored_linear", y, {&x, &s, bias}, backward);
 }
 
 }  // namespace ampgrad::ct

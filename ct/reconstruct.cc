@@ -8,7 +8,7 @@ namespace ampgrad::ct {
 // Reconstruct   W = S·B + C
 //   shapes    S [n, K]   B [K, d]   C [d] or [n, d]   W [n, d]
 //   forward   W_ij = Σ_k S_ik B_kj + C_ij
-//   backward  dS = dW·Bᵀ   [n, d]·[d, K] → [n, K]     (C drops out; dB and dC are never formed)
+//   backward  dS += dW·Bᵀ   [n, d]·[d, K] → [n, K]     (C drops out; dB and dC are never formed)
 //   saves     B, shared by all matrices of the model: 0 bytes of its own; neither S nor W is read again
 Var Reconstruct(const Var& s, const Tensor& b, const Tensor& c) {
   const Index n = s.shape().rows(), k = s.shape().cols(), d = b.cols();
@@ -20,7 +20,7 @@ Var Reconstruct(const Var& s, const Tensor& b, const Tensor& c) {
   kernels::Gemm(n, d, k, {s.value.data(), k}, {b.data(), d}, {c.data(), c.shape().rank() == 1 ? 0 : d}, w.data(), d);
 
   return s.tape->Record("reconstruct", w, {&s}, [b](const Tensor& dw, InputGrads& d_in) {
-    kernels::ProductNT(dw, b, d_in.Into(0));  // dS = dW·Bᵀ
+    kernels::ProductNT(dw, b, d_in.AddTo(0));  // dS += dW·Bᵀ
   });
 }
 

@@ -1,5 +1,6 @@
 #include "ct/rows.h"
 
+#include <numeric>
 #include <stdexcept>
 
 #include "tensor/kernels/kernels.h"
@@ -16,8 +17,8 @@ RowsPolicy ParseRowsPolicy(const std::string& word) {
 std::vector<RowSource> SelectRows(const std::vector<nn::Matrix*>& matrices, Index d, RowsPolicy policy) {
   std::vector<RowSource> sources;
   for (nn::Matrix* matrix : matrices) {
-    const bool block = matrix->role == nn::Role::kBlock;
-    const bool vocabulary = matrix->role == nn::Role::kVocabulary;
+    const bool block = matrix->kind == nn::MatrixKind::kBlock;
+    const bool vocabulary = matrix->kind == nn::MatrixKind::kVocabulary;
     if (matrix->in == d && (block || (vocabulary && policy != RowsPolicy::kBlocks))) {
       sources.push_back({matrix, ops::Layout::kOutIn, matrix->out, policy == RowsPolicy::kWidth ? matrix->copies : 1});
     } else if (matrix->out == d && block && policy != RowsPolicy::kWidth) {
@@ -33,9 +34,25 @@ Index CountRows(const std::vector<RowSource>& sources) {
   return count;
 }
 
+RowReader::RowReader(const RowSource& source)
+    : weight_(source.matrix->form->Merged()), transposed_(source.matrix->layout != source.layout) {}
+
+Index RowReader::count() const { return transposed_ ? weight_.shape().cols() : weight_.shape().rows(); }
+
+Tensor RowReader::Rows(Index begin, Index end) const {
+  if (!transposed_ && !weight_.tensor().empty()) return weight_.tensor().Rows(begin, end);
+  std::vector<Index> ids(static_cast<size_t>(end - begin));
+  std::iota(ids.begin(), ids.end(), begin);
+  return Rows(ids);
+}
+
+Tensor RowReader::Rows(const std::vector<Index>& ids) const {
+  return transposed_ ? weight_.WidenedColumns(ids) : weight_.WidenedRows(ids);
+}
+
 Tensor ReadRows(const RowSource& source) {
-  const Tensor stored = source.matrix->form->Merged();
-  return source.matrix->layout == source.layout ? stored : kernels::Transposed(stored);
+  const RowReader reader(source);
+  return reader.Rows(0, reader.count());
 }
 
 }  // namespace ampgrad::ct

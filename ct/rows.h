@@ -33,7 +33,23 @@ std::vector<RowSource> SelectRows(const std::vector<nn::Matrix*>& matrices, Inde
 /// Number of rows, repeats included.
 Index CountRows(const std::vector<RowSource>& sources);
 
-/// The rows [rows, d] of a source; a copy where the matrix is stored the other way round.
+/// The rows of a source, widened as they are asked for and no others.
+class RowReader {
+ public:
+  explicit RowReader(const RowSource& source);
+
+  Index count() const;
+  /// Rows begin..end [end − begin, d]; a view where the matrix holds them in Real, one behind the other.
+  Tensor Rows(Index begin, Index end) const;
+  /// Rows `ids` [ids, d], as a copy.
+  Tensor Rows(const std::vector<Index>& ids) const;
+
+ private:
+  StoredTensor weight_;
+  bool transposed_;  // the rows are the columns of the stored matrix
+};
+
+/// All rows [rows, d] of a source; a copy unless the matrix holds them in Real, one behind the other.
 Tensor ReadRows(const RowSource& source);
 
 }  // namespace ampgrad::ct

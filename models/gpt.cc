@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "tensor/io/json_file.h"
+#include "nn/forms/dense.h"
 #include "tensor/random.h"
 
 namespace ampgrad::models {
@@ -61,8 +62,8 @@ GptConfig PresetConfig(const std::string& name) {
 
 Gpt::Gpt(const GptConfig& config)
     : config_(config),
-      wte_("wte", nn::Role::kVocabulary, config.vocab_size, config.n_embd),
-      wpe_("wpe", nn::Role::kPosition, config.n_positions, config.n_embd),
+      wte_("wte", nn::MatrixKind::kVocabulary, config.vocab_size, config.n_embd),
+      wpe_("wpe", nn::MatrixKind::kPosition, config.n_positions, config.n_embd),
       ln_f_("ln_f", config.n_embd, static_cast<Real>(config.layer_norm_epsilon)) {
   for (Index i = 0; i < config.n_layer; ++i) {
     blocks_.emplace_back("h." + std::to_string(i), config.n_embd, config.n_head, config.inner(),
@@ -71,7 +72,7 @@ Gpt::Gpt(const GptConfig& config)
   if (config.tie_word_embeddings) {
     wte_.weight.copies = 2;
   } else {
-    lm_head_ = std::make_unique<nn::Embedding>("lm_head", nn::Role::kVocabulary, config.vocab_size, config.n_embd);
+    lm_head_ = std::make_unique<nn::Embedding>("lm_head", nn::MatrixKind::kVocabulary, config.vocab_size, config.n_embd);
   }
 }
 
@@ -86,12 +87,12 @@ void Gpt::Initialise(uint64_t seed) {
 }
 
 Var Gpt::Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>& positions) {
-  return ops::Add(nn::Lookup(tape, wte_.weight.Use(tape), ids), nn::Lookup(tape, wpe_.weight.Use(tape), positions));
+  return ops::Add(wte_.weight.Lookup(tape, ids), wpe_.weight.Lookup(tape, positions));
 }
 
 Var Gpt::Block(Index i, const Var& x, const nn::Sequences& sequences) { return blocks_[i].Forward(x, sequences); }
 
-Var Gpt::Head(const Var& x) { return nn::Multiply(ln_f_.Forward(x), HeadMatrix().Use(*x.tape), nullptr); }
+Var Gpt::Head(const Var& x) { return HeadMatrix().Apply(ln_f_.Forward(x)); }
 
 nn::Parts Gpt::BlockParts(Index i) {
   nn::Parts parts;
@@ -111,7 +112,7 @@ nn::Parts Gpt::Parts() {
 
 std::unique_ptr<LanguageModel> Gpt::Clone() {
   auto copy = std::make_unique<Gpt>(config_);
-  nn::CopyNumbers(Parts(), copy->Parts());
+  nn::CopyParts(Parts(), copy->Parts());
   return copy;
 }
 

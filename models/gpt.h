@@ -7,6 +7,7 @@
 
 #include "models/language_model.h"
 #include "models/special_tokens.h"
+#include "nn/gpt_modules.h"
 
 namespace ampgrad::models {
 

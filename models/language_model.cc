@@ -17,9 +17,10 @@ Var LanguageModel::Logits(Tape& tape, const std::vector<int>& ids, Index length)
   }
   std::vector<int> positions(ids.size());
   for (size_t n = 0; n < ids.size(); ++n) positions[n] = static_cast<int>(n % static_cast<size_t>(length));
+  const nn::Sequences sequences{.length = length, .rotary = Rotations(length, 0)};
   Var x = Embed(tape, ids, positions);
   for (Index i = 0; i < layers(); ++i) {
-    const auto block = [this, i, length](const Var& in) { return Block(i, in, {length}); };
+    const auto block = [this, i, sequences](const Var& in) { return Block(i, in, sequences); };
     x = checkpoint_blocks ? Checkpoint(x, block) : block(x);
   }
   return Head(x);
@@ -31,7 +32,12 @@ Tensor LanguageModel::NextLogits(const std::vector<int>& ids, nn::KvCache& cache
   std::vector<int> positions(ids.size());
   std::iota(positions.begin(), positions.end(), static_cast<int>(cache.length));
   Var x = Embed(tape, ids, positions);
-  for (Index i = 0; i < layers(); ++i) x = Block(i, x, cache.Next(i, count));
+  const ops::RotaryTable rotary = Rotations(count, cache.length);
+  for (Index i = 0; i < layers(); ++i) {
+    nn::Sequences sequences = cache.Next(i, count);
+    sequences.rotary = rotary;
+    x = Block(i, x, sequences);
+  }
   cache.length += count;
   return Head(tape.Constant(x.value.Rows(count - 1, count))).value;
 }
@@ -40,7 +46,7 @@ std::vector<Param*> Params(LanguageModel& model) {
   const nn::Parts parts = model.Parts();
   std::vector<Param*> params;
   for (nn::Matrix* matrix : parts.matrices) {
-    for (Param* param : matrix->form->Params()) params.push_back(param);
+    for (const nn::FormPart& part : matrix->form->Parts()) params.push_back(part.param);
   }
   params.insert(params.end(), parts.vectors.begin(), parts.vectors.end());
   return params;
@@ -55,7 +61,7 @@ std::vector<Param*> TrainableParams(LanguageModel& model) {
 
 void SetTrainable(LanguageModel& model, bool trainable) {
   for (nn::Matrix* matrix : model.Parts().matrices) {
-    if (trainable && matrix->form->Frozen()) matrix->MakeTrainable();
+    if (trainable && !matrix->HasParameters()) matrix->MakeTrainable();
   }
   for (Param* param : Params(model)) param->trainable = trainable;
 }

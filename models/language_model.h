@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "nn/kv_cache.h"
 #include "nn/modules.h"
 
 namespace ampgrad::models {
@@ -31,7 +32,7 @@ class LanguageModel {
   virtual nn::Parts BlockParts(Index i) = 0;
   /// The matrix [V, C] that makes the logits; in a tied model the embedding.
   virtual nn::Matrix& HeadMatrix() = 0;
-  /// An independent copy: same configuration, same numbers, every matrix dense but those held at half width.
+  /// An independent copy: same configuration, same weights; a matrix without parameters lies where it lay.
   virtual std::unique_ptr<LanguageModel> Clone() = 0;
   /// The tokens that end a text which the model continues: none of them belongs to it.
   virtual std::vector<int> EndTokens() const { return {}; }
@@ -51,6 +52,8 @@ class LanguageModel {
   bool checkpoint_blocks = false;
 
  protected:
+  /// The turns of rotary positions offset..offset + length, which all blocks share; absent where positions are learned.
+  virtual ops::RotaryTable Rotations(Index /*length*/, Index /*offset*/) const { return {}; }
   /// The residual stream [N, C] before the first block: token n stands at `positions`[n].
   virtual Var Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>& positions) = 0;
   /// Block `i`: x [N, C] → [N, C].
@@ -65,7 +68,7 @@ std::vector<Param*> Params(LanguageModel& model);
 /// The parameters that are trained.
 std::vector<Param*> TrainableParams(LanguageModel& model);
 
-/// Marks every parameter as frozen, or as trained; what is held at half width becomes dense to train.
+/// Marks every parameter as frozen, or as trained; a matrix that has none becomes dense to train.
 void SetTrainable(LanguageModel& model, bool trainable);
 
 /// Number of numbers in `params`.

@@ -13,7 +13,7 @@ void RequireMultiple(Index value, const char* name, Index of, const char* of_nam
                            std::to_string(value) + " and " + std::to_string(of));
 }
 
-nn::LlamaBlockShape BlockShape(const LlamaConfig& c) {
+nn::LlamaBlockSizes BlockSizes(const LlamaConfig& c) {
   return {c.hidden_size,
           c.num_attention_heads,
           c.kv_heads(),
@@ -21,8 +21,7 @@ nn::LlamaBlockShape BlockShape(const LlamaConfig& c) {
           c.intermediate_size,
           c.attention_bias,
           c.mlp_bias,
-          static_cast<Real>(c.rms_norm_eps),
-          InverseFrequencies(c.rope, c.dim())};
+          static_cast<Real>(c.rms_norm_eps)};
 }
 
 }  // namespace
@@ -57,24 +56,29 @@ LlamaConfig LlamaConfig::FromJson(const nlohmann::json& json, const std::string&
 
 Llama::Llama(const LlamaConfig& config)
     : config_(config),
-      embed_tokens_("embed_tokens", nn::Role::kVocabulary, config.vocab_size, config.hidden_size),
-      norm_("norm", config.hidden_size, static_cast<Real>(config.rms_norm_eps)) {
-  const nn::LlamaBlockShape shape = BlockShape(config);
-  for (Index i = 0; i < config.num_hidden_layers; ++i) layers_.emplace_back("layers." + std::to_string(i), shape);
+      embed_tokens_("embed_tokens", nn::MatrixKind::kVocabulary, config.vocab_size, config.hidden_size),
+      norm_("norm", config.hidden_size, static_cast<Real>(config.rms_norm_eps)),
+      inverse_frequencies_(InverseFrequencies(config.rope, config.dim())) {
+  const nn::LlamaBlockSizes sizes = BlockSizes(config);
+  for (Index i = 0; i < config.num_hidden_layers; ++i) layers_.emplace_back("layers." + std::to_string(i), sizes);
   if (config.tie_word_embeddings) {
     embed_tokens_.weight.copies = 2;
   } else {
-    lm_head_ = std::make_unique<nn::Embedding>("lm_head", nn::Role::kVocabulary, config.vocab_size, config.hidden_size);
+    lm_head_ = std::make_unique<nn::Embedding>("lm_head", nn::MatrixKind::kVocabulary, config.vocab_size, config.hidden_size);
   }
 }
 
+ops::RotaryTable Llama::Rotations(Index length, Index offset) const {
+  return ops::MakeRotaryTable(inverse_frequencies_, length, offset);
+}
+
 Var Llama::Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>&) {
-  return nn::Lookup(tape, embed_tokens_.weight.Use(tape), ids);
+  return embed_tokens_.weight.Lookup(tape, ids);
 }
 
 Var Llama::Block(Index i, const Var& x, const nn::Sequences& sequences) { return layers_[i].Forward(x, sequences); }
 
-Var Llama::Head(const Var& x) { return nn::Multiply(norm_.Forward(x), HeadMatrix().Use(*x.tape), nullptr); }
+Var Llama::Head(const Var& x) { return HeadMatrix().Apply(norm_.Forward(x)); }
 
 nn::Parts Llama::BlockParts(Index i) {
   nn::Parts parts;
@@ -93,7 +97,7 @@ nn::Parts Llama::Parts() {
 
 std::unique_ptr<LanguageModel> Llama::Clone() {
   auto copy = std::make_unique<Llama>(config_);
-  nn::CopyNumbers(Parts(), copy->Parts());
+  nn::CopyParts(Parts(), copy->Parts());
   return copy;
 }
 

@@ -58,6 +58,7 @@ class Llama : public LanguageModel {
   Index kv_width() const override { return config_.kv_heads() * config_.dim(); }
 
  protected:
+  ops::RotaryTable Rotations(Index length, Index offset) const override;
   Var Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>& positions) override;
   Var Block(Index i, const Var& x, const nn::Sequences& sequences) override;
   Var Head(const Var& x) override;
@@ -67,6 +68,7 @@ class Llama : public LanguageModel {
   nn::Embedding embed_tokens_;
   std::vector<nn::LlamaBlock> layers_;
   nn::RmsNorm norm_;
+  Tensor inverse_frequencies_;              // [D/2]
   std::unique_ptr<nn::Embedding> lm_head_;  // untied models only
 };
 

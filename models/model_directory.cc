@@ -12,9 +12,10 @@
 #include "models/gpt.h"
 #include "models/llama.h"
 #include "models/weight_files.h"
+#include "nn/forms/frozen.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json_file.h"
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_writer.h"
 
 namespace ampgrad::models {
 namespace {
@@ -68,14 +69,6 @@ std::string TakeName(const WeightFiles& weights, std::map<std::string, std::stri
   return stored;
 }
 
-// BF16 stays as it lies in the file until it is trained.
-std::unique_ptr<nn::WeightForm> ReadMatrix(const WeightFiles& weights, const std::string& stored, const nn::Matrix& m) {
-  if (weights.Dtype(stored) == "BF16") {
-    return std::make_unique<nn::FrozenBf16>(weights.ReadBf16(stored), m.layout);
-  }
-  return std::make_unique<nn::Dense>(m.name, weights.ReadReal(stored), m.layout);
-}
-
 // Copies what a base model says about its special tokens: ids into `config`, files into `directory`.
 void KeepTokenSettings(const fs::path& base, const fs::path& directory, nlohmann::json& config) {
   const nlohmann::json base_config = io::ReadJsonObject(base / "config.json");
@@ -89,33 +82,41 @@ void KeepTokenSettings(const fs::path& base, const fs::path& directory, nlohmann
   }
 }
 
-// One tensor at a time: a matrix that is held at half width as BF16, anything else as F32. Returns whether there were any of
-// the former.
-bool WriteWeights(const fs::path& file, LanguageModel& model) {
+// The type that a matrix has in a file: that in which it is held, but never one wider than F32.
+StoredType FileType(const StoredTensor& weight) {
+  return weight.type() == StoredType::kF64 ? StoredType::kF32 : weight.type();
+}
+
+// torch_dtype of a model, which is that of its narrowest matrices.
+const char* TorchType(StoredType type) {
+  return type == StoredType::kBf16 ? "bfloat16" : type == StoredType::kF16 ? "float16" : "float32";
+}
+
+// One tensor at a time: a matrix without parameters in the type in which it is held, all else as F32. Returns the narrowest
+// type.
+StoredType WriteWeights(const fs::path& file, LanguageModel& model) {
   const std::string prefix = model.CheckpointPrefix();
   const auto stored_name = [&](const std::string& name) { return name.starts_with("lm_head.") ? name : prefix + name; };
   std::vector<io::TensorPlan> plans;
-  std::map<std::string, std::function<Tensor()>> value_of;
-  bool half = false;
-  const auto add = [&](const std::string& name, io::StoredType type, const Shape& shape,
-                       std::function<Tensor()> value) {
+  std::map<std::string, std::function<StoredTensor()>> value_of;
+  StoredType narrowest = StoredType::kF32;
+  const auto add = [&](const std::string& name, StoredType type, const Shape& shape, std::function<StoredTensor()> value) {
+    if (BytesOf(type) < BytesOf(narrowest)) narrowest = type;
     plans.push_back({stored_name(name), type, shape});
     value_of[stored_name(name)] = std::move(value);
   };
   const nn::Parts parts = model.Parts();
   for (const nn::Matrix* matrix : parts.matrices) {
-    const bool is_half = matrix->form->Frozen() != nullptr;
-    half |= is_half;
-    add(matrix->name, is_half ? io::StoredType::kBf16 : io::StoredType::kF32, matrix->StoredShape(),
+    add(matrix->name, matrix->HasParameters() ? StoredType::kF32 : FileType(matrix->form->Merged()), matrix->StoredShape(),
         [matrix] { return matrix->form->Merged(); });
   }
   for (const Param* vector : parts.vectors) {
-    add(vector->name, io::StoredType::kF32, vector->value.shape(), [vector] { return vector->value; });
+    add(vector->name, StoredType::kF32, vector->value.shape(), [vector] { return StoredTensor(vector->value); });
   }
   io::SafetensorsWriter writer(file, plans, {{"format", "pt"}});
   for (const io::TensorPlan& plan : writer.order()) writer.Write(value_of.at(plan.name)());
   writer.Commit();
-  return half;
+  return narrowest;
 }
 
 }  // namespace
@@ -131,7 +132,7 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   const nn::Parts parts = model->Parts();
   for (nn::Matrix* matrix : parts.matrices) {
     const std::string stored = TakeName(weights, stored_name, matrix->name, matrix->StoredShape());
-    matrix->form = ReadMatrix(weights, stored, *matrix);
+    matrix->form = std::make_unique<nn::Frozen>(weights.ReadStored(stored), matrix->layout);
     if (matrix->copies > 1) stored_name.erase("lm_head.weight");  // tied: the vocabulary matrix serves as the head
   }
   for (Param* vector : parts.vectors) {
@@ -167,7 +168,7 @@ void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer&
                const std::optional<fs::path>& base) {
   nlohmann::json config = model.Config();
   if (base) KeepTokenSettings(*base, directory, config);
-  if (WriteWeights(directory / "model.safetensors", model)) config["torch_dtype"] = "bfloat16";
+  config["torch_dtype"] = TorchType(WriteWeights(directory / "model.safetensors", model));
   io::WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
   io::WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
 }

@@ -9,8 +9,8 @@
 
 namespace ampgrad::models {
 
-/// Reads a Hugging Face model directory: config.json and the weights (`WeightFiles`, whose notes go to stderr). Matrices in BF16 stay where they
-/// lie in the file, frozen; all else is read in Real. Throws std::runtime_error in one sentence when a file is missing or malformed, the architecture unsupported, a tensor missing, of another shape, left over, or
+/// Reads a Hugging Face model directory: config.json and the weights (`WeightFiles`, whose notes go to stderr). Matrices stay where they lie in
+/// the file, frozen, until they are trained; biases and norms are read in Real. Throws std::runtime_error in one sentence when a file is missing or malformed, the architecture unsupported, a tensor missing, of another shape, left over, or
 /// not finite. Names may carry the checkpoint's prefix or not, but not both.
 std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory);
 
@@ -18,8 +18,8 @@ std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory)
 /// on stderr says so. Throws std::runtime_error also when it has ids for which the model has no row.
 Tokenizer LoadTokenizer(const std::filesystem::path& directory, const LanguageModel& model);
 
-/// Writes config.json, model.safetensors and tokenizer.json, which Hugging Face's libraries read. Matrices that are held at
-/// half width are written as BF16, all else as F32: nothing that was learned is rounded. A model that was fine-tuned keeps what `base`, the directory it came from, says of its special tokens and its chat template.
+/// Writes config.json, model.safetensors and tokenizer.json, which Hugging Face's libraries read. A matrix that never
+/// trained is written in the type in which it is held, all else as F32: nothing that was learned is rounded. A model that was fine-tuned keeps what `base`, the directory it came from, says of its special tokens and its chat template.
 void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const Tokenizer& tokenizer,
                const std::optional<std::filesystem::path>& base = std::nullopt);
 

@@ -7,7 +7,7 @@
 
 #include "models/tokenizer/tokenizer.h"
 #include "tensor/io/atomic_file.h"
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_writer.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
@@ -193,7 +193,7 @@ void WriteSynthModel(const SynthModel& model, uint64_t seed, const std::filesyst
   std::map<std::string, size_t> index_of;
   for (const SynthTensor& tensor : model.tensors) {
     index_of[tensor.name] = plans.size();
-    plans.push_back({tensor.name, io::StoredType::kBf16, tensor.shape});
+    plans.push_back({tensor.name, StoredType::kBf16, tensor.shape});
   }
   const Tensor directions = Directions(seed, model.width);
   io::SafetensorsWriter writer(directory / "model.safetensors", std::move(plans), {{"format", "pt"}});

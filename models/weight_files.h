@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
 
 namespace ampgrad::models {
 
@@ -28,11 +28,9 @@ class WeightFiles {
 
   /// The file that holds a tensor. It and the functions below throw for a name that `Has` does not know.
   const std::string& FileOf(const std::string& name) const { return Shard(name).file(); }
-  /// As the file spells it: "F32", "BF16", ...
-  const std::string& Dtype(const std::string& name) const { return Shard(name).Entry(name).dtype; }
   Shape ShapeOf(const std::string& name) const { return Shard(name).ShapeOf(name); }
   Tensor ReadReal(const std::string& name) const { return Shard(name).ReadReal(name); }
-  Bf16Tensor ReadBf16(const std::string& name) const { return Shard(name).ReadBf16(name); }
+  StoredTensor ReadStored(const std::string& name) const { return Shard(name).ReadStored(name); }
 
  private:
   void OpenShards(const std::filesystem::path& directory, const std::map<std::string, std::string>& file_of_tensor);

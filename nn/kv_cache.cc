@@ -9,7 +9,7 @@ namespace {
 
 // The cached rows up to those of x, which are put behind the first `offset`.
 Var Append(const Var& x, Index offset, Tensor& cached) {
-  if (x.needs_grad()) throw std::logic_error("[kv_cache] keys and values in a cache carry no gradient");
+  RequireNoGradient(x);
   const Index end = offset + x.shape().rows();
   if (x.shape().cols() != cached.cols() || offset < 0 || end > cached.rows()) {
     throw std::invalid_argument("[kv_cache] expected rows that fit into " + cached.shape().ToString() +
@@ -33,7 +33,11 @@ Sequences KvCache::Next(Index layer, Index count) {
                                 " tokens behind the " + std::to_string(length) + " in the cache, found " +
                                 std::to_string(count));
   }
-  return {count, length, &layers[layer]};
+  return {.length = count, .offset = length, .cache = &layers[layer]};
+}
+
+void RequireNoGradient(const Var& x) {
+  if (x.needs_grad()) throw std::logic_error("[kv_cache] keys and values in a cache carry no gradient");
 }
 
 SeenKeys Remember(const Sequences& at, const Var& k, const Var& v) {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "autograd/tape.h"
+#include "autograd/ops.h"
 
 /// What attention has computed of a sequence, kept for the tokens that follow: one sequence, and no gradients.
 namespace ampgrad::nn {
@@ -18,6 +18,7 @@ struct Sequences {
   Index length;
   Index offset = 0;
   LayerCache* cache = nullptr;  // null in training
+  ops::RotaryTable rotary = {};  // of the positions of a sequence, in models that turn by them
 };
 
 /// The layers' keys and values of one sequence, of which the first `length` positions are filled.
@@ -34,13 +35,16 @@ struct KvCache {
   Index length = 0;
 };
 
+/// Throws std::logic_error when x needs a gradient: what stands in a cache has none.
+void RequireNoGradient(const Var& x);
+
 /// Keys and values that queries see, as constants on a tape.
 struct SeenKeys {
   Var keys, values;  // [offset + length, G·D]
 };
 
 /// Puts k and v [length, G·D] into the cache at positions offset..offset + length, and returns all rows up to there.
-/// Throws std::invalid_argument when they do not fit, and std::logic_error when one of them needs a gradient.
+/// Throws std::invalid_argument when they do not fit, and as RequireNoGradient does.
 SeenKeys Remember(const Sequences& at, const Var& k, const Var& v);
 
 }  // namespace ampgrad::nn

@@ -2,19 +2,13 @@
 
 namespace ampgrad::nn {
 
-RmsNorm::RmsNorm(const std::string& name, Index channels, Real eps)
-    : gain{name + ".weight", Tensor({channels}), {}}, eps(eps) {
-  gain.value.Fill(1);
-}
-
-LlamaAttention::LlamaAttention(const std::string& name, const LlamaBlockShape& s)
+LlamaAttention::LlamaAttention(const std::string& name, const LlamaBlockSizes& s)
     : q_proj(name + ".q_proj", ops::Layout::kOutIn, s.channels, s.heads * s.head_dim, s.attention_bias),
       k_proj(name + ".k_proj", ops::Layout::kOutIn, s.channels, s.kv_heads * s.head_dim, s.attention_bias),
       v_proj(name + ".v_proj", ops::Layout::kOutIn, s.channels, s.kv_heads * s.head_dim, s.attention_bias),
       o_proj(name + ".o_proj", ops::Layout::kOutIn, s.heads * s.head_dim, s.channels, s.attention_bias),
       heads(s.heads),
-      kv_heads(s.kv_heads),
-      inverse_frequencies(s.inverse_frequencies) {}
+      kv_heads(s.kv_heads) {}
 
 void LlamaAttention::AddTo(Parts& parts) {
   for (Linear* linear : {&q_proj, &k_proj, &v_proj, &o_proj}) linear->AddTo(parts);
@@ -22,14 +16,14 @@ void LlamaAttention::AddTo(Parts& parts) {
 
 Var LlamaAttention::Forward(const Var& x, const Sequences& at) {
   Input input(x);
-  const Var q = ops::Rotary(q_proj.Forward(input), at.length, inverse_frequencies, at.offset);
-  const Var k = ops::Rotary(k_proj.Forward(input), at.length, inverse_frequencies, at.offset);
+  const Var q = ops::Rotary(q_proj.Forward(input), at.rotary);
+  const Var k = ops::Rotary(k_proj.Forward(input), at.rotary);
   const Var v = v_proj.Forward(input);
   const SeenKeys seen = at.cache ? Remember(at, k, v) : SeenKeys{k, v};
   return o_proj.Forward(ops::CausalAttention(q, seen.keys, seen.values, at.length, heads, kv_heads, at.offset));
 }
 
-LlamaMlp::LlamaMlp(const std::string& name, const LlamaBlockShape& s)
+LlamaMlp::LlamaMlp(const std::string& name, const LlamaBlockSizes& s)
     : gate_proj(name + ".gate_proj", ops::Layout::kOutIn, s.channels, s.inner, s.mlp_bias),
       up_proj(name + ".up_proj", ops::Layout::kOutIn, s.channels, s.inner, s.mlp_bias),
       down_proj(name + ".down_proj", ops::Layout::kOutIn, s.inner, s.channels, s.mlp_bias) {}
@@ -44,11 +38,11 @@ Var LlamaMlp::Forward(const Var& x) {
   return down_proj.Forward(ops::Mul(gate, up_proj.Forward(input)));
 }
 
-LlamaBlock::LlamaBlock(const std::string& name, const LlamaBlockShape& shape)
-    : input_layernorm(name + ".input_layernorm", shape.channels, shape.norm_eps),
-      self_attn(name + ".self_attn", shape),
-      post_attention_layernorm(name + ".post_attention_layernorm", shape.channels, shape.norm_eps),
-      mlp(name + ".mlp", shape) {}
+LlamaBlock::LlamaBlock(const std::string& name, const LlamaBlockSizes& sizes)
+    : input_layernorm(name + ".input_layernorm", sizes.channels, sizes.norm_eps),
+      self_attn(name + ".self_attn", sizes),
+      post_attention_layernorm(name + ".post_attention_layernorm", sizes.channels, sizes.norm_eps),
+      mlp(name + ".mlp", sizes) {}
 
 void LlamaBlock::AddTo(Parts& parts) {
   input_layernorm.AddTo(parts);

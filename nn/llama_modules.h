@@ -2,24 +2,14 @@
 
 #include <string>
 
+#include "nn/kv_cache.h"
 #include "nn/modules.h"
 
 /// The modules of the Llama family: root-mean-square norms, rotary positions, grouped heads, a gated MLP.
 namespace ampgrad::nn {
 
-class RmsNorm {
- public:
-  RmsNorm(const std::string& name, Index channels, Real eps);
-  void AddTo(Parts& parts) { parts.vectors.push_back(&gain); }
-  /// x [N, C] → [N, C]
-  Var Forward(const Var& x) { return ops::RmsNorm(x, x.tape->Leaf(gain), eps); }
-
-  Param gain;  // [C]
-  Real eps;
-};
-
 /// Sizes of a block, as the config gives them.
-struct LlamaBlockShape {
+struct LlamaBlockSizes {
   Index channels;  // C
   Index heads;     // H query heads
   Index kv_heads;  // G key/value heads, a divisor of H
@@ -27,13 +17,12 @@ struct LlamaBlockShape {
   Index inner;     // I, width of the MLP
   bool attention_bias, mlp_bias;
   Real norm_eps;
-  Tensor inverse_frequencies;  // [D/2], shared by all blocks
 };
 
 /// Attention with rotary positions, whose query heads read key/value heads in groups.
 class LlamaAttention {
  public:
-  LlamaAttention(const std::string& name, const LlamaBlockShape& shape);
+  LlamaAttention(const std::string& name, const LlamaBlockSizes& sizes);
   void AddTo(Parts& parts);
   /// x [N, C] → [N, C]
   Var Forward(const Var& x, const Sequences& sequences);
@@ -41,13 +30,12 @@ class LlamaAttention {
   Linear q_proj, k_proj, v_proj;  // C → H·D, G·D, G·D
   Linear o_proj;                  // H·D → C
   Index heads, kv_heads;
-  Tensor inverse_frequencies;  // [D/2]
 };
 
 /// SwiGLU (Shazeer, arXiv:2002.05202): down(SiLU(gate(x)) ⊙ up(x)).
 class LlamaMlp {
  public:
-  LlamaMlp(const std::string& name, const LlamaBlockShape& shape);
+  LlamaMlp(const std::string& name, const LlamaBlockSizes& sizes);
   void AddTo(Parts& parts);
   /// x [N, C] → [N, C]
   Var Forward(const Var& x);
@@ -59,7 +47,7 @@ class LlamaMlp {
 /// A pre-norm residual block of Llama.
 class LlamaBlock {
  public:
-  LlamaBlock(const std::string& name, const LlamaBlockShape& shape);
+  LlamaBlock(const std::string& name, const LlamaBlockSizes& sizes);
   void AddTo(Parts& parts);
   /// x [N, C] → [N, C]
   Var Forward(const Var& x, const Sequences& sequences);

@@ -3,11 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "nn/kv_cache.h"
 #include "nn/matrix.h"
 
-/// The modules of a transformer: parameters with the names of the checkpoint, and a Forward that strings ops together.
-/// N = batch·length rows, C channels.
+/// The modules that every transformer has: parameters with the names of the checkpoint, and a Forward that strings ops
+/// together. N = batch·length rows, C channels.
 namespace ampgrad::nn {
 
 /// Everything of a module that may be trained, in the order of the model.
@@ -16,13 +15,13 @@ struct Parts {
   std::vector<Param*> vectors;  // biases and norms
 };
 
-/// Copies the numbers of every part of a model to those of another of the same configuration (`Matrix::CopyFrom`).
-void CopyNumbers(const Parts& from, const Parts& to);
+/// Copies every part of a model to that of another of the same configuration (`Matrix::CopyFrom`).
+void CopyParts(const Parts& from, const Parts& to);
 
 class Embedding {
  public:
-  Embedding(const std::string& name, Role role, Index rows, Index channels)
-      : weight(name + ".weight", role, ops::Layout::kOutIn, rows, channels) {}
+  Embedding(const std::string& name, MatrixKind kind, Index rows, Index channels)
+      : weight(name + ".weight", kind, ops::Layout::kOutIn, rows, channels) {}
   void AddTo(Parts& parts) { parts.matrices.push_back(&weight); }
 
   Matrix weight;  // [rows, C]
@@ -31,7 +30,7 @@ class Embedding {
 class Linear {
  public:
   Linear(const std::string& name, ops::Layout layout, Index in, Index out, bool has_bias = true)
-      : weight(name + ".weight", Role::kBlock, layout, out, in),
+      : weight(name + ".weight", MatrixKind::kBlock, layout, out, in),
         bias{name + ".bias", has_bias ? Tensor({out}) : Tensor(), {}} {}
   void AddTo(Parts& parts);
   /// x [N, in] → [N, out]
@@ -55,43 +54,15 @@ class LayerNorm {
   Real eps;
 };
 
-/// GPT-2's attention: one matrix makes queries, keys and values.
-class GptAttention {
+class RmsNorm {
  public:
-  GptAttention(const std::string& name, Index channels, Index heads);
-  void AddTo(Parts& parts);
+  RmsNorm(const std::string& name, Index channels, Real eps);
+  void AddTo(Parts& parts) { parts.vectors.push_back(&gain); }
   /// x [N, C] → [N, C]
-  Var Forward(const Var& x, const Sequences& sequences);
+  Var Forward(const Var& x) { return ops::RmsNorm(x, x.tape->Leaf(gain), eps); }
 
-  Linear c_attn;  // C → 3C: q, k, v
-  Linear c_proj;  // C → C
-  Index heads;
-};
-
-/// GPT-2's MLP: C → inner → C with GELU between.
-class GptMlp {
- public:
-  GptMlp(const std::string& name, Index channels, Index inner);
-  void AddTo(Parts& parts);
-  /// x [N, C] → [N, C]
-  Var Forward(const Var& x) { return c_proj.Forward(ops::Gelu(c_fc.Forward(x))); }
-
-  Linear c_fc;
-  Linear c_proj;
-};
-
-/// A pre-norm residual block of GPT-2.
-class GptBlock {
- public:
-  GptBlock(const std::string& name, Index channels, Index heads, Index inner, Real eps);
-  void AddTo(Parts& parts);
-  /// x [N, C] → [N, C]
-  Var Forward(const Var& x, const Sequences& sequences);
-
-  LayerNorm ln_1;
-  GptAttention attn;
-  LayerNorm ln_2;
-  GptMlp mlp;
+  Param gain;  // [C]
+  Real eps;
 };
 
 }  // namespace ampgrad::nn

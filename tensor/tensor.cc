@@ -1,19 +1,17 @@
 #include "tensor/tensor.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
 
 #include <algorithm>
 #include <atomic>
-#include <climits>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <stdexcept>
+
+#include "tensor/allocator.h"
 
 namespace ampgrad {
 namespace {
@@ -30,19 +28,6 @@ void CountBytes(Index bytes) {
   }
 }
 
-// How much address space the allocator asks for at once beyond what it needs; nothing of it is touched.
-constexpr int kGrowth = 1 << 26;
-
-// Tells the allocator to keep what is freed instead of handing it back to the system, so that a training step finds the
-// memory of the step before, mapped and warm.
-[[maybe_unused]] const bool keeps_freed_memory = [] {
-#ifdef __GLIBC__
-  return mallopt(M_MMAP_THRESHOLD, 1 << 30) && mallopt(M_TRIM_THRESHOLD, INT_MAX) && mallopt(M_TOP_PAD, kGrowth);
-#else
-  return false;
-#endif
-}();
-
 // Blocks from this size on ask for pages of 2 MiB where the system has them: a product that walks down a column of a large
 // matrix would otherwise need the address of another page for each row. A large page comes only where no small one has been
 // touched, and the allocator notes sizes behind a block before the next one is asked for: so the advice runs ahead.
@@ -52,7 +37,7 @@ void AskForHugePages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes)
 #ifdef __linux__
   constexpr uintptr_t kPage = 1 << 21;
   const uintptr_t begin = reinterpret_cast<uintptr_t>(data) / kPage * kPage;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes + kGrowth) / kPage * kPage;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes + kAllocatorGrowth) / kPage * kPage;
   // Advice: what is not mapped is left out, and where it fails, small pages do.
   madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 #endif

@@ -24,6 +24,8 @@ class Tensor {
   bool empty() const { return data_ == nullptr; }
   /// Whether another Tensor holds the same storage.
   bool IsShared() const { return data_.use_count() > 1; }
+  /// The storage, for whoever must keep it alive without a Tensor.
+  std::shared_ptr<const Real> storage() const { return data_; }
   const Shape& shape() const { return shape_; }
   Index size() const { return shape_.size(); }
   Index rows() const { return shape_.rows(); }

@@ -1,44 +1,41 @@
 #include "train/adamw.h"
 
 #include <cmath>
-#include <utility>
 
 #include "tensor/kernels/kernels.h"
 
 namespace ampgrad::train {
 
-AdamW::AdamW(std::vector<Param*> params, const AdamWOptions& options)
-    : params_(std::move(params)), options_(options), steps_(params_.size(), 0) {
-  for (const Param* param : params_) {
-    m_.emplace_back(param->value.shape());
-    v_.emplace_back(param->value.shape());
-  }
+AdamW::AdamW(const std::vector<Param*>& params, const AdamWOptions& options) : options_(options) {
+  for (Param* param : params) slots_.push_back({param, Tensor(param->value.shape()), Tensor(param->value.shape())});
 }
 
 void AdamW::ZeroGrad() {
-  for (Param* param : params_) param->grad = Tensor();
+  for (const Slot& slot : slots_) slot.param->grad = Tensor();
 }
 
 double AdamW::GradNorm() const {
   double sum = 0;
-  for (const Param* param : params_) {
-    if (!param->grad.empty()) sum += kernels::SumSquares(param->grad.data(), param->grad.size());
+  for (const Slot& slot : slots_) {
+    const Tensor& grad = slot.param->grad;
+    if (!grad.empty()) sum += kernels::SumSquares(grad.data(), grad.size());
   }
   return std::sqrt(sum);
 }
 
 void AdamW::ScaleGrads(double factor) {
-  for (Param* param : params_) {
-    if (!param->grad.empty()) kernels::Scale(static_cast<Real>(factor), param->grad.data(), param->grad.size());
+  for (const Slot& slot : slots_) {
+    Tensor& grad = slot.param->grad;
+    if (!grad.empty()) kernels::Scale(static_cast<Real>(factor), grad.data(), grad.size());
   }
 }
 
 void AdamW::Step(double lr) {
   const auto& [beta1, beta2, eps, weight_decay] = options_;
-  for (size_t i = 0; i < params_.size(); ++i) {
-    Param& param = *params_[i];
+  for (Slot& slot : slots_) {
+    Param& param = *slot.param;
     if (param.grad.empty()) continue;
-    const double t = static_cast<double>(++steps_[i]);
+    const double t = static_cast<double>(++slot.steps);
     const kernels::AdamWStep step{.beta1 = static_cast<Real>(beta1),
                                   .rest1 = static_cast<Real>(1 - beta1),
                                   .beta2 = static_cast<Real>(beta2),
@@ -47,7 +44,7 @@ void AdamW::Step(double lr) {
                                   .rate = static_cast<Real>(lr / (1 - std::pow(beta1, t))),
                                   .unbias2 = static_cast<Real>(1 / (1 - std::pow(beta2, t))),
                                   .eps = static_cast<Real>(eps)};
-    kernels::AdamW(step, param.grad.data(), param.value.data(), m_[i].data(), v_[i].data(), param.value.size());
+    kernels::AdamW(step, param.grad.data(), param.value.data(), slot.m.data(), slot.v.data(), param.value.size());
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -17,8 +18,15 @@ struct AdamWOptions {
 
 class AdamW {
  public:
+  /// A parameter and what is known of its gradients.
+  struct Slot {
+    Param* param;
+    Tensor m, v;        // first and second moments, shaped like the parameter
+    int64_t steps = 0;  // that it has taken
+  };
+
   /// Trains `params`, whichever they are; they must outlive the optimiser.
-  AdamW(std::vector<Param*> params, const AdamWOptions& options);
+  AdamW(const std::vector<Param*>& params, const AdamWOptions& options);
 
   /// Lets the gradients of the last step go.
   void ZeroGrad();
@@ -29,13 +37,11 @@ class AdamW {
   /// One step at learning rate `lr`; a parameter that no gradient reached is left alone.
   void Step(double lr);
 
-  const std::vector<Param*>& params() const { return params_; }
+  const std::vector<Slot>& slots() const { return slots_; }
 
  private:
-  std::vector<Param*> params_;
   AdamWOptions options_;
-  std::vector<Tensor> m_, v_;   // first and second moments, shaped like the parameters
-  std::vector<int64_t> steps_;  // taken by each parameter
+  std::vector<Slot> slots_;
 };
 
 }  // namespace ampgrad::train

@@ -9,7 +9,7 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr Index kNumber = sizeof(Real), kHalfNumber = sizeof(Bf16);
+constexpr Index kNumber = sizeof(Real);
 
 // The largest number of bytes above those of before the step, in each interval of a step of `tokens` tokens.
 std::vector<double> IntervalPeaks(models::LanguageModel& model, Index tokens) {
@@ -44,9 +44,7 @@ MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis) {
   const std::vector<Param*> trained = models::TrainableParams(model);
   const Index trained_bytes = models::CountNumbers(trained) * kNumber;
   MemoryPlan plan;
-  for (const nn::Matrix* matrix : model.Parts().matrices) {
-    if (const Bf16Tensor* frozen = matrix->form->Frozen()) plan.mapped += frozen->shape().size() * kHalfNumber;
-  }
+  for (const nn::Matrix* matrix : model.Parts().matrices) plan.mapped += matrix->form->MappedBytes();
   if (basis) {
     plan.basis = (2 * basis->k() + 2) * basis->width() * kNumber;  // B and μ, and B' of both
     plan.scores = trained_bytes;

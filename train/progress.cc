@@ -28,22 +28,22 @@ Progress::Progress(std::string label, std::FILE* out)
     : label_(std::move(label)), out_(out), terminal_(isatty(fileno(out))) {}
 
 void Progress::Show(const StepReport& r) {
-  const bool last = r.step == r.steps;
+  const bool last = r.result.step == r.steps;
   const double pause = terminal_ ? kSecondsBetweenRedraws : kSecondsBetweenLines;
   if (!last && r.seconds - last_shown_ < pause) return;
   last_shown_ = r.seconds;
-  const double left = r.seconds / static_cast<double>(r.step) * static_cast<double>(r.steps - r.step);
+  const double left = r.seconds / static_cast<double>(r.result.step) * static_cast<double>(r.steps - r.result.step);
   if (terminal_) {
-    const int filled = static_cast<int>(kBarWidth * r.step / r.steps);
+    const int filled = static_cast<int>(kBarWidth * r.result.step / r.steps);
     std::fprintf(out_, "\r%-22s [%s%s] %lld/%lld  loss %.4f  %.0f tokens/s  %s left \033[K", label_.c_str(),
                  std::string(filled, '=').c_str(), std::string(kBarWidth - filled, ' ').c_str(),
-                 static_cast<long long>(r.step), static_cast<long long>(r.steps), r.loss, r.tokens_per_second,
-                 Clock(left).c_str());
+                 static_cast<long long>(r.result.step), static_cast<long long>(r.steps), r.result.loss,
+                 r.tokens_per_second, Clock(left).c_str());
     if (last) std::fputc('\n', out_);
   } else {
     std::fprintf(out_, "%s: step %lld/%lld, loss %.4f, %.0f tokens/s, %s left\n", label_.c_str(),
-                 static_cast<long long>(r.step), static_cast<long long>(r.steps), r.loss, r.tokens_per_second,
-                 Clock(left).c_str());
+                 static_cast<long long>(r.result.step), static_cast<long long>(r.steps), r.result.loss,
+                 r.tokens_per_second, Clock(left).c_str());
   }
   std::fflush(out_);
 }
@@ -61,8 +61,8 @@ RunLog::RunLog(const std::string& file) : file_(file) {
 void RunLog::Add(const std::string& run, const StepReport& r) {
   if (file_.empty()) return;
   const nlohmann::ordered_json line = {
-      {"run", run}, {"step", r.step},           {"loss", r.loss},
-      {"lr", r.lr}, {"grad_norm", r.grad_norm}, {"tokens_per_second", std::round(r.tokens_per_second)}};
+      {"run", run},        {"step", r.result.step},           {"loss", r.result.loss},
+      {"lr", r.result.lr}, {"grad_norm", r.result.grad_norm}, {"tokens_per_second", std::round(r.tokens_per_second)}};
   out_ << line.dump() << std::endl;  // flushed, so that a run can be followed
   if (!out_) throw std::runtime_error(file_ + ": cannot be written");
 }

@@ -8,6 +8,14 @@
 
 namespace ampgrad::train {
 
+/// A step within its run.
+struct StepReport {
+  StepResult result;
+  Index steps;               // of the run
+  double seconds;            // since training began
+  double tokens_per_second;  // over the run so far
+};
+
 /// Shows a run as it goes: a bar with loss, tokens/s and time left on a terminal, else a plain line every ten seconds and
 /// one at the end.
 class Progress {

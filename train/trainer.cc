@@ -1,7 +1,6 @@
 #include "train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <string>
 
@@ -24,42 +23,35 @@ double LearningRate(const TrainOptions& o, Index step) {
 }
 
 Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch) {
-  return ops::CrossEntropy(model.Logits(tape, batch.inputs, batch.length), batch.targets);
+  return ops::CrossEntropy(model.Logits(tape, batch.inputs, batch.length), batch.targets,
+                           ops::CountTargets(batch.targets));
 }
 
-double Train(models::LanguageModel& model, const std::function<Batch(Index)>& batches, const TrainOptions& options,
-             const Observer& observer) {
-  using Clock = std::chrono::steady_clock;
-  AdamW optimizer(models::TrainableParams(model), options.adamw);
-  if (optimizer.params().empty()) throw std::runtime_error("nothing to train: every parameter is frozen");
-  const auto begin = Clock::now();
-  double seconds = 0, tokens = 0;
-  for (Index step = 0; step < options.steps; ++step) {
-    const Batch batch = batches(step);
-    optimizer.ZeroGrad();
-    Tape tape;
-    const Var loss = BatchLoss(model, tape, batch);
-    RequireFinite(loss.value[0], "loss", step);
-    tape.Backward(loss);
-    const double norm = optimizer.GradNorm();
-    RequireFinite(norm, "gradient norm", step);
-    if (options.clip > 0 && norm > options.clip) optimizer.ScaleGrads(options.clip / norm);
-    const double lr = LearningRate(options, step);
-    optimizer.Step(lr);
+Trainer::Trainer(models::LanguageModel& model, const TrainOptions& options)
+    : model_(model), options_(options), optimizer_(models::TrainableParams(model), options.adamw) {
+  if (optimizer_.slots().empty()) throw std::runtime_error("nothing to train: every parameter is frozen");
+}
 
-    tokens += static_cast<double>(batch.tokens());
-    seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    if (observer) observer({step + 1, options.steps, loss.value[0], lr, norm, seconds, tokens / seconds});
-  }
-  for (Param* param : optimizer.params()) param->grad = Tensor();
-  return options.steps > 0 ? seconds / static_cast<double>(options.steps) : 0;
+Trainer::~Trainer() { optimizer_.ZeroGrad(); }
+
+StepResult Trainer::Step(const Batch& batch) {
+  optimizer_.ZeroGrad();
+  Tape tape;
+  const Var loss = BatchLoss(model_, tape, batch);
+  RequireFinite(loss.value[0], "loss", step_);
+  tape.Backward(loss);
+  const double norm = optimizer_.GradNorm();
+  RequireFinite(norm, "gradient norm", step_);
+  if (options_.clip > 0 && norm > options_.clip) optimizer_.ScaleGrads(options_.clip / norm);
+  const double lr = LearningRate(options_, step_);
+  optimizer_.Step(lr);
+  return {++step_, loss.value[0], lr, norm, batch.tokens()};
 }
 
 double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches) {
   double sum = 0, count = 0;
   for (const Batch& batch : batches) {
-    const auto targets =
-        std::count_if(batch.targets.begin(), batch.targets.end(), [](int t) { return t != ops::kIgnored; });
+    const Index targets = ops::CountTargets(batch.targets);
     Tape tape(Tape::Mode::kInference);
     sum += static_cast<double>(targets) * BatchLoss(model, tape, batch).value[0];
     count += static_cast<double>(targets);

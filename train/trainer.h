@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <stdexcept>
 #include <vector>
 
@@ -29,22 +28,42 @@ struct TrainOptions {
 double LearningRate(const TrainOptions& options, Index step);
 
 /// What is known after a step.
-struct StepReport {
-  Index step, steps;         // step counts from 1
-  double loss;               // of the step's batch, before the step
-  double lr, grad_norm;      // the norm before clipping
-  double seconds;            // since training began
-  double tokens_per_second;  // over the run so far
+struct StepResult {
+  Index step;            // counts from 1
+  double loss;           // of the step's batch, before the step
+  double lr, grad_norm;  // the norm before clipping
+  Index tokens;          // of the batch
 };
 
-using Observer = std::function<void(const StepReport&)>;
+/// A run of training: all that decides its next step, and no more. The same batches give the same steps.
+class Trainer {
+ public:
+  /// Trains the trainable parameters of `model`, which must outlive it. Throws std::runtime_error when there is none.
+  Trainer(models::LanguageModel& model, const TrainOptions& options);
+  /// Lets the gradients go.
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
 
-/// Trains the trainable parameters of `model` and returns the mean seconds per step. Throws DivergedError when a loss or a
-/// gradient norm is not finite, before it can reach the parameters; std::runtime_error when nothing is trainable.
-double Train(models::LanguageModel& model, const std::function<Batch(Index)>& batches, const TrainOptions& options,
-             const Observer& observer);
+  /// Forward, backward, clip, AdamW. Throws DivergedError when the loss or the gradient norm is not finite, before it can
+  /// reach the parameters.
+  StepResult Step(const Batch& batch);
 
-/// The loss of one batch on a tape.
+  const TrainOptions& options() const { return options_; }
+  /// Steps taken so far; the next one is LearningRate(options(), step()).
+  Index step() const { return step_; }
+  bool Done() const { return step_ >= options_.steps; }
+  /// The parameters that train, each with its name, and the optimiser's state of each.
+  const AdamW& optimizer() const { return optimizer_; }
+
+ private:
+  models::LanguageModel& model_;
+  TrainOptions options_;
+  AdamW optimizer_;
+  Index step_ = 0;
+};
+
+/// The loss of one batch on a tape: the mean over its targets. Throws std::invalid_argument when it has none.
 Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch);
 
 /// Mean loss over all targets of `batches`, without recording. Throws DivergedError when it is not finite.

@@ -58,17 +58,7 @@ void OnBusError(int signal, siginfo_t* info, void* context) {
   }
 }
 
-void InstallHandler() {
-  struct sigaction action = {};
-  action.sa_sigaction = OnBusError;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGBUS, &action, &previous_action);
-}
-
 void Register(const char* begin, uint64_t size, int fd, const std::string& name) {
-  static std::once_flag installed;
-  std::call_once(installed, InstallHandler);
   const std::lock_guard<std::mutex> lock(list_mutex);
   Mapping* mapping = first_mapping.load();
   while (mapping != nullptr && mapping->begin.load() != nullptr) mapping = mapping->next;
@@ -99,6 +89,17 @@ std::string KindOf(mode_t mode) {
 }
 
 }  // namespace
+
+void ReportShrunkFiles() {
+  static std::once_flag installed;
+  std::call_once(installed, [] {
+    struct sigaction action = {};
+    action.sa_sigaction = OnBusError;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, &previous_action);
+  });
+}
 
 MappedFile::MappedFile(const std::filesystem::path& path) : name_(path.string()) {
   // Without O_NONBLOCK a pipe would keep us waiting for somebody to write into it.

@@ -6,10 +6,12 @@
 
 namespace ampgrad::io {
 
-/// A regular file, mapped into memory for reading. Whoever cuts the file short while its bytes are in use ends this process:
-/// with one sentence on stderr that names the file and exit code 1, instead of the death by SIGBUS that the system has in
-/// store (temporary files then stay behind, as after a kill). Other causes of SIGBUS have the effect that they had before
-/// the first file was mapped.
+/// From here on, whoever cuts a mapped file short while its bytes are in use ends this process with one sentence on stderr
+/// that names the file and exit code 1, instead of the death by SIGBUS that the system has in store (temporary files then stay
+/// behind, as after a kill). Other causes of SIGBUS keep the effect that they had before. For programs, at their start.
+void ReportShrunkFiles();
+
+/// A regular file, mapped into memory for reading. A program whose mapped files may be cut short calls `ReportShrunkFiles`.
 class MappedFile {
  public:
   /// Throws std::runtime_error when the file cannot be opened or mapped, or is anything but a regular file; a pipe does

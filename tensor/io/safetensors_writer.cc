@@ -1,3 +1,5 @@
+#include "tensor/io/safetensors_writer.h"
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -5,9 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "tensor/bf16.h"
-#include "tensor/io/atomic_file.h"
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_header.h"
 #include "tensor/thread_pool.h"
 
 namespace ampgrad::io {
@@ -20,21 +20,18 @@ constexpr Index kBlock = 1 << 20, kChunk = 1 << 14;
   throw std::invalid_argument(path.string() + ": cannot write " + message);
 }
 
-struct TypeInfo {
-  const char* name;
-  Index bytes;
-};
-
-TypeInfo InfoOf(StoredType type) {
+const char* NameOf(StoredType type) {
   switch (type) {
-    case StoredType::kF32:
-      return {"F32", 4};
     case StoredType::kF64:
-      return {"F64", 8};
+      return "F64";
+    case StoredType::kF32:
+      return "F32";
+    case StoredType::kF16:
+      return "F16";
     case StoredType::kBf16:
-      return {"BF16", 2};
+      break;
   }
-  throw std::invalid_argument("a stored type that is none");
+  return "BF16";
 }
 
 std::string JsonString(const std::filesystem::path& path, const std::string& text) {
@@ -54,7 +51,7 @@ std::vector<TensorPlan> Ordered(const std::filesystem::path& path, std::vector<T
     if (i > 0 && tensors[i - 1].name == name) Reject(path, "two tensors named " + QuoteName(name));
   }
   std::stable_sort(tensors.begin(), tensors.end(), [](const TensorPlan& a, const TensorPlan& b) {
-    return InfoOf(a.type).bytes > InfoOf(b.type).bytes;
+    return BytesOf(a.type) > BytesOf(b.type);
   });
   return tensors;
 }
@@ -62,7 +59,7 @@ std::vector<TensorPlan> Ordered(const std::filesystem::path& path, std::vector<T
 std::string EntryText(const std::filesystem::path& path, const TensorPlan& tensor, Index begin, Index end) {
   std::string shape;
   for (int i = 0; i < tensor.shape.rank(); ++i) shape += (i ? "," : "") + std::to_string(tensor.shape.dim(i));
-  return JsonString(path, tensor.name) + ":{\"dtype\":\"" + InfoOf(tensor.type).name + "\",\"shape\":[" + shape +
+  return JsonString(path, tensor.name) + ":{\"dtype\":\"" + NameOf(tensor.type) + "\",\"shape\":[" + shape +
          "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
 }
 
@@ -76,7 +73,7 @@ std::string HeaderText(const std::filesystem::path& path, const std::vector<Tens
   if (!metadata.empty()) text += "}";
   Index begin = 0;
   for (const TensorPlan& tensor : tensors) {
-    const Index end = begin + tensor.shape.size() * InfoOf(tensor.type).bytes;
+    const Index end = begin + tensor.shape.size() * BytesOf(tensor.type);
     if (text.size() > 1) text += ",";
     text += EntryText(path, tensor, begin, end);
     begin = end;
@@ -88,26 +85,30 @@ std::string HeaderText(const std::filesystem::path& path, const std::vector<Tens
   return text;
 }
 
-// The nearest bfloat16 of a number that may have more digits than a float. Rounded to a float of an odd last digit first, it
-// keeps the side of a tie on which it lies.
-Bf16 RealToBf16(Real x) {
+// A float from which rounding to 16 bits gives what rounding x itself would, though x may have more digits: rounded to an odd
+// last digit, it keeps the side of a tie on which x lies.
+float NearFloat(Real x) {
   float near = static_cast<float>(x);
   if (static_cast<Real>(near) != x && !std::isnan(x)) {
     if (std::abs(static_cast<Real>(near)) > std::abs(x)) near = std::nextafter(near, 0.0f);
     near = std::bit_cast<float>(std::bit_cast<uint32_t>(near) | 1);
   }
-  return ToBf16(near);
+  return near;
 }
 
 void Round(Real from, float& to) { to = static_cast<float>(from); }
 void Round(Real from, double& to) { to = from; }
-void Round(Real from, Bf16& to) { to = RealToBf16(from); }
+void Round(Real from, Bf16& to) { to = ToBf16(NearFloat(from)); }
+void Round(Real from, Half& to) { to = ToHalf(NearFloat(from)); }
 
 double ToDouble(double x) { return x; }
 double ToDouble(Bf16 x) { return Widen(x); }
+double ToDouble(Half x) { return Widen(x); }
 
-bool IsFinite(double x) { return std::isfinite(x); }
-bool IsFinite(Bf16 x) { return (x & 0x7F80) != 0x7F80; }
+template <typename Stored>
+bool IsFinite(Stored x) {
+  return std::isfinite(ToDouble(x));
+}
 
 }  // namespace
 
@@ -120,16 +121,18 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vec
   file_.Write(header.data(), header.size());
 }
 
-void SafetensorsWriter::Write(const Tensor& value) {
+void SafetensorsWriter::Write(const StoredTensor& value) {
   if (written_ == order_.size()) Reject(path_, "one more tensor than was declared");
   const TensorPlan& plan = order_[written_];
   if (value.shape() != plan.shape) {
     Reject(path_, "tensor " + QuoteName(plan.name) + ": expected the shape " + plan.shape.ToString() +
                       " that was declared, found " + value.shape().ToString());
   }
-  if (plan.type == StoredType::kF32) WriteAs<float>(plan, value);
-  if (plan.type == StoredType::kF64) WriteAs<double>(plan, value);
-  if (plan.type == StoredType::kBf16) WriteAs<Bf16>(plan, value);
+  const Tensor wide = value.Widened();
+  if (plan.type == StoredType::kF32) WriteAs<float>(plan, wide);
+  if (plan.type == StoredType::kF64) WriteAs<double>(plan, wide);
+  if (plan.type == StoredType::kF16) WriteAs<Half>(plan, wide);
+  if (plan.type == StoredType::kBf16) WriteAs<Bf16>(plan, wide);
   ++written_;
 }
 

@@ -153,7 +153,7 @@ void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sin
     Gemm(rows, keys, s.dim, q, {in.k_t.data(), s.keys()}, {}, p, keys);
     Gemm(rows, keys, s.dim, d_o, {in.v_t.data(), s.keys()}, {}, ds, keys);
     HWY_DYNAMIC_DISPATCH(ProbabilitiesAndGradient)
-    (rows, keys, position, ScoreScale(s), p, ds, in.o + first * o_stride, d_o.data, s.dim, o_stride,
+    (rows, keys, position, ScoreScale(s), p, ds, in.o + first * o_stride, d_o.real(), s.dim, o_stride,
      in.log_sums + first * s.heads, s.heads);
     if (dv) Gemm(keys, s.dim, rows, {p, keys, true}, d_o, {dv.onto, s.kv_stride}, dv.to, s.kv_stride);
     if (dk) Gemm(keys, s.dim, rows, {ds, keys, true}, q, {dk.onto, s.kv_stride}, dk.to, s.kv_stride);

@@ -30,7 +30,7 @@ std::unique_ptr<models::LanguageModel> WithChain(models::LanguageModel& base, ct
 void Backpropagate(models::LanguageModel& model) {
   Tape tape;
   const Var logits = model.Logits(tape, RandomIds(kTokens, model.vocabulary(), 1), kContext);
-  tape.Backward(ops::CrossEntropy(logits, RandomIds(kTokens, model.vocabulary(), 2)));
+  tape.Backward(MeanCrossEntropy(logits, RandomIds(kTokens, model.vocabulary(), 2)));
 }
 
 // The largest ‖dS of one chain − dS of the other‖ / ‖dS‖ of all matrices, after some steps, so that S is no longer where

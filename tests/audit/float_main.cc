@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "models/model_directory.h"
+#include "tensor/allocator.h"
+#include "tensor/io/mapped_file.h"
 #include "tensor/io/atomic_file.h"
 #include "tests/audit/kernel_audit.h"
 #include "tests/audit/model_audit.h"
@@ -35,6 +37,8 @@ void WriteGradients(const std::vector<std::string>& words) {
 }  // namespace ampgrad::audit
 
 int main(int argc, char** argv) {
+  ampgrad::KeepFreedMemory();
+  ampgrad::io::ReportShrunkFiles();
   const std::vector<std::string> words(argv + 1, argv + argc);
   try {
     words.at(0) == "kernels" ? ampgrad::audit::WriteKernels(words) : ampgrad::audit::WriteGradients(words);

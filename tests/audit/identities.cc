@@ -44,7 +44,7 @@ class Auditor {
 void AuditLossRows(Auditor& audit) {
   constexpr Index kRows = 6, kVocab = 33;
   const std::vector<int> targets = {4, ops::kIgnored, 32, 0, ops::kIgnored, 4};
-  const Tensor dlogits = GradientsOf([&](Tape&, const Vars& x) { return ops::CrossEntropy(x[0], targets); },
+  const Tensor dlogits = GradientsOf([&](Tape&, const Vars& x) { return MeanCrossEntropy(x[0], targets); },
                                      {audit.Draw({kRows, kVocab}, 3)}, Tensor::Scalar(1))[0];
   double sum = 0, ignored = 0;
   for (Index n = 0; n < kRows; ++n) {
@@ -162,7 +162,7 @@ void AuditNorms(Auditor& audit) {
 
 void AuditMoves(Auditor& audit) {
   const Tensor frequencies = InverseFrequencies(10), x = audit.Draw({14, 30});
-  const OpFn rotary = [&](Tape&, const Vars& v) { return ops::Rotary(v[0], 7, frequencies); };
+  const OpFn rotary = [&](Tape&, const Vars& v) { return ops::Rotary(v[0], ops::MakeRotaryTable(frequencies, 7)); };
   // Two rotations of three roundings an entry, and cos² + sin² = 1 to two.
   audit.Structure("rotary: the backward of the forward is the identity",
                   Apart(GradientsOf(rotary, {x}, Evaluate(rotary, {x}))[0], x), 8 * kEpsilon);
@@ -193,11 +193,11 @@ constexpr Index kTokens = 16, kContext = 8;
 void BackpropagateLoss(models::LanguageModel& model) {
   Tape tape;
   const Var logits = model.Logits(tape, RandomIds(kTokens, model.vocabulary(), 1), kContext);
-  tape.Backward(ops::CrossEntropy(logits, RandomIds(kTokens, model.vocabulary(), 2)));
+  tape.Backward(MeanCrossEntropy(logits, RandomIds(kTokens, model.vocabulary(), 2)));
 }
 
 Tensor& GradOf(models::LanguageModel& model, const std::string& matrix) {
-  return FindMatrix(model, matrix)->form->Params()[0]->grad;
+  return FindMatrix(model, matrix)->form->Part("weight").grad;
 }
 
 void AuditTying(Auditor& audit) {
@@ -206,7 +206,7 @@ void AuditTying(Auditor& audit) {
   for (size_t i = 0; i < to.matrices.size(); ++i) {
     nn::Matrix& matrix = *to.matrices[i];  // the last one is the head
     const nn::Matrix& source = *from.matrices[i % from.matrices.size()];
-    matrix.form = std::make_unique<nn::Dense>(matrix.name, source.form->Merged().Clone(), matrix.layout);
+    matrix.form = std::make_unique<nn::Dense>(matrix.name, source.form->Merged().Widened().Clone(), matrix.layout);
   }
   for (size_t i = 0; i < to.vectors.size(); ++i) to.vectors[i]->value = from.vectors[i]->value.Clone();
   for (models::LanguageModel* model : {tied.get(), untied.get()}) BackpropagateLoss(*model);
@@ -291,10 +291,10 @@ void AuditScores(Auditor& audit, const Chain& chain) {
   const auto scored = Blocks(*amplitude), full = Blocks(*dense);
   double product = 0, parts = 0;
   for (size_t m = 0; m < full.size(); ++m) {
-    const Tensor& stored = full[m].matrix->form->Params()[0]->grad;
+    const Tensor& stored = full[m].matrix->form->Part("weight").grad;
     const Tensor dw = full[m].layout == full[m].matrix->layout ? stored : kernels::Transposed(stored);
     const Tensor expected = Along(dw, chain.basis->vectors);
-    product = Worst(product, Apart(scored[m].matrix->form->Params()[0]->grad, expected));
+    product = Worst(product, Apart(scored[m].matrix->form->Part("scores").grad, expected));
     const double whole = Norm(dw), along = Norm(expected), outside = Norm(Outside(dw, chain.basis->vectors));
     parts = Worst(parts, std::abs(whole * whole - along * along - outside * outside) / (whole * whole));
   }
@@ -307,7 +307,7 @@ void AuditScores(Auditor& audit, const Chain& chain) {
 void AuditTraining(Auditor& audit, const Chain& chain) {
   const auto before = chain.Model(), after = chain.Model();
   std::vector<Tensor> frozen = {chain.basis->vectors, chain.basis->mean}, copies;
-  for (const nn::Matrix* matrix : chain.base.Parts().matrices) frozen.push_back(matrix->form->Merged());
+  for (const nn::Matrix* matrix : chain.base.Parts().matrices) frozen.push_back(matrix->form->Merged().Widened());
   for (const Param* param : models::Params(*after)) {
     if (!param->trainable) frozen.push_back(param->value);
   }
@@ -325,7 +325,7 @@ void AuditTraining(Auditor& audit, const Chain& chain) {
   for (size_t m = 0; m < from.size(); ++m) {
     const Tensor moved = Difference(ct::ReadRows(to[m]), ct::ReadRows(from[m]));
     outside = Worst(outside, Norm(Outside(moved, chain.basis->vectors)) / Norm(moved));
-    to[m].matrix->form->Params()[0]->value = from[m].matrix->form->Params()[0]->value;
+    to[m].matrix->form->Part("scores").value = from[m].matrix->form->Part("scores").value;
     lost += !SameBits(ct::ReadRows(to[m]), ct::ReadRows(from[m]));
   }
   // ΔW is a difference of weights some 10 times its size, which round.
@@ -337,7 +337,7 @@ void AuditTraining(Auditor& audit, const Chain& chain) {
 void AuditFullBasis(Auditor& audit, const Chain& chain) {
   const auto full = chain.base.Clone(), amplitude = chain.Model();
   models::SetTrainable(*full, false);
-  for (const ct::RowSource& source : Blocks(*full)) source.matrix->form->Params()[0]->trainable = true;
+  for (const ct::RowSource& source : Blocks(*full)) source.matrix->form->Part("weight").trainable = true;
   for (models::LanguageModel* model : {full.get(), amplitude.get()}) {
     for (int step = 0; step < 4; ++step) {
       for (Param* param : models::TrainableParams(*model)) param->grad = Tensor();

@@ -14,6 +14,8 @@
 #include "models/model_directory.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json_file.h"
+#include "tensor/allocator.h"
+#include "tensor/io/mapped_file.h"
 #include "tensor/thread_pool.h"
 #include "tests/audit/findings.h"
 #include "tests/audit/identities.h"
@@ -140,6 +142,8 @@ int Run(const std::vector<std::string>& words) {
 }  // namespace ampgrad::audit
 
 int main(int argc, char** argv) {
+  ampgrad::KeepFreedMemory();
+  ampgrad::io::ReportShrunkFiles();
   // `ampgrad audit …` hands its words over with its own command in front.
   const int first = argc > 1 && std::string(argv[1]) == "audit" ? 2 : 1;
   try {

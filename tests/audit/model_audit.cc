@@ -10,7 +10,7 @@
 #include "tensor/random.h"
 #include "train/data/chat_data.h"
 #include "train/data/text_data.h"
-#include "train/study/experiment.h"
+#include "train/study/sweep.h"
 #include "train/trainer.h"
 
 namespace ampgrad::audit {
@@ -147,9 +147,8 @@ std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::B
 
   const std::unique_ptr<models::LanguageModel> amplitude = model.Clone();
   const auto sources = ct::SelectRows(amplitude->Parts().matrices, amplitude->width(), ct::RowsPolicy::kBlocks);
-  const train::Method method{true, ct::Start::kExact, std::min(kScores, amplitude->width())};
-  train::Prepare(*amplitude, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)),
-                 ct::RowsPolicy::kBlocks);
+  const train::MethodSettings method{.method = "amplitude", .k = std::min(kScores, amplitude->width())};
+  train::Prepare(*amplitude, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)));
   AuditParams(*amplitude, batch, models::Params(*amplitude), seed, progress, ledger);
   return ledger;
 }

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "models/language_model.h"
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
+#include "tensor/io/safetensors_writer.h"
 #include "tests/audit/findings.h"
 #include "train/data/chat_data.h"
 

@@ -330,7 +330,7 @@ OpCase WithFault(const OpCase& right, const Fault& fault) {
       Pass pass{x, memory->x, memory->dX, y, dY, dX};
       fault(pass);
       for (size_t i = 0; i < dX.size(); ++i) {
-        Tensor* buffer = d[static_cast<int>(i)];
+        Tensor* buffer = d.AddWithin(static_cast<int>(i));
         if (buffer && pass.assigns) buffer->Fill(0);
         for (Index n = 0; buffer && n < buffer->size(); ++n) (*buffer)[n] += dX[i][n];
       }

@@ -158,7 +158,7 @@ OpCase Scaled(const OpCase& op_case, double factor) {
     Tensor value = y.value.Clone();
     for (Real& element : value) element *= static_cast<Real>(factor);
     return tape.Record("scaled", value, {&y}, [factor](const Tensor& dY, InputGrads& d) {
-      for (Index i = 0; i < dY.size(); ++i) (*d[0])[i] += static_cast<Real>(factor) * dY[i];
+      for (Index i = 0; i < dY.size(); ++i) (*d.AddWithin(0))[i] += static_cast<Real>(factor) * dY[i];
     });
   };
   scaled.reference = [=](const ComplexInputs& x) {

@@ -40,7 +40,7 @@ void AddMatrices(std::vector<OpCase>& cases) {
       cases.push_back(FrozenLinearCase(3, 17, 33, layout, with_bias));
     }
     cases.push_back(LinearCase(2, 70, 65, layout, true));
-    cases.push_back(FrozenLinearCase(2, 70, 65, layout, true));
+    for (const StoredType type : kStoredTypes) cases.push_back(FrozenLinearCase(2, 70, 65, layout, true, type));
   }
   for (const bool one_row : {true, false}) {
     cases.push_back(ReconstructCase(1, 1, 1, one_row));
@@ -181,13 +181,14 @@ OpCase LinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias
           }};
 }
 
-OpCase FrozenLinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias) {
+OpCase FrozenLinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias, StoredType type) {
+  constexpr const char* kNames[] = {" F64", " F32", " F16", " BF16"};
   const bool out_in = layout == Layout::kOutIn;
-  const Bf16Tensor w = FrozenWeight(out_in ? Shape{out, in} : Shape{in, out});
+  const StoredTensor w = FrozenWeight(out_in ? Shape{out, in} : Shape{in, out}, type);
   std::vector<CheckInput> inputs = {{"x", Normal({rows, in}, 0)}};
   if (with_bias) inputs.push_back({"b", Normal({out}, 2)});
   return {"frozen_linear",
-          Shape{rows, in}.ToString() + "·W" + w.shape().ToString() + (out_in ? "ᵀ" : "") + (with_bias ? " + b" : ""),
+          Shape{rows, in}.ToString() + "·W" + w.shape().ToString() + kNames[static_cast<int>(type)] + (out_in ? "ᵀ" : "") + (with_bias ? " + b" : ""),
           inputs, [=](Tape&, const Vars& x) { return ops::FrozenLinear(x[0], w, layout, with_bias ? &x[1] : nullptr); },
           [=](const ComplexInputs& x) {
             const Complexes bias = with_bias ? x[1] : Complexes(), weight = ToComplexes(w.Widened());
@@ -222,7 +223,7 @@ OpCase RotaryCase(Index batch, Index length, Index heads, Index dim, Index offse
   return {"rotary",
           Shape{rows, heads * dim}.ToString() + Text(", heads", heads) + Text(" length", length) + Behind(offset),
           {{"x", Normal({rows, heads * dim}, 0)}},
-          [=](Tape&, const Vars& x) { return ops::Rotary(x[0], length, frequencies, offset); },
+          [=](Tape&, const Vars& x) { return ops::Rotary(x[0], ops::MakeRotaryTable(frequencies, length, offset)); },
           [=](const ComplexInputs& x) {
             return reference::Rotary(x[0], ToDoubles(frequencies), rows, length, heads, offset);
           }};
@@ -263,7 +264,7 @@ OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets) {
   return {"cross_entropy",
           Shape{rows, vocab}.ToString() + (ignored ? Text(", ignored", ignored) : ""),
           {{"logits", Normal({rows, vocab}, 0)}},
-          [=](Tape&, const Vars& x) { return ops::CrossEntropy(x[0], targets); },
+          [=](Tape&, const Vars& x) { return MeanCrossEntropy(x[0], targets); },
           [=](const ComplexInputs& x) { return reference::CrossEntropy(x[0], targets, rows, vocab); }};
 }
 
@@ -317,12 +318,7 @@ Tensor InverseFrequencies(Index dim) {
   return f;
 }
 
-Bf16Tensor FrozenWeight(Shape shape) {
-  const Tensor values = Normal(shape, 1);
-  const std::shared_ptr<Bf16[]> numbers(new Bf16[static_cast<size_t>(shape.size())]);
-  std::transform(values.begin(), values.end(), numbers.get(), [](Real x) { return ToBf16(static_cast<float>(x)); });
-  return {shape, std::shared_ptr<const Bf16>(numbers, numbers.get())};
-}
+StoredTensor FrozenWeight(Shape shape, StoredType type) { return Stored(Normal(shape, 1), type); }
 
 Tensor ReconstructBasis(Index k, Index d) { return Normal({k, d}, 1); }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/support/op_testing.h"
+#include "tests/support/stored.h"
 
 /// What the audit looks at: every op at several shapes, each with its scalar reference.
 namespace ampgrad::audit {
@@ -39,7 +40,8 @@ OpCase SiluCase(Shape shape);
 OpCase EmbeddingCase(Index rows, Index cols, const std::vector<int>& ids);
 OpCase LinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias);
 /// The weight is FrozenWeight of its shape.
-OpCase FrozenLinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias);
+OpCase FrozenLinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias,
+                        StoredType type = StoredType::kBf16);
 OpCase LayerNormCase(Index rows, Index cols);
 OpCase RmsNormCase(Index rows, Index cols);
 OpCase RotaryCase(Index batch, Index length, Index heads, Index dim, Index offset = 0);
@@ -58,7 +60,7 @@ Real NormEps(Index cols);
 /// 1, then falling by a constant factor, as in the models, down to 1/100.
 Tensor InverseFrequencies(Index dim);
 /// The constant weight of FrozenLinearCase.
-Bf16Tensor FrozenWeight(Shape shape);
+StoredTensor FrozenWeight(Shape shape, StoredType type = StoredType::kBf16);
 /// The constants of ReconstructCase and, with a matrix for the centre, of FactoredLinearCase.
 Tensor ReconstructBasis(Index k, Index d);
 Tensor ReconstructCentre(Index n, Index d, bool one_row);

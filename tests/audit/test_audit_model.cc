@@ -23,7 +23,7 @@ class WrongGpt : public models::Gpt {
   Var Head(const Var& x) override {
     const Var logits = Gpt::Head(x);
     return x.tape->Record("wrong", logits.value, {&logits}, [factor = factor_](const Tensor& dy, InputGrads& d) {
-      for (Index i = 0; i < dy.size(); ++i) (*d[0])[i] += factor * dy[i];
+      for (Index i = 0; i < dy.size(); ++i) (*d.AddWithin(0))[i] += factor * dy[i];
     });
   }
 

@@ -11,7 +11,7 @@
 #include "autograd/ops.h"
 #include "tensor/thread_pool.h"
 #include "tests/support/small_models.h"
-#include "train/study/experiment.h"
+#include "train/study/sweep.h"
 
 /// Blocks of which only the input is kept: the same bits for less memory.
 namespace ampgrad {
@@ -136,7 +136,7 @@ std::map<std::string, Tensor> GradientsOf(models::LanguageModel& model, bool che
   model.checkpoint_blocks = checkpoint;
   for (Param* param : models::Params(model)) param->grad = Tensor();
   Tape tape;
-  tape.Backward(ops::CrossEntropy(model.Logits(tape, RandomIds(24, 23, 1), 12), RandomIds(24, 23, 2)));
+  tape.Backward(MeanCrossEntropy(model.Logits(tape, RandomIds(24, 23, 1), 12), RandomIds(24, 23, 2)));
   model.checkpoint_blocks = false;
   std::map<std::string, Tensor> gradients;
   for (const Param* param : models::Params(model)) gradients[param->name] = param->grad;

@@ -31,8 +31,8 @@ Var Product(const Var& a, const Var& b, const Backward2& backward) {
 
 void ProductBackward(const Tensor& a, const Tensor& b, const Tensor& dY, InputGrads& d) {
   for (Index i = 0; i < dY.size(); ++i) {
-    (*d[0])[i] += dY[i] * b[i];
-    (*d[1])[i] += dY[i] * a[i];
+    (*d.AddWithin(0))[i] += dY[i] * b[i];
+    (*d.AddWithin(1))[i] += dY[i] * a[i];
   }
 }
 
@@ -50,8 +50,8 @@ GradReport CheckProduct(const Backward2& backward) {
 GradReport CheckProductWithWrongA(const std::function<void(Real& da, Real dY, Real b, Index i)>& wrong) {
   return CheckProduct([&](const Tensor& a, const Tensor& b, const Tensor& dY, InputGrads& d) {
     for (Index i = 0; i < dY.size(); ++i) {
-      wrong((*d[0])[i], dY[i], b[i], i);
-      (*d[1])[i] += dY[i] * a[i];
+      wrong((*d.AddWithin(0))[i], dY[i], b[i], i);
+      (*d.AddWithin(1))[i] += dY[i] * a[i];
     }
   });
 }
@@ -119,7 +119,7 @@ TEST(GradCheck, RejectsAnAssignedGradient) {
 
 TEST(GradCheck, RejectsAMissingGradient) {
   const GradReport report = CheckProduct([](const Tensor& a, const Tensor&, const Tensor& dY, InputGrads& d) {
-    for (Index i = 0; i < dY.size(); ++i) (*d[1])[i] += dY[i] * a[i];
+    for (Index i = 0; i < dY.size(); ++i) (*d.AddWithin(1))[i] += dY[i] * a[i];
   });
   ExpectOnlyGradientOfARejected(report);
 }
@@ -173,8 +173,8 @@ GradReport CheckSquareProduct(bool transposed) {
                            for (Index j = 0; j < kSize; ++j) {
                              for (Index r = 0; r < kSize; ++r) {
                                const Real weight = transposed ? w.row(j)[r] : w.row(r)[j];
-                               d[0]->row(i)[r] += dY.row(i)[j] * weight;
-                               d[1]->row(r)[j] += x.row(i)[r] * dY.row(i)[j];
+                               d.AddWithin(0)->row(i)[r] += dY.row(i)[j] * weight;
+                               d.AddWithin(1)->row(r)[j] += x.row(i)[r] * dY.row(i)[j];
                              }
                            }
                          }
@@ -208,9 +208,9 @@ GradReport CheckBias(bool sums_rows) {
       for (Index j = 0; j < kCols; ++j) y.row(i)[j] += v[1].value[j];
     }
     return tape.Record("bias", y, {&v[0], &v[1]}, [=](const Tensor& dY, InputGrads& d) {
-      for (Index i = 0; i < dY.size(); ++i) (*d[0])[i] += dY[i];
+      for (Index i = 0; i < dY.size(); ++i) (*d.AddWithin(0))[i] += dY[i];
       for (Index i = 0; i < (sums_rows ? kRows : 1); ++i) {
-        for (Index j = 0; j < kCols; ++j) (*d[1])[j] += dY.row(i)[j];
+        for (Index j = 0; j < kCols; ++j) (*d.AddWithin(1))[j] += dY.row(i)[j];
       }
     });
   };
@@ -243,7 +243,7 @@ GradReport CheckSoftmax(bool zeros) {
     for (Real& element : y) total += element = std::exp(element);
     for (Real& element : y) element /= total;
     return tape.Record("softmax", y, {&v[0]}, [=](const Tensor& dY, InputGrads& d) {
-      Tensor& dx = *d[0];
+      Tensor& dx = *d.AddWithin(0);
       if (zeros) return;
       Real dot = 0;
       for (Index i = 0; i < y.size(); ++i) dot += y[i] * dY[i];
@@ -276,7 +276,7 @@ TEST(GradCheck, RejectsASoftmaxBackwardOfZeros) {
 GradReport CheckFlat(Real gradient) {
   auto op = [=](Tape& tape, const std::vector<Var>& v) {
     return tape.Record("flat", Tensor(v[0].shape()), {&v[0]}, [=](const Tensor& dY, InputGrads& d) {
-      for (Index i = 0; i < dY.size(); ++i) (*d[0])[i] += gradient * dY[i];
+      for (Index i = 0; i < dY.size(); ++i) (*d.AddWithin(0))[i] += gradient * dY[i];
     });
   };
   auto reference = [](const ComplexInputs& x) { return std::vector<Complex>(x[0].size()); };

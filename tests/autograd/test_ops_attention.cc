@@ -25,7 +25,7 @@ void CheckRotary(Index batch, Index length, Index heads, Index dim, Index offset
   const Index rows = batch * length;
   const Tensor frequencies = InverseFrequencies(dim);
   ExpectGradMatches(
-      "rotary", [&](Tape&, const Vars& v) { return ops::Rotary(v[0], length, frequencies, offset); },
+      "rotary", [&](Tape&, const Vars& v) { return ops::Rotary(v[0], ops::MakeRotaryTable(frequencies, length, offset)); },
       [&](const ComplexInputs& x) {
         return reference::Rotary(x[0], ToDoubles(frequencies), rows, length, heads, offset);
       },
@@ -47,10 +47,10 @@ TEST(Rotary, GradMatchesComplexStep) {
 TEST(Rotary, RejectsWrongShape) {
   Tape tape;
   const Var x = tape.Constant(Tensor({4, 6}));
-  ExpectRejects("rotary", [&] { ops::Rotary(x, 4, InverseFrequencies(4)); });
-  ExpectRejects("rotary", [&] { ops::Rotary(x, 4, InverseFrequencies(12)); });
-  ExpectRejects("rotary", [&] { ops::Rotary(x, 0, InverseFrequencies(6)); });
-  ExpectRejects("rotary", [&] { ops::Rotary(x, 4, InverseFrequencies(6), -1); });
+  ExpectRejects("rotary", [&] { ops::Rotary(x, ops::MakeRotaryTable(InverseFrequencies(4), 4)); });
+  ExpectRejects("rotary", [&] { ops::Rotary(x, ops::MakeRotaryTable(InverseFrequencies(12), 4)); });
+  ExpectRejects("rotary", [&] { ops::Rotary(x, ops::MakeRotaryTable(InverseFrequencies(6), 0)); });
+  ExpectRejects("rotary", [&] { ops::Rotary(x, ops::MakeRotaryTable(InverseFrequencies(6), 4, -1)); });
 }
 
 // A rotation is orthogonal: dX is dY turned by the opposite angles, and turning dX again gives dY.
@@ -60,7 +60,7 @@ TEST(Rotary, BackwardIsTheInverseRotation) {
   const Tensor frequencies = InverseFrequencies(kDim);
   const Tensor dY = Normal(shape, 1);
   auto params = Trainable({Normal(shape, 0)});
-  Backpropagate([&](Tape&, const Vars& v) { return ops::Rotary(v[0], kLength, frequencies); }, params, dY);
+  Backpropagate([&](Tape&, const Vars& v) { return ops::Rotary(v[0], ops::MakeRotaryTable(frequencies, kLength)); }, params, dY);
   const Tensor& dx = params[0].grad;
 
   std::vector<double> opposite;
@@ -69,7 +69,7 @@ TEST(Rotary, BackwardIsTheInverseRotation) {
   EXPECT_TRUE(Compare(dx, expected).Passed());
 
   Tape tape;
-  const Tensor back = ops::Rotary(tape.Constant(dx), kLength, frequencies).value;
+  const Tensor back = ops::Rotary(tape.Constant(dx), ops::MakeRotaryTable(frequencies, kLength)).value;
   EXPECT_TRUE(Compare(back, ToDoubles(dY)).Passed());
 }
 

@@ -17,7 +17,7 @@ void CheckCrossEntropy(Index vocab, const std::vector<int>& targets) {
   const Index rows = static_cast<Index>(targets.size());
   SCOPED_TRACE(Sizes({rows, vocab}));
   ExpectGradMatches(
-      "cross_entropy", [&](Tape&, const Vars& v) { return ops::CrossEntropy(v[0], targets); },
+      "cross_entropy", [&](Tape&, const Vars& v) { return MeanCrossEntropy(v[0], targets); },
       [&](const ComplexInputs& x) { return reference::CrossEntropy(x[0], targets, rows, vocab); },
       {{"logits", Normal({rows, vocab}, 0)}}, kSeed);
 }
@@ -37,16 +37,16 @@ TEST(CrossEntropy, GradMatchesComplexStep) {
 TEST(CrossEntropy, RejectsWrongShape) {
   Tape tape;
   const Var logits = tape.Constant(Tensor({2, 3}));
-  ExpectRejects("cross_entropy", [&] { ops::CrossEntropy(logits, {0}); });
-  ExpectRejects("cross_entropy", [&] { ops::CrossEntropy(logits, {0, 1, 2}); });
-  ExpectRejects("cross_entropy", [&] { ops::CrossEntropy(logits, {}); });
+  ExpectRejects("cross_entropy", [&] { MeanCrossEntropy(logits, {0}); });
+  ExpectRejects("cross_entropy", [&] { MeanCrossEntropy(logits, {0, 1, 2}); });
+  ExpectRejects("cross_entropy", [&] { MeanCrossEntropy(logits, {}); });
 }
 
 TEST(CrossEntropy, RejectsTargetsOutsideTheVocabulary) {
   Tape tape;
   const Var logits = tape.Constant(Tensor({2, 3}));
   for (const int target : {3, -1, -99, -101, std::numeric_limits<int>::max()}) {
-    ExpectRejects("cross_entropy", [&] { ops::CrossEntropy(logits, {0, target}); });
+    ExpectRejects("cross_entropy", [&] { MeanCrossEntropy(logits, {0, target}); });
   }
 }
 
@@ -54,7 +54,7 @@ TEST(CrossEntropy, RejectsAllIgnored) {
   Tape tape;
   const Var logits = tape.Constant(Tensor({2, 3}));
   try {
-    ops::CrossEntropy(logits, {ops::kIgnored, ops::kIgnored});
+    MeanCrossEntropy(logits, {ops::kIgnored, ops::kIgnored});
     ADD_FAILURE() << "a mean over nothing was accepted";
   } catch (const std::invalid_argument& error) {
     EXPECT_EQ(std::string(error.what()).rfind("[cross_entropy]", 0), 0u) << error.what();
@@ -69,7 +69,7 @@ TEST(CrossEntropy, HandlesLargeLogits) {
       equal.Fill(level);
       auto params = Trainable({equal});
       Tape tape;
-      const Var loss = ops::CrossEntropy(tape.Leaf(params[0]), {0, static_cast<int>(vocab) - 1});
+      const Var loss = MeanCrossEntropy(tape.Leaf(params[0]), {0, static_cast<int>(vocab) - 1});
       tape.Backward(loss);
       const double expected = std::log(static_cast<double>(vocab));
       EXPECT_NEAR(loss.value[0], expected, 4 * kEpsilon * expected) << vocab << " at " << level;
@@ -83,7 +83,7 @@ TEST(CrossEntropy, HandlesLargeLogits) {
     spread.row(1)[1] = 1e4;
     auto params = Trainable({spread});
     Tape tape;
-    const Var loss = ops::CrossEntropy(tape.Leaf(params[0]), {1, 0});
+    const Var loss = MeanCrossEntropy(tape.Leaf(params[0]), {1, 0});
     tape.Backward(loss);
     EXPECT_EQ(loss.value[0], Real(1e4));  // the mean of 0 and 20000
     for (Index v = 0; v < vocab; ++v) {
@@ -100,7 +100,7 @@ TEST(CrossEntropy, PropagatesNaN) {
     logits.row(1)[v] = kNaN;
     auto params = Trainable({logits});
     Tape tape;
-    const Var loss = ops::CrossEntropy(tape.Leaf(params[0]), {4, 5});
+    const Var loss = MeanCrossEntropy(tape.Leaf(params[0]), {4, 5});
     EXPECT_TRUE(std::isnan(loss.value[0])) << v;
     tape.Backward(loss);
     for (Index j = 0; j < kVocab; ++j) {
@@ -117,7 +117,7 @@ TEST(CrossEntropy, GradientRowsSumToZero) {
   logits.row(2)[7] = kNaN;
   auto params = Trainable({logits});
   Tape tape;
-  const Var loss = ops::CrossEntropy(tape.Leaf(params[0]), {4, 0, ops::kIgnored, 32, 4});
+  const Var loss = MeanCrossEntropy(tape.Leaf(params[0]), {4, 0, ops::kIgnored, 32, 4});
   EXPECT_TRUE(std::isfinite(loss.value[0]));
   tape.Backward(loss);
   for (Index i = 0; i < kRows; ++i) {

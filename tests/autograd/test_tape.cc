@@ -23,7 +23,7 @@ Var Sum(const Var& x) {
   Real sum = 0;
   for (const Real value : x.value) sum += value;
   return x.tape->Record("sum", Tensor::Scalar(sum), {&x}, [](const Tensor& dy, InputGrads& d) {
-    for (Real& dx : *d[0]) dx += dy[0];
+    for (Real& dx : *d.AddWithin(0)) dx += dy[0];
   });
 }
 
@@ -165,7 +165,7 @@ Var Times(Real factor, const Var& x) {
   Tensor y = x.value.Clone();
   for (Real& element : y) element *= factor;
   return x.tape->Record("times", y, {&x}, [factor](const Tensor& dy, InputGrads& d) {
-    const kernels::Sink dx = d.Into(0);
+    const kernels::Sink dx = d.AddTo(0);
     if (dx.to != dx.onto) std::fill_n(dx.to, dy.size(), kNaN);
     for (Index i = 0; i < dy.size(); ++i) dx.to[i] = factor * dy[i] + (dx.onto ? dx.onto[i] : 0);
   });
@@ -181,7 +181,7 @@ TEST(InputGrads, TheFirstPartSetsTheNextAdd) {
   std::vector<bool> sets;
   const auto part = [&](const Var& v) {
     return v.tape->Record("part", v.value.Clone(), {&v}, [&](const Tensor& dy, InputGrads& d) {
-      const kernels::Sink dx = d.Into(0);
+      const kernels::Sink dx = d.AddTo(0);
       sets.push_back(dx.onto == nullptr);
       EXPECT_TRUE(dx.onto == nullptr || dx.onto == dx.to);  // its own buffer, in place
       for (Index i = 0; i < dy.size(); ++i) dx.to[i] = dy[i] + (dx.onto ? dx.onto[i] : 0);
@@ -207,10 +207,10 @@ TEST(InputGrads, AFrozenInputHasNoSink) {
   Tape tape;
   const Var constant = tape.Constant(Tensor({2})), v = tape.Leaf(x);
   const Var y = tape.Record("two", Tensor({2}), {&constant, &v}, [](const Tensor& dy, InputGrads& d) {
-    EXPECT_FALSE(d.Into(0));
-    EXPECT_EQ(d[0], nullptr);
-    d.Pass(0, dy);
-    d.Pass(1, dy);
+    EXPECT_FALSE(d.AddTo(0));
+    EXPECT_EQ(d.AddWithin(0), nullptr);
+    d.Add(0, dy);
+    d.Add(1, dy);
   });
   tape.Backward(Sum(y));
   ExpectGradient(x, {1, 1});
@@ -282,7 +282,7 @@ TEST(InputGrads, SinksOfOneNodeMayBeTakenTogether) {
     Tape tape;
     const Var a = tape.Leaf(x), b = two_leaves ? tape.Leaf(x) : a;
     const Var y = tape.Record("together", Tensor({2}), {&a, &b}, [](const Tensor& dy, InputGrads& d) {
-      const kernels::Sink first = d.Into(0), second = d.Into(1);
+      const kernels::Sink first = d.AddTo(0), second = d.AddTo(1);
       for (Index i = 0; i < 2; ++i) second.to[i] = 5 * dy[i] + (second.onto ? second.onto[i] : 0);
       for (Index i = 0; i < 2; ++i) first.to[i] = 2 * dy[i] + (first.onto ? first.onto[i] : 0);
     });

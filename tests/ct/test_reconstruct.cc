@@ -128,7 +128,7 @@ struct Decomposed {
       : matrix(
             MakeMatrix("a.weight", stored_layout, Normal(stored_layout == rows_layout ? Shape{9, 6} : Shape{6, 9}, 7))),
         source{matrix.get(), rows_layout, 9, 1},
-        stored(matrix->form->Merged().Clone()),
+        stored(matrix->form->Merged().Widened().Clone()),
         rows(ReadRows(source).Clone()),
         basis(std::make_shared<const Basis>(ComputeBasis({source}, k))) {}
 
@@ -157,7 +157,7 @@ TEST(Amplitude, ReconstructedIsTheRebuiltMatrix) {
           for (Index j = 0; j < 6; ++j) {
             score += (static_cast<double>(m.rows.row(i)[j]) - m.basis->mean[j]) * m.basis->vectors.row(k)[j];
           }
-          EXPECT_LE(std::abs(m.matrix->form->Params()[0]->value.row(i)[k] - score), 32 * kEpsilon);
+          EXPECT_LE(std::abs(m.matrix->form->Part("scores").value.row(i)[k] - score), 32 * kEpsilon);
           for (Index j = 0; j < 6; ++j) rebuilt[j] += score * m.basis->vectors.row(k)[j];
         }
         for (Index j = 0; j < 6; ++j) EXPECT_LE(std::abs(weight.value.value.row(i)[j] - rebuilt[j]), 32 * kEpsilon);
@@ -171,10 +171,10 @@ TEST(Amplitude, ExactStartsAsTheMatrixItself) {
     for (const Layout rows : kLayouts) {
       Decomposed m(stored, rows, 2);
       UseAmplitude({m.source}, m.basis, Start::kExact);
-      for (const Real s : m.matrix->form->Params()[0]->value) EXPECT_EQ(s, 0);
+      for (const Real s : m.matrix->form->Part("scores").value) EXPECT_EQ(s, 0);
       Tape tape;
       EXPECT_TRUE(SameBits(m.matrix->Use(tape).value.value, m.rows));
-      EXPECT_TRUE(SameBits(m.matrix->form->Merged(), m.stored));
+      EXPECT_TRUE(SameBits(m.matrix->form->Merged().Widened(), m.stored));
     }
   }
 }
@@ -185,9 +185,9 @@ TEST(Amplitude, MergedIsTheWeightInItsStoredLayout) {
       for (const Layout rows : kLayouts) {
         Decomposed m(stored, rows, 3);
         UseAmplitude({m.source}, m.basis, start);
-        for (Real& s : m.matrix->form->Params()[0]->value) s += 1;  // as if trained
+        for (Real& s : m.matrix->form->Part("scores").value) s += 1;  // as if trained
         Tape tape;
-        const Tensor used = m.matrix->Use(tape).value.value, merged = m.matrix->form->Merged();
+        const Tensor used = m.matrix->Use(tape).value.value, merged = m.matrix->form->Merged().Widened();
         EXPECT_EQ(merged.shape(), m.stored.shape());
         EXPECT_TRUE(SameBits(stored == rows ? used : kernels::Transposed(used), merged));
         EXPECT_FALSE(SameBits(merged, m.stored));

@@ -218,7 +218,7 @@ TEST(Gpt, InitialisesAsGpt2Does) {
   Gpt model(PresetConfig("photonic"));
   model.Initialise(3);
   for (const nn::Matrix* matrix : model.Parts().matrices) {
-    const Tensor w = matrix->form->Merged();
+    const Tensor w = matrix->form->Merged().Widened();
     double sum = 0, squares = 0;
     for (const Real x : w) {
       sum += x;
@@ -237,13 +237,13 @@ TEST(Gpt, InitialisesAsGpt2Does) {
   Gpt again(PresetConfig("photonic")), other(PresetConfig("photonic"));
   again.Initialise(3);
   other.Initialise(4);
-  const auto first = [](Gpt& gpt) { return gpt.Parts().matrices[2]->form->Merged(); };
+  const auto first = [](Gpt& gpt) { return gpt.Parts().matrices[2]->form->Merged().Widened(); };
   EXPECT_TRUE(SameBits(first(model), first(again)));
   EXPECT_FALSE(SameBits(first(model), first(other)));
 }
 
 Tensor GradOf(LanguageModel& model, const std::string& name) {
-  return FindMatrix(model, name)->form->Params().at(0)->grad;
+  return FindMatrix(model, name)->form->Part("weight").grad;
 }
 
 // The tied vocabulary is read at both ends: its gradient is the sum of those that an untied model's two copies get.
@@ -254,7 +254,7 @@ TEST(Gpt, TiedVocabularySumsTheGradientsOfBothUses) {
   for (size_t i = 0; i < to.matrices.size(); ++i) {
     const nn::Matrix& source = *from.matrices[i < from.matrices.size() ? i : 0];  // lm_head comes last
     to.matrices[i]->form =
-        std::make_unique<nn::Dense>(to.matrices[i]->name, source.form->Merged().Clone(), source.layout);
+        std::make_unique<nn::Dense>(to.matrices[i]->name, source.form->Merged().Widened().Clone(), source.layout);
   }
   for (size_t i = 0; i < to.vectors.size(); ++i) to.vectors[i]->value = from.vectors[i]->value.Clone();
   ASSERT_EQ(to.matrices.back()->name, "lm_head.weight");
@@ -262,7 +262,7 @@ TEST(Gpt, TiedVocabularySumsTheGradientsOfBothUses) {
   const std::vector<int> ids = RandomIds(16, 23, 1), targets = RandomIds(16, 23, 2);
   for (LanguageModel* model : {static_cast<LanguageModel*>(tied.get()), static_cast<LanguageModel*>(&untied)}) {
     Tape tape;
-    tape.Backward(ops::CrossEntropy(model->Logits(tape, ids, 8), targets));
+    tape.Backward(MeanCrossEntropy(model->Logits(tape, ids, 8), targets));
   }
   const Tensor sum = GradOf(*tied, "wte.weight"), embedding = GradOf(untied, "wte.weight"),
                head = GradOf(untied, "lm_head.weight");

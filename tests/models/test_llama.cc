@@ -67,9 +67,9 @@ TEST(Llama, CountsTheParametersOfTinyLlama) {
 
 TEST(Llama, CountsTheMatricesOfTinyLlama) {
   Llama model(TinyLlama());
-  std::map<nn::Role, int> roles;
+  std::map<nn::MatrixKind, int> roles;
   for (const nn::Matrix* matrix : model.Parts().matrices) ++roles[matrix->role];
-  EXPECT_EQ(roles, (std::map<nn::Role, int>{{nn::Role::kBlock, 154}, {nn::Role::kVocabulary, 2}}));
+  EXPECT_EQ(roles, (std::map<nn::MatrixKind, int>{{nn::MatrixKind::kBlock, 154}, {nn::MatrixKind::kVocabulary, 2}}));
   LlamaConfig tied = TinyLlama();
   tied.tie_word_embeddings = true;
   Llama tied_model(tied);
@@ -128,7 +128,7 @@ NumbersOf<T> AllNumbers(LanguageModel& model) {
   NumbersOf<T> all;
   const nn::Parts parts = model.Parts();
   for (const nn::Matrix* matrix : parts.matrices) {
-    const Tensor w = matrix->form->Merged();
+    const Tensor w = matrix->form->Merged().Widened();
     all[matrix->name].assign(w.begin(), w.end());
   }
   for (const Param* vector : parts.vectors) all[vector->name].assign(vector->value.begin(), vector->value.end());
@@ -206,7 +206,7 @@ TEST(Llama, GradientsOfNormsAndBiasesMatchComplexStep) {
   Randomise(model, 3);
   const std::vector<int> ids = RandomIds(10, config.vocab_size, 1), targets = RandomIds(10, config.vocab_size, 2);
   Tape tape;
-  tape.Backward(ops::CrossEntropy(model.Logits(tape, ids, 5), targets));
+  tape.Backward(MeanCrossEntropy(model.Logits(tape, ids, 5), targets));
   NumbersOf<Complex> w = AllNumbers<Complex>(model);
   constexpr double kStep = 1e-30;
   for (const Param* vector : model.Parts().vectors) {
@@ -236,7 +236,7 @@ TEST(Llama, GroupedHeadsAreRepeatedKeysAndValues) {
   Llama repeated(config);
   const nn::Parts from = grouped->Parts(), to = repeated.Parts();
   for (size_t i = 0; i < to.matrices.size(); ++i) {
-    Tensor w = from.matrices[i]->form->Merged();
+    Tensor w = from.matrices[i]->form->Merged().Widened();
     if (to.matrices[i]->StoredShape() != w.shape()) {
       Tensor rows(to.matrices[i]->StoredShape());
       for (Index row = 0; row < rows.rows(); ++row) {

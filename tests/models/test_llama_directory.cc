@@ -11,7 +11,7 @@
 #include "models/weight_files.h"
 #include "tensor/kernels/kernels.h"
 #include "tests/support/saved_model.h"
-#include "train/study/experiment.h"
+#include "train/study/sweep.h"
 
 /// Llama's Hugging Face directories, and what directories of both families have in common.
 namespace ampgrad::models {
@@ -126,7 +126,7 @@ TEST(LlamaDirectory, KeepsHalfWidthMatrices) {
 TEST(LlamaDirectory, WidensTheNormsOfAHalfWidthFile) {
   SavedLlama saved;
   const std::map<std::string, Tensor> tensors = saved.Tensors();
-  saved.SetTensors(tensors, io::StoredType::kBf16);
+  saved.SetTensors(tensors, StoredType::kBf16);
   const auto loaded = saved.Load();
   for (const Param* vector : loaded->Parts().vectors) {
     const Tensor& before = tensors.at("model." + vector->name);
@@ -156,7 +156,7 @@ TEST(LlamaDirectory, IsDenseOnceAllOfItTrains) {
 
 TEST(LlamaDirectory, RefusesHalfWidthNumbersThatAreNotFinite) {
   SavedLlama saved;
-  saved.SetTensors(saved.Tensors(), io::StoredType::kBf16);
+  saved.SetTensors(saved.Tensors(), StoredType::kBf16);
   const io::SafetensorsReader reader(saved.path() / "model.safetensors");
   const io::TensorEntry last = reader.header().entries.back();
   std::string bytes = Get(saved.path() / "model.safetensors");

@@ -257,8 +257,8 @@ TEST(Rotary, LogitsDependOnDistancesAlone) {
     const Tensor q = Normal({kLength, kDim}, 0), k = Normal({kLength, kDim}, 1);
     const auto dots = [&](Index offset) {
       Tape tape;
-      const Tensor a = ops::Rotary(tape.Constant(q), kLength, frequencies, offset).value;
-      const Tensor b = ops::Rotary(tape.Constant(k), kLength, frequencies, offset).value;
+      const Tensor a = ops::Rotary(tape.Constant(q), ops::MakeRotaryTable(frequencies, kLength, offset)).value;
+      const Tensor b = ops::Rotary(tape.Constant(k), ops::MakeRotaryTable(frequencies, kLength, offset)).value;
       std::vector<double> all;
       for (Index m = 0; m < kLength; ++m) {
         for (Index n = 0; n < kLength; ++n) all.push_back(Dot(a.row(m), b.row(n), kDim));

@@ -176,10 +176,10 @@ TEST(Rotary, RowsHaveTheSameBitsBehindAnyOffset) {
   constexpr Index kLength = 40, kDim = 6;
   const Tensor x = Normal({kLength, 3 * kDim}, 0), frequencies = Tensor::FromValues({kDim / 2}, {1, 0.3, 0.07});
   Tape tape;
-  const Tensor whole = ops::Rotary(tape.Constant(x), kLength, frequencies).value;
+  const Tensor whole = ops::Rotary(tape.Constant(x), ops::MakeRotaryTable(frequencies, kLength)).value;
   for (const Index offset : {1, 15, 16, 39}) {
     const Tensor late =
-        ops::Rotary(tape.Constant(x.Rows(offset, kLength)), kLength - offset, frequencies, offset).value;
+        ops::Rotary(tape.Constant(x.Rows(offset, kLength)), ops::MakeRotaryTable(frequencies, kLength - offset, offset)).value;
     EXPECT_TRUE(SameBits(late, whole.Rows(offset, kLength))) << offset;
   }
 }

@@ -141,7 +141,7 @@ inline Var Probe(const Var& y, const Tensor& dY) {
   for (Index i = 0; i < y.value.size(); ++i) sum += static_cast<double>(dY[i]) * y.value[i];
   return y.tape->Record("probe", Tensor::Scalar(static_cast<Real>(sum)), {&y},
                         [dY](const Tensor& dLoss, InputGrads& d) {
-                          Tensor* dy = d[0];
+                          Tensor* dy = d.AddWithin(0);
                           for (Index i = 0; dy && i < dY.size(); ++i) (*dy)[i] += dY[i] * dLoss[0];
                         });
 }

@@ -12,6 +12,7 @@
 #include "autograd/ops.h"
 #include "tests/reference/ops.h"
 #include "tests/support/grad_check.h"
+#include "tests/support/mean_loss.h"
 
 /// What the tests of the ops share. Every op is held against its scalar reference, forward and gradient, at sizes that leave
 /// every kind of vector tail; then what it must refuse, and the identities its gradient must obey.

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 

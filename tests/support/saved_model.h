@@ -13,7 +13,8 @@
 #include <vector>
 
 #include "models/model_directory.h"
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
+#include "tensor/io/safetensors_writer.h"
 #include "tests/support/files.h"
 #include "tests/support/small_models.h"
 #include "tests/support/temp_dir.h"
@@ -44,7 +45,7 @@ class SavedModel {
     for (const io::TensorEntry& entry : reader.header().entries) tensors[entry.name] = reader.ReadReal(entry.name);
     return tensors;
   }
-  void SetTensors(const std::map<std::string, Tensor>& tensors, io::StoredType type = io::StoredType::kF32) {
+  void SetTensors(const std::map<std::string, Tensor>& tensors, StoredType type = StoredType::kF32) {
     std::vector<io::NamedTensor> list;
     for (const auto& [name, value] : tensors) list.push_back({name, value});
     io::WriteSafetensors(path() / "model.safetensors", list, {}, type);

@@ -9,16 +9,20 @@
 #include "ct/rows.h"
 #include "models/gpt.h"
 #include "models/llama.h"
+#include "nn/forms/dense.h"
+#include "nn/forms/frozen.h"
 #include "tensor/random.h"
+#include "tests/support/mean_loss.h"
+#include "tests/support/stored.h"
 
 /// Matrices and models small enough for tests.
 namespace ampgrad {
 
 /// A dense matrix of a block that holds `stored` in the given layout.
 inline std::unique_ptr<nn::Matrix> MakeMatrix(const std::string& name, ops::Layout layout, const Tensor& stored,
-                                              nn::Role role = nn::Role::kBlock) {
+                                              nn::MatrixKind kind = nn::MatrixKind::kBlock) {
   const bool out_in = layout == ops::Layout::kOutIn;
-  auto matrix = std::make_unique<nn::Matrix>(name, role, layout, out_in ? stored.rows() : stored.cols(),
+  auto matrix = std::make_unique<nn::Matrix>(name, kind, layout, out_in ? stored.rows() : stored.cols(),
                                              out_in ? stored.cols() : stored.rows());
   matrix->form = std::make_unique<nn::Dense>(name, stored, layout);
   return matrix;
@@ -101,11 +105,7 @@ inline std::vector<std::unique_ptr<models::LanguageModel>> BothFamilies(uint64_t
 /// Holds every matrix of `model` at half width, frozen, rounded.
 inline void HoldAtHalfWidth(models::LanguageModel& model) {
   for (nn::Matrix* matrix : model.Parts().matrices) {
-    const Tensor values = matrix->form->Merged();
-    const std::shared_ptr<Bf16[]> numbers(new Bf16[static_cast<size_t>(values.size())]);
-    for (Index i = 0; i < values.size(); ++i) numbers[i] = ToBf16(static_cast<float>(values[i]));
-    const std::shared_ptr<const Bf16> data(numbers, numbers.get());
-    matrix->form = std::make_unique<nn::FrozenBf16>(Bf16Tensor(values.shape(), data), matrix->layout);
+    matrix->form = std::make_unique<nn::Frozen>(Stored(matrix->form->Merged().Widened(), StoredType::kBf16), matrix->layout);
   }
 }
 

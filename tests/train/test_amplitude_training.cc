@@ -38,7 +38,7 @@ std::unique_ptr<models::LanguageModel> AmplitudeCopy(models::LanguageModel& base
 void Backpropagate(models::LanguageModel& model) {
   const std::vector<int> ids = RandomIds(2 * kLength, model.vocabulary(), 1);
   Tape tape;
-  tape.Backward(ops::CrossEntropy(model.Logits(tape, ids, kLength), RandomIds(2 * kLength, model.vocabulary(), 2)));
+  tape.Backward(MeanCrossEntropy(model.Logits(tape, ids, kLength), RandomIds(2 * kLength, model.vocabulary(), 2)));
 }
 
 void TrainWithAdamW(models::LanguageModel& model, int steps) {
@@ -108,8 +108,8 @@ TEST(AmplitudeTraining, FrozenBytesNeverChange) {
     }
     // The pretrained matrices themselves, which the exact start may share.
     for (const nn::Matrix* matrix : base->Parts().matrices) {
-      before.push_back(matrix->form->Merged().Clone());
-      frozen.push_back(matrix->form->Merged());
+      before.push_back(matrix->form->Merged().Widened().Clone());
+      frozen.push_back(matrix->form->Merged().Widened());
     }
     const Tensor scores = models::TrainableParams(*model)[0]->value.Clone();
     TrainWithAdamW(*model, 4);
@@ -196,14 +196,14 @@ TEST(AmplitudeTraining, FullBasisAndGradientDescentEqualFullTraining) {
       const auto full = base->Clone(), amplitude = base->Clone();
       models::SetTrainable(*full, false);
       models::SetTrainable(*amplitude, false);
-      FindMatrix(*full, name)->form->Params()[0]->trainable = true;
+      FindMatrix(*full, name)->form->Part("weight").trainable = true;
       for (const RowSource& source : Blocks(*amplitude)) {
         if (source.matrix->name == name) UseAmplitude({source}, basis, start);
       }
       Descend(*full, 4, 0.5);
       Descend(*amplitude, 4, 0.5);
-      const Tensor w0 = FindMatrix(*base, name)->form->Merged();
-      const Tensor wf = FindMatrix(*full, name)->form->Merged(), wa = FindMatrix(*amplitude, name)->form->Merged();
+      const Tensor w0 = FindMatrix(*base, name)->form->Merged().Widened();
+      const Tensor wf = FindMatrix(*full, name)->form->Merged().Widened(), wa = FindMatrix(*amplitude, name)->form->Merged().Widened();
       double moved = 0, apart = 0;
       for (Index i = 0; i < w0.size(); ++i) {
         moved = std::max(moved, std::abs(static_cast<double>(wf[i]) - w0[i]));

@@ -13,7 +13,7 @@
 #include "tests/support/small_models.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
-#include "train/study/experiment.h"
+#include "train/study/sweep.h"
 
 namespace ampgrad::train {
 namespace {

@@ -11,7 +11,7 @@
 #include "tests/support/small_models.h"
 #include "train/commands/options.h"
 #include "train/scope.h"
-#include "train/study/experiment.h"
+#include "train/study/sweep.h"
 
 /// Which layers train: the words for them, and what becomes of the rest.
 namespace ampgrad::train {
@@ -147,9 +147,9 @@ TEST(Prepare, AScopeOfAllLayersIsTheWholeModel) {
 TEST(Prepare, AHeadThatTrainsStaysAsItIs) {
   for (const bool tied : {true, false}) {
     const auto model = LittleLlama(1, tied);
-    const Tensor before = model->HeadMatrix().form->Merged().Clone();
+    const Tensor before = model->HeadMatrix().form->Merged().Widened().Clone();
     PrepareFor(*model, true, {true, 0, 0, true}, ct::Start::kReconstructed, ct::RowsPolicy::kWidth);
-    EXPECT_TRUE(SameBits(model->HeadMatrix().form->Merged(), before));
+    EXPECT_TRUE(SameBits(model->HeadMatrix().form->Merged().Widened(), before));
     EXPECT_EQ(TrainedNames(*model).contains("scores.embed_tokens.weight"), !tied);
     EXPECT_TRUE(TrainedNames(*model).contains(model->HeadMatrix().name));
   }
@@ -226,7 +226,7 @@ TEST(Prepare, LayersAboveCarryTheGradient) {
   PrepareFor(*model, false, {false, 0, 0, false});
   const std::vector<int> ids = RandomIds(12, 23, 1);
   Tape tape;
-  tape.Backward(ops::CrossEntropy(model->Logits(tape, ids, 12), RandomIds(12, 23, 2)));
+  tape.Backward(MeanCrossEntropy(model->Logits(tape, ids, 12), RandomIds(12, 23, 2)));
   for (const Param* param : models::Params(*model)) {
     EXPECT_EQ(param->grad.empty(), !param->trainable) << param->name;
   }

@@ -11,6 +11,7 @@
 #include "models/gpt.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
+#include "tests/support/training.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
@@ -26,14 +27,14 @@ class Bigram : public models::LanguageModel {
   static constexpr Index kVocabulary = 5;
 
   explicit Bigram(const Tensor& table)
-      : table_("table.weight", nn::Role::kVocabulary, ops::Layout::kOutIn, kVocabulary, kVocabulary) {
+      : table_("table.weight", nn::MatrixKind::kVocabulary, ops::Layout::kOutIn, kVocabulary, kVocabulary) {
     table_.form = std::make_unique<nn::Dense>(table_.name, table, table_.layout);
   }
 
   nn::Parts Parts() override { return {{&table_}, {}}; }
   nn::Parts BlockParts(Index) override { return {}; }
   nn::Matrix& HeadMatrix() override { return table_; }
-  std::unique_ptr<LanguageModel> Clone() override { return std::make_unique<Bigram>(table_.form->Merged().Clone()); }
+  std::unique_ptr<LanguageModel> Clone() override { return std::make_unique<Bigram>(table_.form->Merged().Widened().Clone()); }
   nlohmann::json Config() const override { return nlohmann::json::object(); }
   const char* CheckpointPrefix() const override { return ""; }
   Index width() const override { return kVocabulary; }
@@ -46,14 +47,14 @@ class Bigram : public models::LanguageModel {
 
  protected:
   Var Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>&) override {
-    return ops::Embedding(table_.Use(tape).value, ids);
+    return table_.Lookup(tape, ids);
   }
   Var Block(Index, const Var& x, const nn::Sequences&) override { return x; }
   Var Head(const Var& logits) override {
     if (!poisoned) return logits;
     // A finite value whose gradient is not: what an overflow in a backward pass looks like.
     return logits.tape->Record("poison", logits.value.Clone(), {&logits}, [](const Tensor& dY, InputGrads& d) {
-      for (Index i = 0; i < dY.size(); ++i) (*d[0])[i] += kNaN;
+      for (Index i = 0; i < dY.size(); ++i) (*d.AddWithin(0))[i] += kNaN;
     });
   }
 
@@ -140,7 +141,7 @@ TEST(Train, OverfitsOneBatch) {
   const Batch batch = RandomBatch(0, 2, 16);
   double last = 0;
   Train(
-      model, [&](Index) { return batch; }, Options(200, 1e-2), [&](const StepReport& r) { last = r.loss; });
+      model, [&](Index) { return batch; }, Options(200, 1e-2), [&](const StepResult& r) { last = r.loss; });
   EXPECT_LT(last, 0.05);
   EXPECT_LT(Evaluate(model, {batch}), 0.05);
 }
@@ -150,7 +151,7 @@ TEST(Train, LearnsNothingFromFreshNoise) {
   models::Gpt model = Nano();
   double last = 0;
   const auto noise = [](Index step) { return RandomBatch(1 + static_cast<uint64_t>(step), 4, 16); };
-  Train(model, noise, Options(60, 1e-3), [&](const StepReport& r) { last = r.loss; });
+  Train(model, noise, Options(60, 1e-3), [&](const StepResult& r) { last = r.loss; });
   EXPECT_GT(last, std::log(256.0) - 0.5);
 }
 
@@ -185,7 +186,7 @@ TEST(Train, ReportsEveryStep) {
   Index steps = 0;
   const double seconds = Train(
       model, [](Index) { return RandomBatch(0, 2, 8); }, options,
-      [&](const StepReport& r) {
+      [&](const StepResult& r) {
         EXPECT_EQ(r.step, ++steps);
         EXPECT_EQ(r.steps, 5);
         EXPECT_EQ(r.lr, LearningRate(options, r.step - 1));
@@ -202,7 +203,7 @@ TEST(Train, FirstLossAndNormByHand) {
   const Batch batch{2, {0, 1}, {3, 4}};
   Train(
       model, [&](Index) { return batch; }, Options(1, 1e-3),
-      [](const StepReport& r) {
+      [](const StepResult& r) {
         EXPECT_NEAR(r.loss, std::log(5.0), kBound);
         EXPECT_NEAR(r.grad_norm, std::sqrt(2 * (0.8 * 0.8 + 4 * 0.2 * 0.2)) / 2, kBound);
       });
@@ -216,7 +217,7 @@ TEST(Train, ClippingBoundsTheNorm) {
     const Batch batch{2, {0, 1, 2, 3}, {3, 4, 0, 0}};
     Train(
         model, [&](Index) { return batch; }, options,
-        [&](const StepReport& r) {
+        [&](const StepResult& r) {
           double sum = 0;  // the gradients are still those that the step was made with
           for (const Real g : models::Params(model)[0]->grad) sum += static_cast<double>(g) * g;
           EXPECT_GT(r.grad_norm, 0.25);
@@ -301,7 +302,7 @@ TEST(Train, SameBitsForAnyNumberOfThreads) {
     models::Gpt model = Nano();
     std::vector<double> losses;
     const auto batches = [](Index step) { return RandomBatch(static_cast<uint64_t>(step), 5, 33); };
-    Train(model, batches, Options(4, 1e-3), [&](const StepReport& r) {
+    Train(model, batches, Options(4, 1e-3), [&](const StepResult& r) {
       losses.push_back(r.loss);
       losses.push_back(r.grad_norm);
     });

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_writer.h"
 
 namespace ampgrad::train {
 

@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "tensor/kernels/kernels.h"
+#include "train/method.h"
 #include "train/report/format.h"
-#include "train/study/experiment.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
@@ -50,6 +50,11 @@ std::vector<int> ShortestPath(const Tape& tape, int loss, const Param* param) {
   throw std::logic_error("[trace] the loss does not depend on " + param->name);
 }
 
+// "autograd/ops_loss.cc:55"
+std::string Source(const Tape& tape, int node) {
+  return tape.source(node).file_name() + (":" + std::to_string(tape.source(node).line()));
+}
+
 // (8(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h, whose error falls as h⁴.
 double CentralDifference(models::LanguageModel& model, const Batch& batch, Real& score) {
   const double h = 1e-3;
@@ -66,36 +71,14 @@ double CentralDifference(models::LanguageModel& model, const Batch& batch, Real&
 
 }  // namespace
 
-const std::vector<OpSource>& OpSources() {
-  static const std::vector<OpSource> sources = {
-      {"add", "autograd/ops_basic.cc", "Add"},
-      {"mul", "autograd/ops_basic.cc", "Mul"},
-      {"gelu", "autograd/ops_basic.cc", "Gelu"},
-      {"silu", "autograd/ops_basic.cc", "Silu"},
-      {"embedding", "autograd/ops_matmul.cc", "Embedding"},
-      {"linear", "autograd/ops_matmul.cc", "Linear"},
-      {"frozen_linear", "autograd/ops_frozen.cc", "FrozenLinear"},
-      {"layer_norm", "autograd/ops_norm.cc", "LayerNorm"},
-      {"rms_norm", "autograd/ops_norm.cc", "RmsNorm"},
-      {"rotary", "autograd/ops_attention.cc", "Rotary"},
-      {"causal_attention", "autograd/ops_attention.cc", "CausalAttention"},
-      {"causal_self_attention", "autograd/ops_attention.cc", "CausalSelfAttention"},
-      {"cross_entropy", "autograd/ops_loss.cc", "CrossEntropy"},
-      {"reconstruct", "ct/reconstruct.cc", "Reconstruct"},
-      {"append_ones", "ct/factored.cc", "AppendOnes"},
-      {"factored_linear", "ct/factored.cc", "FactoredLinear"},
-  };
-  return sources;
-}
-
 ScoreTrace TraceScore(models::LanguageModel& model, const Batch& batch, const TraceOptions& options) {
   const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
   const ct::RowSource source = FindSource(sources, options.weight);
   CheckRange("row", options.row, source.rows);
   CheckRange("component", options.component, options.k);
   const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, options.k));
-  Prepare(model, {true, options.start, options.k}, basis, ct::RowsPolicy::kBlocks);
-  Param& scores = *source.matrix->form->Params()[0];
+  Prepare(model, {.method = "amplitude", .k = options.k, .start = options.start}, basis);
+  Param& scores = source.matrix->form->Part("scores");
   Real& score = scores.value.row(options.row)[options.component];
 
   ScoreTrace trace{};
@@ -111,7 +94,8 @@ ScoreTrace TraceScore(models::LanguageModel& model, const Batch& batch, const Tr
     trace.dw_row = {dy.row(options.row), dy.row(options.row) + dy.cols()};
   });
   for (const int node : path) {
-    if (!tape.param(node)) trace.path.push_back({tape.op(node), tape.shape(node).ToString(), norms.at(node)});
+    if (tape.param(node)) continue;
+    trace.path.push_back({tape.op(node), Source(tape, node), tape.shape(node).ToString(), norms.at(node)});
   }
   trace.basis_row = {basis->vectors.row(options.component), basis->vectors.row(options.component) + basis->width()};
   for (size_t j = 0; j < trace.dw_row.size(); ++j) trace.dot += trace.dw_row[j] * trace.basis_row[j];
@@ -134,12 +118,8 @@ std::string FormatTrace(const ScoreTrace& trace, const TraceOptions& options) {
                      static_cast<long long>(options.k));
   text += report::Format("loss %.12g\n\n%-18s %-14s %-12s %s\n", trace.loss, "op", "output Y", "norm of dY", "source");
   for (const TraceStep& step : trace.path) {
-    const auto& sources = OpSources();
-    const auto source =
-        std::find_if(sources.begin(), sources.end(), [&](const OpSource& s) { return step.op == s.op; });
-    text +=
-        report::Format("%-18s %-14s %-12.4e %s %s\n", step.op.c_str(), step.shape.c_str(), step.gradient_norm,
-                       source == sources.end() ? "" : source->file, source == sources.end() ? "" : source->function);
+    text += report::Format("%-18s %-14s %-12.4e %s\n", step.op.c_str(), step.shape.c_str(), step.gradient_norm,
+                           step.source.c_str());
   }
   const auto row = [](const char* name, const std::vector<double>& values) {
     std::string line = report::Format("%-14s", name);
@@ -149,7 +129,7 @@ std::string FormatTrace(const ScoreTrace& trace, const TraceOptions& options) {
   text += "\n" + row(report::Format("dW[%lld, :]", static_cast<long long>(options.row)).c_str(), trace.dw_row);
   text += row(report::Format("B[%lld, :]", static_cast<long long>(options.component)).c_str(), trace.basis_row);
   text +=
-      report::Format("\n%-34s %21.14e   ct/reconstruct.cc Reconstruct, dS = dW·Bᵀ\n", "their dot product", trace.dot);
+      report::Format("\n%-34s %21.14e   ct/reconstruct.cc Reconstruct, dS += dW·Bᵀ\n", "their dot product", trace.dot);
   text += report::Format("%-34s %21.14e   autograd/tape.cc Backward\n", "dS of the backward pass", trace.gradient);
   text += report::Format("%-34s %21.14e   (%.1e off)\n", "central difference of the loss", trace.difference,
                          std::abs(trace.difference - trace.gradient) / std::abs(trace.gradient));

@@ -10,19 +10,10 @@
 
 namespace ampgrad::train {
 
-/// Where an op stands in the sources.
-struct OpSource {
-  const char* op;        // its name on the tape
-  const char* file;      // "autograd/ops_loss.cc"
-  const char* function;  // "CrossEntropy"
-};
-
-/// Every op, in the order of the sources.
-const std::vector<OpSource>& OpSources();
-
 /// A node on the way from the loss to the score.
 struct TraceStep {
   std::string op;
+  std::string source;    // the line that recorded it: "autograd/ops_loss.cc:55"
   std::string shape;     // of its output Y
   double gradient_norm;  // ‖dY‖
 };

@@ -33,7 +33,7 @@ int Run(const Options& options) {
   }
   if (options.Has("json")) io::WriteFileAtomically(options.String("json"), ToJson(check));
   if (options.Has("dump")) {
-    io::WriteSafetensors(options.String("dump"), check.own, {{"format", "pt"}}, io::StoredType::kF64);
+    io::WriteSafetensors(options.String("dump"), check.own, {{"format", "pt"}}, StoredType::kF64);
   }
   return check.Passed() ? 0 : 1;
 }

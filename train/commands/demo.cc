@@ -9,6 +9,7 @@
 #include "train/data/chat_data.h"
 #include "train/data/text_data.h"
 #include "train/data/world.h"
+#include "train/study/sweep.h"
 
 namespace ampgrad::train {
 namespace {
@@ -27,11 +28,7 @@ void Pretrain(models::LanguageModel& model, const std::string& text, const model
   options.steps = steps;
   options.warmup = steps / 20;
   options.adamw.weight_decay = 0.1;
-  Progress progress("pretrain", stderr);
-  const double seconds = Train(model, data.train, options, [&](const StepReport& report) {
-    progress.Show(report);
-    log.Add("pretrain", report);
-  });
+  const double seconds = RunTraining(model, data, options, "pretrain", log);
   const double loss = Evaluate(model, data.held_out), entropy = UnigramEntropy(text);
   std::printf("base model: held-out loss %.4f nats a byte, %.0f %% of the corpus's unigram entropy %.4f; %.4f s/step\n",
               loss, 100 * loss / entropy, entropy, seconds);

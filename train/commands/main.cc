@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/allocator.h"
+#include "tensor/io/mapped_file.h"
 #include "tensor/thread_pool.h"
 #include "train/commands/commands.h"
 
@@ -94,6 +96,8 @@ int Dispatch(const std::vector<std::string>& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ampgrad::KeepFreedMemory();
+  ampgrad::io::ReportShrunkFiles();
   // A closed stream's number must not be given to a file of ours, which would then receive what is printed.
   int fd = open("/dev/null", O_RDONLY);
   while (fd >= 0 && fd <= 2) fd = open("/dev/null", O_RDONLY);

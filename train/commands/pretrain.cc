@@ -7,6 +7,7 @@
 #include "train/commands/training_options.h"
 #include "train/data/text_data.h"
 #include "train/memory_plan.h"
+#include "train/run.h"
 
 namespace ampgrad::train {
 namespace {
@@ -34,11 +35,7 @@ int Run(const Options& options) {
               static_cast<long long>(models::CountNumbers(model)), text.size(), UnigramEntropy(text));
   std::printf("memory: %s\n", ToString(PlanMemory(model), batch * ReadLength(options, model)).c_str());
   Tensor::ResetPeakBytes();
-  Progress progress("pretrain", stderr);
-  const double seconds = Train(model, data.train, train, [&](const StepReport& report) {
-    progress.Show(report);
-    log.Add("pretrain", report);
-  });
+  const double seconds = RunTraining(model, data, train, "pretrain", log);
   const Index peak = Tensor::PeakBytes();
   const double loss = Evaluate(model, data.held_out);
   models::SaveModel(out.path(), model, tokenizer);

@@ -2,12 +2,13 @@
 #include <memory>
 
 #include "models/model_directory.h"
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_writer.h"
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
+#include "train/run.h"
 
 namespace ampgrad::train {
 namespace {
@@ -28,36 +29,32 @@ void PrintBasis(const ct::Basis& basis, const std::vector<ct::RowSource>& source
 }
 
 int Run(const Options& options) {
-  const bool amplitude = options.Choice("method", {"full", "amplitude"}) == "amplitude";
-  const ct::Start start = ct::ParseStart(options.Choice("start", {"exact", "reconstructed"}));
-  const ct::RowsPolicy policy = ReadRowsPolicy(options);
+  MethodSettings method = ReadMethod(options);
   TrainOptions train = ReadTrainOptions(options);
-  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : amplitude ? 1e-2 : 3e-4;
+  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : method.NeedsBasis() ? 1e-2 : 3e-4;
   const Index batch = options.Integer("batch", 1, 1 << 20);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
-  const Index k = options.Integer("k", 1, 1'000'000'000);
 
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   const ChatData samples =
       ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer);
-  CheckK(k, *model);
-  const Scope scope = ReadScope(options, *model);
+  CheckK(method.k, *model);
+  method.scope = ReadScope(options, *model);
   models::StagedDirectory out(options.String("out"));
   RunLog log(options.String("log"));
 
   std::printf("%s\n", Describe(samples).c_str());
   std::shared_ptr<const ct::Basis> basis;
-  if (amplitude) {
-    const auto sources = ct::SelectRows(model->Parts().matrices, model->width(), policy);
-    basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, k, ReadSample(options)));
+  if (method.NeedsBasis()) {
+    const auto sources = ct::SelectRows(model->Parts().matrices, model->width(), method.rows);
+    basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k, ReadRowSample(options)));
     PrintBasis(*basis, sources);
   }
-  const Method method{amplitude, start, k, ReadChain(options), scope};
-  const bool lossy = amplitude && start == ct::Start::kReconstructed;  // all other ways start from the model itself
+  const bool lossy = method.StartIsLossy();  // all other ways start from the model itself
   const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
-  Prepare(*model, method, basis, policy);
+  Prepare(*model, method, basis);
   model->checkpoint_blocks = options.Has("checkpoint");
   std::printf("%s: %lld numbers are trained\n", method.Label().c_str(),
               static_cast<long long>(models::CountNumbers(models::TrainableParams(*model))));
@@ -66,15 +63,11 @@ int Run(const Options& options) {
   RequireMemory(plan, batch, ReadLength(options, *model), AvailableMemory());
   const double start_loss = Evaluate(*model, samples.data.held_out), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
-  Progress progress(method.Label(), stderr);
-  const double seconds = Train(*model, samples.data.train, train, [&](const StepReport& report) {
-    progress.Show(report);
-    log.Add(method.Label(), report);
-  });
+  const double seconds = RunTraining(*model, samples.data, train, method.Label(), log);
   const Index peak = Tensor::PeakBytes();
   const double end_loss = Evaluate(*model, samples.data.held_out);
   models::SaveModel(out.path(), *model, tokenizer, directory);
-  if (amplitude) SaveAmplitudes(out.path() / "amplitudes.safetensors", *model, *basis, start);
+  if (basis) SaveAmplitudes(out.path() / "amplitudes.safetensors", *model, *basis, method.start);
   out.Commit();
   std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
               start_loss, end_loss, seconds, Megabytes(peak).c_str(), options.String("out").c_str());

@@ -1,3 +1,5 @@
+#include "train/study/sweep.h"
+
 #include <cstdio>
 
 #include "models/model_directory.h"
@@ -16,7 +18,7 @@ int Run(const Options& options) {
   sweep.full_lrs = options.Numbers("full-lr", 1e-30, 1e30);
   sweep.amplitude_lrs = options.Numbers("amplitude-lr", 1e-30, 1e30);
   sweep.policy = ReadRowsPolicy(options);
-  sweep.sample = ReadSample(options);
+  sweep.sample = ReadRowSample(options);
   sweep.chain = ReadChain(options);
   sweep.ks = options.Integers("k", 1, 1'000'000'000);
   const Index batch = options.Integer("batch", 1, 1 << 20);

@@ -41,6 +41,14 @@ std::vector<OptionSpec> BasisOptionSpecs() {
   };
 }
 
+MethodSettings ReadMethod(const Options& options) {
+  return {.method = options.Choice("method", MethodNames()),
+          .k = options.Integer("k", 1, kMany),
+          .start = ct::ParseStart(options.Choice("start", {"exact", "reconstructed"})),
+          .chain = ReadChain(options),
+          .rows = ReadRowsPolicy(options)};
+}
+
 ct::RowsPolicy ReadRowsPolicy(const Options& options) {
   return ct::ParseRowsPolicy(options.Choice("rows", {"blocks", "width", "all"}));
 }
@@ -49,7 +57,7 @@ ct::Chain ReadChain(const Options& options) {
   return ct::ParseChain(options.Choice("chain", {"explicit", "factored"}));
 }
 
-ct::Sample ReadSample(const Options& options) {
+ct::RowSample ReadRowSample(const Options& options) {
   return {options.Integer("sample", 0, kMany), static_cast<uint64_t>(options.Integer("seed", 0, kMany))};
 }
 

@@ -3,10 +3,10 @@
 #include <memory>
 #include <vector>
 
-#include "ct/amplitude.h"
 #include "models/language_model.h"
 #include "train/commands/options.h"
-#include "train/study/experiment.h"
+#include "train/method.h"
+#include "train/trainer.h"
 
 /// Options that several commands share: how they read, and what they mean.
 namespace ampgrad::train {
@@ -18,9 +18,11 @@ TrainOptions ReadTrainOptions(const Options& options);
 
 /// Which rows the universal basis sees, and which way the gradient takes to the scores.
 std::vector<OptionSpec> BasisOptionSpecs();
+/// The method of --method and what it is told, but its scope.
+MethodSettings ReadMethod(const Options& options);
 ct::RowsPolicy ReadRowsPolicy(const Options& options);
 ct::Chain ReadChain(const Options& options);
-ct::Sample ReadSample(const Options& options);
+ct::RowSample ReadRowSample(const Options& options);
 
 /// Which part of the model trains, and whether its blocks run twice to save memory.
 std::vector<OptionSpec> ScopeOptionSpecs();

@@ -16,6 +16,7 @@
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "tensor/kernels/gemm/gemm_row-inl.h"
+#include "tensor/kernels/gemm/stored-inl.h"
 #include "tensor/kernels/simd/simd-inl.h"
 // clang-format on
 
@@ -152,31 +153,27 @@ void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real*
   }
 }
 
-inline void Widen(const Bf16* from, Index count, Real* to) {
-  Index i = 0;
-#ifndef AMPGRAD_DOUBLE
+template <class Stored>
+void WidenRun(const Stored* from, Index count, Real* to) {
   const D d;
-  const hn::Rebind<uint32_t, D> d32;
-  const hn::Rebind<Bf16, D> d16;
-  for (; i + LanesOf(d) <= count; i += LanesOf(d)) {
-    hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, from + i)))), d, to + i);
-  }
-#endif
-  for (; i < count; ++i) to[i] = ampgrad::Widen(from[i]);
+  Index i = 0;
+  for (; i + LanesOf(d) <= count; i += LanesOf(d)) hn::StoreU(LoadWide(d, from + i), d, to + i);
+  for (; i < count; ++i) to[i] = Widen(from[i]);
 }
 
-// Columns 0..cols of a B at half width, as PackB makes them, a few k at a time if their order has to change.
-void PackHalfB(Operand b, Index cols, Index depth, Real* panel) {
+// Columns 0..cols of a B that is not in Real, as PackB makes them, a few k at a time if their order has to change.
+template <class Stored>
+void PackStoredB(const Stored* b, Index stride, bool transposed, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
-  if (!b.transposed) {
-    for (Index k = 0; k < depth; ++k) Widen(b.half + k * b.stride, cols, panel + k * width);
+  if (!transposed) {
+    for (Index k = 0; k < depth; ++k) WidenRun(b + k * stride, cols, panel + k * width);
     return;
   }
   constexpr Index kRun = 64;
   HWY_ALIGN Real wide[kMaxPanelCols * kRun];
   for (Index k = 0; k < depth; k += kRun) {
     const Index run = std::min(kRun, depth - k);
-    for (Index j = 0; j < cols; ++j) Widen(b.half + j * b.stride + k, run, wide + j * kRun);
+    for (Index j = 0; j < cols; ++j) WidenRun(b + j * stride + k, run, wide + j * kRun);
     TransposeMatrix(wide, kRun, cols, run, panel + k * width, width);
   }
 }
@@ -185,11 +182,15 @@ void PackHalfB(Operand b, Index cols, Index depth, Real* panel) {
 void PackB(Operand b, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
   if (cols < width) std::fill_n(panel, depth * width, Real(0));
-  if (b.half) return PackHalfB(b, cols, depth, panel);
+  if (b.type != kRealType) {
+    return WithNumbers(b.type, b.data, [&](const auto* numbers) HWY_ATTR {
+      PackStoredB(numbers, b.stride, b.transposed, cols, depth, panel);
+    });
+  }
   if (!b.transposed) {
-    for (Index k = 0; k < depth; ++k) Copy(b.data + k * b.stride, cols, panel + k * width);
+    for (Index k = 0; k < depth; ++k) Copy(b.real() + k * b.stride, cols, panel + k * width);
   } else {
-    TransposeMatrix(b.data, b.stride, cols, depth, panel, width);
+    TransposeMatrix(b.real(), b.stride, cols, depth, panel, width);
   }
 }
 
@@ -203,21 +204,21 @@ bool NeedsPacking(const Operand& a, Index n) {
 // The left side of a step: rows 0..m of A [m, depth], in place or, where there is room for it, copied to `packed`.
 Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
   if (packed == nullptr) {
-    return a.transposed ? Step{depth, a.data, 1, a.stride, kPanelRows}
-                        : Step{depth, a.data, a.stride, 1, kPanelRows * a.stride};
+    return a.transposed ? Step{depth, a.real(), 1, a.stride, kPanelRows}
+                        : Step{depth, a.real(), a.stride, 1, kPanelRows * a.stride};
   }
   if (a.transposed) {
-    PackTransposedA(a.data, a.stride, m, depth, packed);
+    PackTransposedA(a.real(), a.stride, m, depth, packed);
     return {depth, packed, 1, kPanelRows, kPanelRows * depth};
   }
-  for (Index i = 0; i < m; ++i) Copy(a.data + i * a.stride, depth, packed + i * kRowStride);
+  for (Index i = 0; i < m; ++i) Copy(a.real() + i * a.stride, depth, packed + i * kRowStride);
   return {depth, packed, kRowStride, 1, kPanelRows * kRowStride};
 }
 
 // C [m, n] = Init + A·B, all by the calling thread. scratch: ScratchSize(m) numbers.
 void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* scratch) {
   Real* packed_a = NeedsPacking(a, n) ? scratch : nullptr;
-  if (m == 1 && !b.half) {
+  if (m == 1) {
     const Index done = RowProduct(n, k, a, b, init.data, c);
     if (done == n) return;
     n -= done, b = b.At(0, done), init = init.At(0, done), c += done;
@@ -322,8 +323,8 @@ void CheckInner(const char* name, const Tensor& a, const Tensor& b, bool fits) {
 
 void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
   if (m == 0 || n == 0) return;
-  if (a.transposed && !b.half && n < kNarrow && m > n) return NarrowProduct(m, n, k, a, b, init, c, c_stride);
-  const bool tiles = TilesAllowed() && TilesPay(m, n, k);
+  if (a.transposed && b.type == kRealType && n < kNarrow && m > n) return NarrowProduct(m, n, k, a, b, init, c, c_stride);
+  const bool tiles = TilesAllowed() && TilesPay(m, n, k) && b.type != StoredType::kF16;
   const Index height = tiles ? kTilePanel : HWY_DYNAMIC_DISPATCH(PanelRowsOfTarget)();
   const Index width = tiles ? kTilePanel : HWY_DYNAMIC_DISPATCH(PanelColsOfTarget)();
   const Index row_panels = CeilDiv(m, height), col_panels = CeilDiv(n, width);
@@ -344,8 +345,10 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
 
 void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
   const auto element = [](const Operand& x, Index i, Index j) {
-    const Operand at = x.At(i, j);
-    return at.half ? Widen(*at.half) : *at.data;
+    const void* at = x.At(i, j).data;
+    if (x.type == StoredType::kF16) return Widen(*static_cast<const Half*>(at));
+    if (x.type == StoredType::kBf16) return Widen(*static_cast<const Bf16*>(at));
+    return x.type == kRealType ? *static_cast<const Real*>(at) : Widen(*static_cast<const float*>(at));
   };
   for (Index i = 0; i < m; ++i) {
     for (Index j = 0; j < n; ++j) {

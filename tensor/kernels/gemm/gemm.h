@@ -1,25 +1,32 @@
 #pragma once
 
-#include "tensor/bf16.h"
 #include "tensor/kernels/simd/sink.h"
-#include "tensor/tensor.h"
+#include "tensor/stored_tensor.h"
 
 namespace ampgrad::kernels {
 
-/// A matrix as a product reads it: element (i, j) lies at data[i * stride + j], or at data[j * stride + i] when
-/// `transposed`. The right side of a product may lie there as bfloat16 numbers, in `half`, with `data` null.
+/// A matrix as a product reads it: element (i, j) is number i * stride + j of `data`, or number j * stride + i when
+/// `transposed`. The left side of a product is in Real; the right side may be of any stored type, and is widened as it is
+/// read.
 struct Operand {
-  const Real* data;
+  const void* data;  // numbers of `type`
   Index stride;
   bool transposed = false;
-  const Bf16* half = nullptr;
+  StoredType type = kRealType;
 
+  /// The numbers of a matrix in Real.
+  const Real* real() const { return static_cast<const Real*>(data); }
   /// The part that begins at element (i, j).
   Operand At(Index i, Index j) const {
-    const Index offset = transposed ? j * stride + i : i * stride + j;
-    return {data ? data + offset : nullptr, stride, transposed, half ? half + offset : nullptr};
+    const Index offset = (transposed ? j * stride + i : i * stride + j) * BytesOf(type);
+    return {data ? static_cast<const char*>(data) + offset : nullptr, stride, transposed, type};
   }
 };
+
+/// A whole matrix as it lies.
+inline Operand OperandOf(const StoredTensor& x, bool transposed) {
+  return {x.data(), x.shape().cols(), transposed, x.type()};
+}
 
 /// What a product starts from: nothing, one row for all rows (stride 0: a bias, the mean row), or a matrix. It may be
 /// the output itself, which then accumulates.

@@ -1,5 +1,6 @@
 // The product of a single row, c = init + a·B, as generation needs it for every token: each number of B is read once,
-// so that a copy of B into panels would cost more than the product. B is read where it stands; the sums are those of
+// so that a copy of B into panels would cost more than the product. B is read where it stands, and widened if
+// it is not in Real; the sums are those of
 // the micro-kernel in gemm.cc, in the same order, and so have the same bits.
 #if defined(AMPGRAD_TENSOR_GEMM_ROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef AMPGRAD_TENSOR_GEMM_ROW_INL_H_
@@ -12,37 +13,40 @@
 
 #include "hwy/highway.h"
 #include "tensor/kernels/gemm/gemm.h"
+#include "tensor/kernels/gemm/stored-inl.h"
 #include "tensor/kernels/simd/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
-// One step along k of some columns:  c = init + a [depth] · B [depth, columns].
+// One step along k of some columns:  c = init + a [depth] · B [depth, columns], B of a stored type.
+template <class Stored>
 struct RowStep {
   Index depth;
   const Real* a;  // element k at a[k * a_stride]
   Index a_stride;
-  const Real* b;
+  const Stored* b;
   Index b_stride;
   const Real* init;  // null: zeros
   Real* c;
 };
 
 // kVectors vectors of columns, of which the last has `last` columns. A row of B is one run of memory.
-template <Index kVectors>
-void RowColumns(const RowStep& s, Index last) {
+template <Index kVectors, class Stored>
+void RowColumns(const RowStep<Stored>& s, Index last) {
   const D d;
   const Index lanes = LanesOf(d), full = last == lanes ? kVectors : kVectors - 1;
   V sums[kVectors];
 #pragma GCC unroll 8
   for (Index j = 0; j < kVectors; ++j) sums[j] = hn::Zero(d);
-  const Real *a = s.a, *b = s.b;
+  const Real* a = s.a;
+  const Stored* b = s.b;
   for (Index k = 0; k < s.depth; ++k, a += s.a_stride, b += s.b_stride) {
     const V a_k = hn::Set(d, *a);
 #pragma GCC unroll 8
     for (Index j = 0; j < kVectors; ++j) {
-      const Real* from = b + j * lanes;
-      const V b_k = j + 1 < kVectors || full == kVectors ? hn::LoadU(d, from) : LoadTail(d, from, last);
+      const Stored* from = b + j * lanes;
+      const V b_k = j + 1 < kVectors || full == kVectors ? LoadWide(d, from) : LoadWideTail(d, from, last);
       sums[j] = hn::MulAdd(a_k, b_k, sums[j]);
     }
   }
@@ -55,10 +59,13 @@ void RowColumns(const RowStep& s, Index last) {
 }
 
 #if HWY_TARGET != HWY_SCALAR
-// The vector whose block g of 16 bytes stands at from + g·stride.
+// Numbers of a column that are transposed together: 16 bytes in Real.
+constexpr Index kBlock = 16 / sizeof(Real);
+
+// The vector whose numbers g·kBlock.. are the first kBlock numbers at from + g·stride.
 template <class DV>
-hn::Vec<DV> LoadBlocks(DV d, const Real* from, Index stride) {
-  constexpr Index kBlocks = static_cast<Index>(hn::MaxLanes(DV()) * sizeof(Real)) / 16;
+hn::Vec<DV> LoadBlocks(DV d, const hn::TFromD<DV>* from, Index stride) {
+  constexpr Index kBlocks = static_cast<Index>(hn::MaxLanes(DV())) / kBlock;
   if constexpr (kBlocks <= 1) {
     return hn::LoadU(d, from);
   } else {
@@ -67,19 +74,35 @@ hn::Vec<DV> LoadBlocks(DV d, const Real* from, Index stride) {
   }
 }
 
+inline V LoadWideBlocks(D d, const Real* from, Index stride) { return LoadBlocks(d, from, stride); }
+#ifdef AMPGRAD_DOUBLE
+template <class Stored>
+V LoadWideBlocks(D d, const Stored* from, Index stride) {
+  HWY_ALIGN Real wide[HWY_MAX_BYTES / sizeof(Real)];
+  for (Index i = 0; i < LanesOf(d); ++i) wide[i] = Widen(from[i / kBlock * stride + i % kBlock]);
+  return hn::Load(d, wide);
+}
+#else
+template <class Stored>
+V LoadWideBlocks(D d, const Stored* from, Index stride) {
+  return WidenVector(d, LoadBlocks(D16(), reinterpret_cast<const uint16_t*>(from), stride), Stored());
+}
+#endif
+
 // One vector of columns of a B that is read transposed: a column is one run of memory. They are transposed in
-// registers, 16 bytes of each column at a time.
-void RowTransposed(const RowStep& s) {
-  constexpr Index kBlock = 16 / sizeof(Real);
+// registers, kBlock numbers of each column at a time.
+template <class Stored>
+void RowTransposed(const RowStep<Stored>& s) {
   const D d;
   V sum = hn::Zero(d);
-  const Real *a = s.a, *b = s.b;
+  const Real* a = s.a;
+  const Stored* b = s.b;
   const auto add = [&](V b_k) HWY_ATTR {
     sum = hn::MulAdd(hn::Set(d, *a), b_k, sum);
     a += s.a_stride;
   };
   // Numbers 0..kBlock of columns i, i + kBlock, i + 2·kBlock, …
-  const auto columns = [&](Index i) HWY_ATTR { return LoadBlocks(d, b + i * s.b_stride, kBlock * s.b_stride); };
+  const auto columns = [&](Index i) HWY_ATTR { return LoadWideBlocks(d, b + i * s.b_stride, kBlock * s.b_stride); };
   Index k = 0;
   for (; k + kBlock <= s.depth; k += kBlock, b += kBlock) {
     if constexpr (kBlock == 4) {
@@ -98,7 +121,7 @@ void RowTransposed(const RowStep& s) {
   }
   for (; k < s.depth; ++k, ++b) {
     HWY_ALIGN Real b_k[HWY_MAX_BYTES / sizeof(Real)];
-    for (Index j = 0; j < LanesOf(d); ++j) b_k[j] = b[j * s.b_stride];
+    for (Index j = 0; j < LanesOf(d); ++j) b_k[j] = Widen(b[j * s.b_stride]);
     add(hn::Load(d, b_k));
   }
   hn::StoreU(s.init ? hn::Add(hn::LoadU(d, s.init), sum) : sum, d, s.c);
@@ -106,7 +129,8 @@ void RowTransposed(const RowStep& s) {
 #endif
 
 // As many of the `left` columns as one kernel takes, at most; returns their number. 0: none, they need a panel.
-Index SomeColumns(const RowStep& s, bool transposed, Index left) {
+template <class Stored>
+Index SomeColumns(const RowStep<Stored>& s, bool transposed, Index left) {
   const Index lanes = LanesOf(D());
   if (transposed) {
 #if HWY_TARGET != HWY_SCALAR
@@ -119,26 +143,34 @@ Index SomeColumns(const RowStep& s, bool transposed, Index left) {
   return RowColumns<1>(s, left), left;
 }
 
-// c [n] = init + a [k] · B [k, n], for the first columns; returns how many. The rest, less than a vector, need a panel.
-Index RowProduct(Index n, Index k, kernels::Operand a, kernels::Operand b, const Real* init, Real* c) {
+template <class Stored>
+Index RowProductOf(Index n, Index k, const kernels::Operand& a, const Stored* b, Index b_stride, bool transposed,
+                   const Real* init, Real* c) {
   Index done = 0;
   while (done < n) {
     Index columns = 0;
     for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kernels::kDepth) {  // k = 0 still writes init
       const Real* start = k0 > 0 ? c : init;
-      const RowStep step{std::min(kernels::kDepth, k - k0),
-                         a.At(0, k0).data,
-                         a.transposed ? a.stride : 1,
-                         b.At(k0, done).data,
-                         b.stride,
-                         start ? start + done : nullptr,
-                         c + done};
-      columns = SomeColumns(step, b.transposed, n - done);
+      const RowStep<Stored> step{std::min(kernels::kDepth, k - k0),
+                                 a.At(0, k0).real(),
+                                 a.transposed ? a.stride : 1,
+                                 b + (transposed ? done * b_stride + k0 : k0 * b_stride + done),
+                                 b_stride,
+                                 start ? start + done : nullptr,
+                                 c + done};
+      columns = SomeColumns(step, transposed, n - done);
     }
     if (columns == 0) break;
     done += columns;
   }
   return done;
+}
+
+// c [n] = init + a [k] · B [k, n], for the first columns; returns how many. The rest, less than a vector, need a panel.
+Index RowProduct(Index n, Index k, const kernels::Operand& a, const kernels::Operand& b, const Real* init, Real* c) {
+  return WithNumbers(b.type, b.data, [&](const auto* numbers) HWY_ATTR {
+    return RowProductOf(n, k, a, numbers, b.stride, b.transposed, init, c);
+  });
 }
 
 }  // namespace ampgrad::HWY_NAMESPACE

@@ -145,26 +145,26 @@ HWY_INLINE void FetchSoon(const PanelProduct& p, Index run) {
 }
 
 // The order of the parts loads the fewest tiles.
-template <bool kHalf, bool kTall, bool kWide>
+template <bool kBf16, bool kTall, bool kWide>
 void MultiplyPanels(const PanelProduct& p) {
   asm volatile("" ::: "memory");  // GCC does not know that a tile is loaded from memory: what is packed must be there
   LoadSums<kTall, kWide>(p.from);
   const Bf16 *a = p.a, *b = p.b;
   for (Index run = 0; run < p.runs;
-       ++run, a += TilePanelSize(1, kTileParts), b += TilePanelSize(1, kHalf ? 1 : kTileParts)) {
+       ++run, a += TilePanelSize(1, kTileParts), b += TilePanelSize(1, kBf16 ? 1 : kTileParts)) {
     if (p.soon) FetchSoon(p, run);
     LoadA<kTall>(a, 2);
     LoadB<kWide>(b, 0);
     AddProducts<kTall, kWide>();  // a₂b₀
     LoadA<kTall>(a, 1);
     AddProducts<kTall, kWide>();  // a₁b₀
-    if constexpr (!kHalf) {
+    if constexpr (!kBf16) {
       LoadB<kWide>(b, 1);
       AddProducts<kTall, kWide>();  // a₁b₁
     }
     LoadA<kTall>(a, 0);
     AddProducts<kTall, kWide>();  // a₀b₁, or a₀b₀
-    if constexpr (!kHalf) {
+    if constexpr (!kBf16) {
       LoadB<kWide>(b, 2);
       AddProducts<kTall, kWide>();  // a₀b₂
       LoadB<kWide>(b, 0);
@@ -196,14 +196,14 @@ struct Block {
 };
 
 // One step along k of a block; the first reads Init, the last writes C.
-void MultiplyBlock(const Bf16* a, const Bf16* b, bool half, Index runs, const Block& c, bool first, bool last) {
+void MultiplyBlock(const Bf16* a, const Bf16* b, bool bf16, Index runs, const Block& c, bool first, bool last) {
   const bool full = c.rows % kTileSide == 0 && c.cols % kTileSide == 0;
   PanelProduct p{a, b, runs, {c.sums, kTilePanel}, c.sums, kTilePanel, nullptr, c.c_stride};
   if (first && (full || c.init.data == nullptr)) p.from = c.init;
   if (first && !full && c.init.data) CopyRows(c.init.data, c.init.stride, c.rows, c.cols, c.sums, kTilePanel);
   if (last && full) p.to = c.c, p.to_stride = c.c_stride;
   if (last && c.followed) p.soon = c.c + kTilePanel * c.c_stride;
-  kKernels[half][c.rows > kTileSide][c.cols > kTileSide](p);
+  kKernels[bf16][c.rows > kTileSide][c.cols > kTileSide](p);
   if (last && !full) CopyRows(c.sums, kTilePanel, c.rows, c.cols, c.c, c.c_stride);
 }
 
@@ -214,7 +214,7 @@ void TileProduct(Index m, Index n, Index k, Operand a, Operand b, Init init, Rea
   Bf16* packed_a = reinterpret_cast<Bf16*>(scratch);
   Bf16* packed_b = reinterpret_cast<Bf16*>(scratch + room.a);
   const Index step_depth = StepDepth(k);
-  const bool half = b.half != nullptr, one_step = k == step_depth;
+  const bool bf16 = b.type == StoredType::kBf16, one_step = k == step_depth;
   _tile_loadconfig(&kConfig);
   for (Index j0 = 0; j0 < n; j0 += kChunkCols) {
     for (Index k0 = 0; k0 < k; k0 += step_depth) {
@@ -229,7 +229,7 @@ void TileProduct(Index m, Index n, Index k, Operand a, Operand b, Init init, Rea
           const Block block{
               std::min(kTilePanel, m - i), cols, init.At(i, j), c + i * c_stride + j, c_stride, sums, followed};
           const Bf16* panel = packed_a + i / kTilePanel * TilePanelSize(runs, kTileParts);
-          MultiplyBlock(panel, packed_b, half, runs, block, k0 == 0, k0 + depth == k);
+          MultiplyBlock(panel, packed_b, bf16, runs, block, k0 == 0, k0 + depth == k);
           if (!one_step) sums += kTilePanel * kTilePanel;
         }
       }

@@ -68,7 +68,7 @@ inline Square LoadSquare(const Operand& x, Index rows, Index cols, Index ahead) 
   Square s;
 #pragma GCC unroll 16
   for (Index r = 0; r < kSide; ++r) {
-    const float* row = x.data + r * x.stride;
+    const float* row = x.real() + r * x.stride;
     _mm_prefetch(row + ahead, _MM_HINT_T0);
     s.row[r] = r < rows ? _mm512_maskz_loadu_epi32(mask, row) : _mm512_setzero_si512();
   }
@@ -132,7 +132,7 @@ inline void PackTileA(const Operand& a, Index rows, Index depth, Bf16* to) {
     return;
   }
   const __mmask16 left = First(depth), right = First(depth - kSide);
-  const float* row = a.data;
+  const float* row = a.real();
 #pragma GCC unroll 4
   for (Index r = 0; r < std::min(rows, kSide); ++r, row += a.stride) {
     const float* next_tile = row + kSide * a.stride;
@@ -154,25 +154,27 @@ inline void PackTileB(const Operand& b, Index depth, Index cols, Bf16* to) {
   }
 }
 
-// Row k of B at half width, 16 columns of which `cols` exist, in 32 bits each; zeros where there is no such row.
-inline __m512i HalfRow(const Operand& b, Index k, Index depth, Index cols) {
+inline const Bf16* Bf16Numbers(const Operand& b) { return static_cast<const Bf16*>(b.data); }
+
+// Row k of a B in bfloat16, 16 columns of which `cols` exist, in 32 bits each; zeros where there is no such row.
+inline __m512i Bf16Row(const Operand& b, Index k, Index depth, Index cols) {
   if (k >= depth) return _mm512_setzero_si512();
-  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(First(cols), b.half + k * b.stride));
+  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(First(cols), Bf16Numbers(b) + k * b.stride));
 }
 
-// The same of a B at half width, whose numbers are one part. Read transposed, a column is one run of memory, pair by pair.
-inline void PackTileHalfB(const Operand& b, Index depth, Index cols, Bf16* to) {
+// The same of a B in bfloat16, whose numbers are one part. Read transposed, a column is one run of memory, pair by pair.
+inline void PackTileBf16B(const Operand& b, Index depth, Index cols, Bf16* to) {
   if (b.transposed) {
     Square s;
     for (Index j = 0; j < kSide; ++j) {
-      s.row[j] = j < cols ? _mm512_maskz_loadu_epi16(FirstOfRun(depth), b.half + j * b.stride) : _mm512_setzero_si512();
+      s.row[j] = j < cols ? _mm512_maskz_loadu_epi16(FirstOfRun(depth), Bf16Numbers(b) + j * b.stride) : _mm512_setzero_si512();
     }
     Transpose(s);
     for (Index p = 0; p < kSide; ++p) _mm512_store_si512(to + p * kRun, s.row[p]);
     return;
   }
   for (Index p = 0; p < kSide; ++p) {
-    const __m512i even = HalfRow(b, 2 * p, depth, cols), odd = HalfRow(b, 2 * p + 1, depth, cols);
+    const __m512i even = Bf16Row(b, 2 * p, depth, cols), odd = Bf16Row(b, 2 * p + 1, depth, cols);
     _mm512_store_si512(to + p * kRun, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
   }
 }
@@ -201,7 +203,7 @@ void PackTilesA(const Operand& a, Index rows, Index depth, Bf16* to) {
 void PackTilesB(const Operand& b, Index depth, Index cols, Bf16* to) {
   for (Index k = 0; k < depth; k += kRun, to += TilePanelSize(1, TileParts(b))) {
     for (Index j = 0; j < cols; j += kSide) {
-      const auto pack = b.half ? PackTileHalfB : PackTileB;
+      const auto pack = b.type == StoredType::kBf16 ? PackTileBf16B : PackTileB;
       pack(b.At(k, j), depth - k, cols - j, to + j / kSide * kTileSize);
     }
   }

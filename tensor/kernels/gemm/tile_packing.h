@@ -23,7 +23,7 @@ inline constexpr Index kTilePartStride = 2 * kTileSize;
 inline Index TileRuns(Index depth) { return (depth + kTileRun - 1) / kTileRun; }
 
 /// The parts of a factor: one of a B that is bfloat16 already.
-inline Index TileParts(const Operand& x) { return x.half ? 1 : kTileParts; }
+inline Index TileParts(const Operand& x) { return x.type == StoredType::kBf16 ? 1 : kTileParts; }
 
 /// Numbers of a packed panel of `runs` runs.
 inline Index TilePanelSize(Index runs, Index parts) { return runs * parts * kTilePartStride; }

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "tensor/io/mapped_file.h"
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
 #include "tests/support/files.h"
 #include "tests/support/safetensors_files.h"
 #include "tests/support/temp_dir.h"

@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
+#include "tensor/io/safetensors_writer.h"
 #include "tests/support/safetensors_files.h"
 
 /// Numbers read from files and written to them.

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
+#include "tensor/io/safetensors_writer.h"
 #include "tensor/random.h"
 #include "tests/support/files.h"
 #include "tests/support/safetensors_files.h"

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
+#include "tensor/io/safetensors_writer.h"
 #include "tensor/kernels/kernels.h"
 #include "tests/support/temp_dir.h"
 #include "train/analysis/reference_check.h"

@@ -2,7 +2,7 @@
 
 #include <cmath>
 #include <fstream>
-#include <sstream>
+#include <string>
 
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
@@ -74,14 +74,18 @@ TEST(Trace, NamesWhatThereIs) {
                                     "expected the row in 0..47, found 48");
 }
 
-// The screen sends its reader to a file and a function: they must be there.
-TEST(Trace, SourcesExist) {
-  for (const OpSource& source : OpSources()) {
-    std::ifstream file(std::string(AMPGRAD_SOURCE_DIR) + "/" + source.file);
-    std::stringstream text;
-    text << file.rdbuf();
-    EXPECT_NE(text.str().find(std::string("\nVar ") + source.function + "("), std::string::npos) << source.file;
-    EXPECT_NE(text.str().find(std::string("\"") + source.op + "\""), std::string::npos) << source.op;
+// The screen sends its reader to the line that records the op: it must stand there.
+TEST(Trace, NamesTheLineOfEachOp) {
+  for (const auto& model : BothFamilies(3, true)) {
+    const std::string weight = FindMatrix(*model, "h.0.mlp.c_fc.weight") ? "h.0.mlp.c_fc.weight"
+                                                                         : "layers.0.mlp.up_proj.weight";
+    for (const TraceStep& step : TraceScore(*model, TinyBatch(), Options(weight, ct::Start::kExact)).path) {
+      const size_t colon = step.source.find(':');
+      std::ifstream file(std::string(AMPGRAD_SOURCE_DIR) + "/" + step.source.substr(0, colon));
+      std::string line;
+      for (int i = std::stoi(step.source.substr(colon + 1)); i > 0; --i) std::getline(file, line);
+      EXPECT_NE(line.find("Record(\"" + step.op + "\""), std::string::npos) << step.source << ": " << line;
+    }
   }
 }
 

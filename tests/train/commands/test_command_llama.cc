@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
+#include "tensor/io/safetensors_writer.h"
 #include "tests/support/command_line.h"
 
 /// The program on Llama directories, and on part of a model.
@@ -30,7 +31,7 @@ TEST_F(CommandLine, GenerateReadsHalfWidthWeights) {
   const io::SafetensorsReader reader(kStories / "model.safetensors");
   std::vector<io::NamedTensor> tensors;
   for (const auto& entry : reader.header().entries) tensors.push_back({entry.name, reader.ReadReal(entry.name)});
-  io::WriteSafetensors(Path("half/model.safetensors"), tensors, {{"format", "pt"}}, io::StoredType::kBf16);
+  io::WriteSafetensors(Path("half/model.safetensors"), tensors, {{"format", "pt"}}, StoredType::kBf16);
   const Words generate = {"generate", "--model", Path("half"), "--prompt", "Once upon a time", "--tokens", "60"};
   const Result result = ExpectRuns(generate);
   EXPECT_EQ(result.err, "");

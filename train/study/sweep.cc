@@ -1,4 +1,4 @@
-#include "train/study/experiment.h"
+#include "train/study/sweep.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,29 +19,19 @@ struct Bench {
   RunLog& log;
 };
 
-// Trains a prepared model under a label that progress and log show; returns seconds per step.
-double RunTraining(const Bench& bench, models::LanguageModel& model, const std::string& label,
-                   const TrainOptions& options) {
-  Progress progress(label, stderr);
-  return Train(model, bench.data.train, options, [&](const StepReport& report) {
-    progress.Show(report);
-    bench.log.Add(label, report);
-  });
-}
-
 // The rate of `candidates` whose short run ends lowest on the validation part. A run that diverges loses.
-double SearchLearningRate(const Bench& bench, const Method& method, const std::vector<double>& candidates) {
+double SearchLearningRate(const Bench& bench, const MethodSettings& method, const std::vector<double>& candidates) {
   if (candidates.size() == 1) return candidates[0];
   double best_lr = candidates.front(), best_loss = std::numeric_limits<double>::infinity();
   for (const double lr : candidates) {
     const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
-    Prepare(*model, method, bench.basis, bench.options.policy);
+    Prepare(*model, method, bench.basis);
     TrainOptions options = bench.options.train;
     options.steps = bench.options.search_steps;
     options.warmup = std::min(options.warmup, options.steps / 4);
     options.lr = lr;
     try {
-      RunTraining(bench, *model, "search " + method.Label() + report::Format(" lr %g", lr), options);
+      RunTraining(*model, bench.data, options, "search " + method.Label() + report::Format(" lr %g", lr), bench.log);
       const double loss = Evaluate(*model, bench.data.validation);
       if (loss < best_loss) {
         best_loss = loss;
@@ -57,10 +47,10 @@ double SearchLearningRate(const Bench& bench, const Method& method, const std::v
   return best_lr;
 }
 
-SweepRow RunMethod(const Bench& bench, const Method& method, double lr, double base_loss) {
+SweepRow RunMethod(const Bench& bench, const MethodSettings& method, double lr, double base_loss) {
   const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
   const Index total = models::CountNumbers(*model);
-  Prepare(*model, method, bench.basis, bench.options.policy);
+  Prepare(*model, method, bench.basis);
   SweepRow row{};
   row.method = method;
   row.lr = lr;
@@ -70,7 +60,7 @@ SweepRow RunMethod(const Bench& bench, const Method& method, double lr, double b
   row.start_loss = Evaluate(*model, bench.data.held_out);
   TrainOptions options = bench.options.train;
   options.lr = lr;
-  row.seconds_per_step = RunTraining(bench, *model, method.Label(), options);
+  row.seconds_per_step = RunTraining(*model, bench.data, options, method.Label(), bench.log);
   row.end_loss = Evaluate(*model, bench.data.held_out);
   return row;
 }
@@ -79,26 +69,6 @@ SweepRow RunMethod(const Bench& bench, const Method& method, double lr, double b
 std::string Percent(double ratio) { return std::isfinite(ratio) ? report::Format("%.1f %%", 100 * ratio) : "-"; }
 
 }  // namespace
-
-std::string Method::Label() const {
-  if (!amplitude) return "full";
-  return std::string(ct::ToString(start)) + " K=" + std::to_string(k);
-}
-
-void Prepare(models::LanguageModel& model, const Method& method, const std::shared_ptr<const ct::Basis>& basis,
-             ct::RowsPolicy policy) {
-  const Scope& scope = method.scope;
-  models::SetTrainable(model, !method.amplitude && scope.all_layers);
-  if (method.amplitude) {
-    const auto truncated = std::make_shared<const ct::Basis>(ct::Truncated(*basis, method.k));
-    auto matrices = scope.all_layers ? model.Parts().matrices : MatricesInScope(model, scope);
-    if (scope.head) std::erase(matrices, &model.HeadMatrix());  // it trains as it stands
-    ct::UseAmplitude(ct::SelectRows(matrices, model.width(), policy), truncated, method.start, method.chain);
-  } else if (!scope.all_layers) {
-    for (nn::Matrix* matrix : MatricesInScope(model, scope)) matrix->MakeTrainable();
-  }
-  if (scope.head) model.HeadMatrix().MakeTrainable();
-}
 
 std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, const SweepOptions& options,
                                RunLog& log) {
@@ -111,9 +81,14 @@ std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, co
   std::vector<SweepRow> rows;
   rows.push_back(RunMethod(bench, {}, SearchLearningRate(bench, {}, options.full_lrs), base_loss));
   for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
-    const Method middle{true, start, options.ks[options.ks.size() / 2], options.chain};
-    const double lr = SearchLearningRate(bench, middle, options.amplitude_lrs);
-    for (const Index k : options.ks) rows.push_back(RunMethod(bench, {true, start, k, options.chain}, lr, base_loss));
+    MethodSettings method{
+        .method = "amplitude", .k = 0, .start = start, .chain = options.chain, .rows = options.policy};
+    method.k = options.ks[options.ks.size() / 2];
+    const double lr = SearchLearningRate(bench, method, options.amplitude_lrs);
+    for (const Index k : options.ks) {
+      method.k = k;
+      rows.push_back(RunMethod(bench, method, lr, base_loss));
+    }
   }
   const SweepRow full = rows.front();
   for (SweepRow& row : rows) {
@@ -132,8 +107,8 @@ std::string FormatTable(const std::vector<SweepRow>& rows) {
   for (const SweepRow& r : rows) {
     text += report::Format(
         "| %-9s | %-13s | %2s | %-6g | %9lld | %6.2f %% | %6.4f | %7.4f | %6.4f | %10s | %9s | %6.4f |\n",
-        r.method.amplitude ? "amplitude" : "full", r.method.amplitude ? ct::ToString(r.method.start) : "-",
-        r.method.amplitude ? std::to_string(r.method.k).c_str() : "-", r.lr, static_cast<long long>(r.trained),
+        r.method.method.c_str(), r.method.NeedsBasis() ? ct::ToString(r.method.start) : "-",
+        r.method.NeedsBasis() ? std::to_string(r.method.k).c_str() : "-", r.lr, static_cast<long long>(r.trained),
         100 * r.share, r.base_loss, r.start_loss, r.end_loss, Percent(r.efficiency).c_str(),
         Percent(r.from_base_efficiency).c_str(), r.seconds_per_step);
   }
@@ -148,9 +123,9 @@ const char* const kTableLegend =
 std::string TableJson(const std::vector<SweepRow>& rows) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const SweepRow& r : rows) {
-    json.push_back({{"method", r.method.amplitude ? "amplitude" : "full"},
-                    {"start", r.method.amplitude ? nlohmann::ordered_json(ct::ToString(r.method.start)) : nullptr},
-                    {"k", r.method.amplitude ? nlohmann::ordered_json(r.method.k) : nullptr},
+    json.push_back({{"method", r.method.method},
+                    {"start", r.method.NeedsBasis() ? nlohmann::ordered_json(ct::ToString(r.method.start)) : nullptr},
+                    {"k", r.method.NeedsBasis() ? nlohmann::ordered_json(r.method.k) : nullptr},
                     {"lr", r.lr},
                     {"trained", r.trained},
                     {"share", r.share},

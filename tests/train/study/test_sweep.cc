@@ -13,8 +13,9 @@
 
 #include "models/gpt.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/training.h"
 #include "train/data/chat_data.h"
-#include "train/study/experiment.h"
+#include "train/study/sweep.h"
 
 namespace ampgrad::train {
 namespace {

@@ -1,15 +1,16 @@
-#include "tensor/io/safetensors.h"
+#include "tensor/io/safetensors_reader.h"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <stdexcept>
 
 #include "tensor/io/mapped_file.h"
-#include "tensor/io/stored_numbers.h"
+#include "tensor/io/finite.h"
 #include "tensor/thread_pool.h"
 
 namespace ampgrad::io {
@@ -67,10 +68,19 @@ void RefuseForeignFormats(const MappedFile& file) {
   }
 }
 
-Real ToReal(float x) { return x; }
+template <typename Stored>
+Real ToReal(Stored x) {
+  return Widen(x);
+}
 Real ToReal(double x) { return static_cast<Real>(x); }
-Real ToReal(Half x) { return HalfToFloat(x); }
-Real ToReal(Bf16 x) { return Widen(x); }
+
+// Types that stay as they lie.
+struct StoredName {
+  const char* dtype;
+  StoredType type;
+};
+constexpr std::array<StoredName, 3> kStoredTypes = {
+    {{"F32", StoredType::kF32}, {"F16", StoredType::kF16}, {"BF16", StoredType::kBf16}}};
 
 // Bytes as they lie in a file may begin at any address.
 template <typename Stored>
@@ -169,25 +179,29 @@ Tensor SafetensorsReader::ReadAs(const TensorEntry& entry, Shape shape) const {
   FailNotFinite(entry, shape, overflow ? "an overflow in F32" : std::isnan(tensor[first]) ? "NaN" : "infinity", first);
 }
 
-// They live as long as the mapping, or in a copy of their own where they lie at an odd address.
-std::shared_ptr<const Bf16> SafetensorsReader::NumbersAt(const char* bytes, uint64_t size) const {
-  if (reinterpret_cast<uintptr_t>(bytes) % alignof(Bf16) == 0) return {file_, reinterpret_cast<const Bf16*>(bytes)};
-  const auto copy = std::make_shared<std::vector<Bf16>>(size / sizeof(Bf16));
-  if (size > 0) std::memcpy(copy->data(), bytes, size);
+// They live as long as the mapping, or in a copy of their own.
+std::shared_ptr<const void> SafetensorsReader::NumbersAt(const char* bytes, uint64_t size, Index alignment) const {
+  if (reinterpret_cast<uintptr_t>(bytes) % static_cast<uintptr_t>(alignment) == 0) return {file_, bytes};
+  const auto copy = std::make_shared<std::vector<std::max_align_t>>(size / sizeof(std::max_align_t) + 1);
+  std::memcpy(copy->data(), bytes, size);
   return {copy, copy->data()};
 }
 
-Bf16Tensor SafetensorsReader::ReadBf16(const std::string& name) const {
+StoredTensor SafetensorsReader::ReadStored(const std::string& name) const {
   const TensorEntry& entry = Entry(name);
+  const auto known = std::find_if(kStoredTypes.begin(), kStoredTypes.end(),
+                                  [&](const auto& stored) { return entry.dtype == stored.dtype; });
+  if (known == kStoredTypes.end()) return StoredTensor(ReadReal(name));
   const Shape shape = ShapeOf(name);
-  if (entry.dtype != "BF16") FailAt(entry, " is stored as " + entry.dtype + ", expected BF16");
-  const char* const bytes = Bytes(entry);
-  const std::shared_ptr<const Bf16> data = NumbersAt(bytes, entry.end - entry.begin);
-  const Index first = FirstNotFinite(data.get(), shape.size());
+  const std::shared_ptr<const void> data =
+      NumbersAt(Bytes(entry), entry.end - entry.begin, BytesOf(known->type));
+  const StoredTensor stored(known->type, shape, data);
+  const Index first = FirstNotFinite(known->type, data.get(), shape.size());
   if (first != shape.size()) {
-    FailNotFinite(entry, shape, (data.get()[first] & 0x7F) != 0 ? "NaN" : "infinity", first);
+    const Real found = WithNumbers(known->type, data.get(), [&](const auto* numbers) { return Widen(numbers[first]); });
+    FailNotFinite(entry, shape, std::isnan(found) ? "NaN" : "infinity", first);
   }
-  return Bf16Tensor(shape, data);
+  return stored;
 }
 
 void SafetensorsReader::FailNotFinite(const TensorEntry& entry, const Shape& shape, const std::string& found,

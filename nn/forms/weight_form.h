@@ -1,0 +1,59 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "autograd/ops.h"
+#include "nn/forms/input.h"
+#include "tensor/stored_tensor.h"
+
+namespace ampgrad::nn {
+
+/// A parameter of a form, and what it is there: "weight", "scores".
+struct FormPart {
+  const char* role;
+  Param* param;
+};
+
+/// How a weight matrix is made from what may be trained. A fine-tuning method is a choice of form.
+class WeightForm {
+ public:
+  virtual ~WeightForm() = default;
+
+  /// The linear map of this weight: x·Wᵀ or x·W by its layout, plus `bias` unless it is null.
+  virtual Var Apply(Input& input, const Var* bias) = 0;
+  /// Rows `ids` of the weight as a table [V, C] → [N, C].
+  virtual Var Lookup(Tape& tape, const std::vector<int>& ids) = 0;
+
+  /// The parameters that it is made from, each by its role: those that train, and those that must be saved with them.
+  virtual std::vector<FormPart> Parts() = 0;
+  /// The parameter of a role; throws std::invalid_argument, naming those that there are, when there is none.
+  Param& Part(const std::string& role);
+
+  /// The weight in its stored layout, as a checkpoint holds it.
+  virtual StoredTensor Merged() const = 0;
+  /// Bytes of it that lie outside of tensors, in a mapped file.
+  virtual Index MappedBytes() const { return 0; }
+};
+
+/// A form that makes the whole matrix on the tape, from which everything else follows.
+class MadeForm : public WeightForm {
+ public:
+  /// `layout` is that of the made matrix.
+  explicit MadeForm(ops::Layout layout) : made_layout_(layout) {}
+
+  /// W as a function of the parameters.
+  virtual Var Make(Tape& tape) = 0;
+
+  Var Apply(Input& input, const Var* bias) override {
+    return ops::Linear(input.x(), Make(*input.x().tape), made_layout_, bias);
+  }
+  Var Lookup(Tape& tape, const std::vector<int>& ids) override { return ops::Embedding(Make(tape), ids); }
+
+  ops::Layout made_layout() const { return made_layout_; }
+
+ private:
+  ops::Layout made_layout_;
+};
+
+}  // namespace ampgrad::nn

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "models/language_model.h"
+#include "train/data/batch.h"
+#include "train/progress.h"
+#include "train/trainer.h"
+
+namespace ampgrad::train {
+
+/// Trains `model` on the batches of `data` to the end, shows it on stderr and writes every step to `log`, both under `label`.
+/// Returns the mean seconds a step. Throws as Trainer does.
+double RunTraining(models::LanguageModel& model, const Data& data, const TrainOptions& options,
+                   const std::string& label, RunLog& log);
+
+}  // namespace ampgrad::train
