@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ampgrad::models;
   const std::string input(reinterpret_cast<const char*>(data), size);
   try {
-    const Tokenizer tokenizer = Tokenizer::FromJson(io::ParseJson(input, "input"), "input");
+    const Tokenizer tokenizer = Tokenizer::FromJson(ampgrad::io::ParseJson(input, "input"), "input");
     Use(tokenizer, "a b  ab</s> <s>\n\u00E9\U0001F600▁12<0x41>");
     Use(tokenizer, input.substr(0, 64));
   } catch (const std::runtime_error&) {
