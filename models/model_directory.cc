@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 
@@ -13,19 +14,21 @@
 #include "models/llama.h"
 #include "models/weight_files.h"
 #include "tensor/io/atomic_file.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/safetensors.h"
+#include "tensor/io/text_file.h"
 
 namespace ampgrad::models {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::unique_ptr<LanguageModel> MakeModel(const nlohmann::json& config, const std::string& file) {
-  const std::string type = io::JsonObject(config, file).String("model_type", "");
-  if (type == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config, file));
-  if (type == "llama") return std::make_unique<Llama>(LlamaConfig::FromJson(config, file));
-  throw std::runtime_error(file + ": expected model_type gpt2 or llama, found '" + type + "'");
+std::unique_ptr<LanguageModel> MakeModel(const fs::path& config_file) {
+  const nlohmann::json json = io::ReadJsonObject(config_file);
+  const io::JsonValue config(json, config_file.string()), type = config.Field("model_type");
+  if (type.StringOr("") == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config));
+  if (type.StringOr("") == "llama") return std::make_unique<Llama>(LlamaConfig::FromJson(config));
+  type.Fail("\"gpt2\" or \"llama\"");
 }
 
 // What checkpoints hold beside parameters: GPT-2's causal masks, h.<i>.attn.bias and h.<i>.attn.masked_bias, and the
@@ -122,8 +125,7 @@ bool WriteWeights(const fs::path& file, LanguageModel& model) {
 
 std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   if (!fs::is_directory(directory)) throw std::runtime_error(directory.string() + ": no such model directory");
-  const fs::path config_file = directory / "config.json";
-  std::unique_ptr<LanguageModel> model = MakeModel(io::ReadJsonObject(config_file), config_file.string());
+  std::unique_ptr<LanguageModel> model = MakeModel(directory / "config.json");
   const WeightFiles weights(directory);
   for (const std::string& note : weights.notes()) std::fprintf(stderr, "ampgrad: note: %s\n", note.c_str());
   auto stored_name = OwnNames(weights, model->CheckpointPrefix());
@@ -149,7 +151,7 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   const fs::path file = directory / "tokenizer.json";
   nlohmann::json json = io::ReadJsonObject(file);
   for (const char* key : {"truncation", "padding"}) {
-    if (!json.contains(key) || json[key].is_null()) continue;
+    if (!io::JsonValue(json, file.string()).Has(key)) continue;
     std::fprintf(stderr, "ampgrad: note: %s: its %s is not applied; sequences have the length that options say\n",
                  file.c_str(), key);
     json[key] = nullptr;

@@ -3,12 +3,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "models/tokenizer/tokenizer.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 namespace {

@@ -185,7 +185,7 @@ TEST(LlamaDirectory, MissingFieldsTakeDefaultsThatTheShapesContradict) {
             "D/config.json: expected hidden_size to be a multiple of num_attention_heads, found 16 and 32");
   EXPECT_EQ(error("num_key_value_heads"),
             file + "expected layers.0.self_attn.k_proj.weight of shape [16, 16], found [8, 16]");
-  EXPECT_EQ(error("model_type"), "D/config.json: expected model_type gpt2 or llama, found ''");
+  EXPECT_EQ(error("model_type"), "D/config.json: expected model_type to be \"gpt2\" or \"llama\", found nothing");
   for (const char* key : {"head_dim", "max_position_embeddings", "rms_norm_eps", "rope_theta", "rope_scaling",
                           "hidden_act", "attention_bias", "mlp_bias", "tie_word_embeddings", "bos_token_id",
                           "eos_token_id", "torch_dtype", "architectures"}) {
@@ -202,7 +202,7 @@ TEST(LlamaDirectory, NamesTheFileOfAWrongField) {
     config["rope_scaling"] = {{"type", "yarn"}, {"factor", 2}};
   });
   EXPECT_EQ(saved.Error(),
-            "D/config.json: rope_scaling: rope_type 'yarn' is not supported; expected default, linear or llama3");
+            "D/config.json: expected rope_scaling.type to be \"default\", \"linear\" or \"llama3\", found \"yarn\"");
 }
 
 // The same settings of the rotation in either form give the same logits.
