@@ -16,10 +16,10 @@ void CheckTargets(const std::vector<int>& targets, Index vocab, Index count) {
                               ", found " + std::to_string(targets[n]) + " at position " + std::to_string(n));
   }
   const Index present = CountTargets(targets);
-  if (count < 1 || count < present) {
-    Fail("cross_entropy", "expected a count of at least 1 and at least the " + std::to_string(present) +
-                              " targets that are here, found " + std::to_string(count));
-  }
+  if (count >= 1 && count >= present) return;
+  if (present == 0) Fail("cross_entropy", "there is no target: all positions are ignored");
+  Fail("cross_entropy", "expected a count of at least the " + std::to_string(present) +
+                            " targets that are here, found " + std::to_string(count));
 }
 
 }  // namespace

@@ -1,41 +1,39 @@
 #include "models/gpt.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "tensor/io/json_file.h"
 #include "nn/forms/dense.h"
 #include "tensor/random.h"
 
 namespace ampgrad::models {
 
-GptConfig GptConfig::FromJson(const nlohmann::json& json, const std::string& file) {
-  const io::JsonObject object(json, file);
-  object.Refuse("scale_attn_weights", true);
-  object.Refuse("scale_attn_by_inverse_layer_idx", false);
-  object.Refuse("add_cross_attention", false);
-  const std::string activation = object.String("activation_function", "gelu_new");
-  if (activation != "gelu_new" && activation != "gelu_pytorch_tanh") {
-    throw std::runtime_error(file + ": activation_function '" + activation + "' is not supported; expected gelu_new");
-  }
+GptConfig GptConfig::FromJson(const io::JsonValue& json) {
+  json.Field("scale_attn_weights").RefuseUnless(true);
+  json.Field("scale_attn_by_inverse_layer_idx").RefuseUnless(false);
+  json.Field("add_cross_attention").RefuseUnless(false);
+  const io::JsonValue activation = json.Field("activation_function");
+  const std::string name = activation.StringOr("gelu_new");
+  if (name != "gelu_new" && name != "gelu_pytorch_tanh") activation.Fail("\"gelu_new\"");
   constexpr Index kMax = (Index{1} << 31) - 1;
   // GPT-2 files name some fields in either of two ways.
   const auto extent = [&](const char* key, const char* alias, Index fallback, Index max) {
-    return object.Integer(key, object.Integer(alias, fallback, 1, max), 1, max);
+    return json.Field(key).IntegerOr(json.Field(alias).IntegerOr(fallback, 1, max), 1, max);
   };
   GptConfig config;
-  config.vocab_size = object.Integer("vocab_size", config.vocab_size, 1, kMax);
+  config.vocab_size = json.Field("vocab_size").IntegerOr(config.vocab_size, 1, kMax);
   config.n_positions = extent("n_positions", "max_position_embeddings", config.n_positions, kMax);
   config.n_embd = extent("n_embd", "hidden_size", config.n_embd, kMax);
   config.n_layer = extent("n_layer", "num_hidden_layers", config.n_layer, 4096);
   config.n_head = extent("n_head", "num_attention_heads", config.n_head, kMax);
-  config.n_inner = object.Integer("n_inner", config.n_inner, 1, kMax);
-  config.layer_norm_epsilon = object.Positive("layer_norm_epsilon", config.layer_norm_epsilon);
-  config.tie_word_embeddings = object.Boolean("tie_word_embeddings", true);
-  config.special_tokens = SpecialTokens::FromJson(object, config.vocab_size, {50256, {50256}});
+  config.n_inner = json.Field("n_inner").IntegerOr(config.n_inner, 1, kMax);
+  config.layer_norm_epsilon = json.Field("layer_norm_epsilon").PositiveOr(config.layer_norm_epsilon);
+  config.tie_word_embeddings = json.Field("tie_word_embeddings").BooleanOr(true);
+  config.special_tokens = SpecialTokens::FromJson(json, config.vocab_size, {50256, {50256}});
   if (config.n_embd % config.n_head != 0) {
-    throw std::runtime_error(file + ": expected n_embd to be a multiple of n_head, found " +
-                             std::to_string(config.n_embd) + " and " + std::to_string(config.n_head));
+    json.Fail("n_embd to be a multiple of n_head",
+              std::to_string(config.n_embd) + " and " + std::to_string(config.n_head));
   }
   return config;
 }
@@ -72,7 +70,8 @@ Gpt::Gpt(const GptConfig& config)
   if (config.tie_word_embeddings) {
     wte_.weight.copies = 2;
   } else {
-    lm_head_ = std::make_unique<nn::Embedding>("lm_head", nn::MatrixKind::kVocabulary, config.vocab_size, config.n_embd);
+    lm_head_ =
+        std::make_unique<nn::Embedding>("lm_head", nn::MatrixKind::kVocabulary, config.vocab_size, config.n_embd);
   }
 }
 

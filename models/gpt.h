@@ -25,9 +25,9 @@ struct GptConfig {
 
   Index inner() const { return n_inner ? n_inner : 4 * n_embd; }
 
-  /// Throws std::runtime_error naming the field when a value is missing its type or range, or asks for what is not
-  /// supported. `file` is for messages.
-  static GptConfig FromJson(const nlohmann::json& json, const std::string& file);
+  /// Reads a config.json. Throws std::runtime_error naming the field when a value is missing its type or range, or asks
+  /// for what is not supported.
+  static GptConfig FromJson(const io::JsonValue& json);
 };
 
 /// The shapes that are trained here: "photonic" (d = 256, 8 layers, 8 heads, context 512, byte vocabulary) and "nano"

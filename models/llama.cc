@@ -1,56 +1,45 @@
 #include "models/llama.h"
 
-#include <stdexcept>
-
-#include "tensor/io/json_file.h"
+#include <nlohmann/json.hpp>
 
 namespace ampgrad::models {
 namespace {
 
-void RequireMultiple(Index value, const char* name, Index of, const char* of_name, const std::string& file) {
+void RequireMultiple(Index value, const char* name, Index of, const char* of_name, const io::JsonValue& json) {
   if (value % of == 0) return;
-  throw std::runtime_error(file + ": expected " + name + " to be a multiple of " + of_name + ", found " +
-                           std::to_string(value) + " and " + std::to_string(of));
+  json.Fail(std::string(name) + " to be a multiple of " + of_name,
+            std::to_string(value) + " and " + std::to_string(of));
 }
 
 nn::LlamaBlockSizes BlockSizes(const LlamaConfig& c) {
-  return {c.hidden_size,
-          c.num_attention_heads,
-          c.kv_heads(),
-          c.dim(),
-          c.intermediate_size,
-          c.attention_bias,
-          c.mlp_bias,
-          static_cast<Real>(c.rms_norm_eps)};
+  return {c.hidden_size,       c.num_attention_heads, c.kv_heads(), c.dim(),
+          c.intermediate_size, c.attention_bias,      c.mlp_bias,   static_cast<Real>(c.rms_norm_eps)};
 }
 
 }  // namespace
 
-LlamaConfig LlamaConfig::FromJson(const nlohmann::json& json, const std::string& file) {
-  const io::JsonObject object(json, file);
-  const std::string activation = object.String("hidden_act", "silu");
-  if (activation != "silu") {
-    throw std::runtime_error(file + ": hidden_act '" + activation + "' is not supported; expected silu");
-  }
+LlamaConfig LlamaConfig::FromJson(const io::JsonValue& json) {
+  const io::JsonValue activation = json.Field("hidden_act");
+  if (activation.StringOr("silu") != "silu") activation.Fail("\"silu\"");
   constexpr Index kMax = (Index{1} << 31) - 1;
   LlamaConfig c;
-  c.vocab_size = object.Integer("vocab_size", c.vocab_size, 1, kMax);
-  c.hidden_size = object.Integer("hidden_size", c.hidden_size, 1, kMax);
-  c.intermediate_size = object.Integer("intermediate_size", c.intermediate_size, 1, kMax);
-  c.num_hidden_layers = object.Integer("num_hidden_layers", c.num_hidden_layers, 1, 4096);
-  c.num_attention_heads = object.Integer("num_attention_heads", c.num_attention_heads, 1, kMax);
-  c.num_key_value_heads = object.Integer("num_key_value_heads", 0, 1, kMax);
-  c.head_dim = object.Integer("head_dim", 0, 1, kMax);
-  c.max_position_embeddings = object.Integer("max_position_embeddings", c.max_position_embeddings, 1, kMax);
-  c.rms_norm_eps = object.Positive("rms_norm_eps", c.rms_norm_eps);
-  c.rope = RopeConfig::FromJson(object, c.max_position_embeddings);
-  c.attention_bias = object.Boolean("attention_bias", false);
-  c.mlp_bias = object.Boolean("mlp_bias", false);
-  c.tie_word_embeddings = object.Boolean("tie_word_embeddings", false);
-  c.special_tokens = SpecialTokens::FromJson(object, c.vocab_size, {1, {2}});
-  RequireMultiple(c.hidden_size, "hidden_size", c.num_attention_heads, "num_attention_heads", file);
-  RequireMultiple(c.num_attention_heads, "num_attention_heads", c.kv_heads(), "num_key_value_heads", file);
-  RequireMultiple(c.dim(), "the head dimension", 2, "2", file);
+  c.vocab_size = json.Field("vocab_size").IntegerOr(c.vocab_size, 1, kMax);
+  c.hidden_size = json.Field("hidden_size").IntegerOr(c.hidden_size, 1, kMax);
+  c.intermediate_size = json.Field("intermediate_size").IntegerOr(c.intermediate_size, 1, kMax);
+  c.num_hidden_layers = json.Field("num_hidden_layers").IntegerOr(c.num_hidden_layers, 1, 4096);
+  c.num_attention_heads = json.Field("num_attention_heads").IntegerOr(c.num_attention_heads, 1, kMax);
+  c.num_key_value_heads = json.Field("num_key_value_heads").IntegerOr(0, 1, kMax);
+  c.head_dim = json.Field("head_dim").IntegerOr(0, 1, kMax);
+  c.max_position_embeddings = json.Field("max_position_embeddings").IntegerOr(c.max_position_embeddings, 1, kMax);
+  c.rms_norm_eps = json.Field("rms_norm_eps").PositiveOr(c.rms_norm_eps);
+  c.rope = RopeConfig::FromJson(json, c.max_position_embeddings);
+  c.attention_bias = json.Field("attention_bias").BooleanOr(false);
+  c.mlp_bias = json.Field("mlp_bias").BooleanOr(false);
+  c.tie_word_embeddings = json.Field("tie_word_embeddings").BooleanOr(false);
+  c.special_tokens = SpecialTokens::FromJson(json, c.vocab_size, {1, {2}});
+  RequireMultiple(c.hidden_size, "hidden_size", c.num_attention_heads, "num_attention_heads", json);
+  RequireMultiple(c.num_attention_heads, "num_attention_heads", c.kv_heads(), "num_key_value_heads", json);
+  RequireMultiple(c.dim(), "the head dimension", 2, "2", json);
   return c;
 }
 
@@ -64,7 +53,8 @@ Llama::Llama(const LlamaConfig& config)
   if (config.tie_word_embeddings) {
     embed_tokens_.weight.copies = 2;
   } else {
-    lm_head_ = std::make_unique<nn::Embedding>("lm_head", nn::MatrixKind::kVocabulary, config.vocab_size, config.hidden_size);
+    lm_head_ =
+        std::make_unique<nn::Embedding>("lm_head", nn::MatrixKind::kVocabulary, config.vocab_size, config.hidden_size);
   }
 }
 

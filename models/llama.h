@@ -31,9 +31,9 @@ struct LlamaConfig {
   Index kv_heads() const { return num_key_value_heads ? num_key_value_heads : num_attention_heads; }
   Index dim() const { return head_dim ? head_dim : hidden_size / num_attention_heads; }
 
-  /// Throws std::runtime_error naming the field when a value is missing its type or range, or asks for what is not
-  /// supported. `file` is for messages.
-  static LlamaConfig FromJson(const nlohmann::json& json, const std::string& file);
+  /// Reads a config.json. Throws std::runtime_error naming the field when a value is missing its type or range, or asks
+  /// for what is not supported.
+  static LlamaConfig FromJson(const io::JsonValue& json);
 };
 
 /// Llama (Touvron et al., arXiv:2302.13971): root-mean-square norms, rotary positions, grouped heads, a gated MLP, weights

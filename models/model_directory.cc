@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 
@@ -14,19 +15,22 @@
 #include "models/weight_files.h"
 #include "nn/forms/frozen.h"
 #include "tensor/io/atomic_file.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
+#include "tensor/io/safetensors_header.h"
 #include "tensor/io/safetensors_writer.h"
+#include "tensor/io/text_file.h"
 
 namespace ampgrad::models {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::unique_ptr<LanguageModel> MakeModel(const nlohmann::json& config, const std::string& file) {
-  const std::string type = io::JsonObject(config, file).String("model_type", "");
-  if (type == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config, file));
-  if (type == "llama") return std::make_unique<Llama>(LlamaConfig::FromJson(config, file));
-  throw std::runtime_error(file + ": expected model_type gpt2 or llama, found '" + type + "'");
+std::unique_ptr<LanguageModel> MakeModel(const fs::path& config_file) {
+  const nlohmann::json json = io::ReadJsonObject(config_file);
+  const io::JsonValue config(json, config_file.string()), type = config.Field("model_type");
+  if (type.StringOr("") == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config));
+  if (type.StringOr("") == "llama") return std::make_unique<Llama>(LlamaConfig::FromJson(config));
+  type.Fail("\"gpt2\" or \"llama\"");
 }
 
 // What checkpoints hold beside parameters: GPT-2's causal masks, h.<i>.attn.bias and h.<i>.attn.masked_bias, and the
@@ -100,15 +104,16 @@ StoredType WriteWeights(const fs::path& file, LanguageModel& model) {
   std::vector<io::TensorPlan> plans;
   std::map<std::string, std::function<StoredTensor()>> value_of;
   StoredType narrowest = StoredType::kF32;
-  const auto add = [&](const std::string& name, StoredType type, const Shape& shape, std::function<StoredTensor()> value) {
+  const auto add = [&](const std::string& name, StoredType type, const Shape& shape,
+                       std::function<StoredTensor()> value) {
     if (BytesOf(type) < BytesOf(narrowest)) narrowest = type;
     plans.push_back({stored_name(name), type, shape});
     value_of[stored_name(name)] = std::move(value);
   };
   const nn::Parts parts = model.Parts();
   for (const nn::Matrix* matrix : parts.matrices) {
-    add(matrix->name, matrix->HasParameters() ? StoredType::kF32 : FileType(matrix->form->Merged()), matrix->StoredShape(),
-        [matrix] { return matrix->form->Merged(); });
+    add(matrix->name, matrix->HasParameters() ? StoredType::kF32 : FileType(matrix->form->Merged()),
+        matrix->StoredShape(), [matrix] { return matrix->form->Merged(); });
   }
   for (const Param* vector : parts.vectors) {
     add(vector->name, StoredType::kF32, vector->value.shape(), [vector] { return StoredTensor(vector->value); });
@@ -123,8 +128,7 @@ StoredType WriteWeights(const fs::path& file, LanguageModel& model) {
 
 std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   if (!fs::is_directory(directory)) throw std::runtime_error(directory.string() + ": no such model directory");
-  const fs::path config_file = directory / "config.json";
-  std::unique_ptr<LanguageModel> model = MakeModel(io::ReadJsonObject(config_file), config_file.string());
+  std::unique_ptr<LanguageModel> model = MakeModel(directory / "config.json");
   const WeightFiles weights(directory);
   for (const std::string& note : weights.notes()) std::fprintf(stderr, "ampgrad: note: %s\n", note.c_str());
   auto stored_name = OwnNames(weights, model->CheckpointPrefix());
@@ -150,7 +154,7 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   const fs::path file = directory / "tokenizer.json";
   nlohmann::json json = io::ReadJsonObject(file);
   for (const char* key : {"truncation", "padding"}) {
-    if (!json.contains(key) || json[key].is_null()) continue;
+    if (!io::JsonValue(json, file.string()).Has(key)) continue;
     std::fprintf(stderr, "ampgrad: note: %s: its %s is not applied; sequences have the length that options say\n",
                  file.c_str(), key);
     json[key] = nullptr;

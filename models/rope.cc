@@ -1,63 +1,65 @@
 #include "models/rope.h"
 
 #include <cmath>
-#include <optional>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 namespace ampgrad::models {
 namespace {
 
-RopeConfig::Type TypeOf(const io::JsonObject& scaling) {
-  const std::string type = scaling.String("rope_type", scaling.String("type", "default"));
-  if (type == "default") return RopeConfig::Type::kDefault;
-  if (type == "linear") return RopeConfig::Type::kLinear;
-  if (type == "llama3") return RopeConfig::Type::kLlama3;
-  throw std::runtime_error(scaling.where() + ": rope_type '" + type +
-                           "' is not supported; expected default, linear or llama3");
+RopeConfig::Type TypeOf(const io::JsonValue& scaling) {
+  const std::string name = scaling.Field("rope_type").StringOr(scaling.Field("type").StringOr("default"));
+  if (name == "default") return RopeConfig::Type::kDefault;
+  if (name == "linear") return RopeConfig::Type::kLinear;
+  if (name == "llama3") return RopeConfig::Type::kLlama3;
+  scaling.Field(scaling.Has("rope_type") ? "rope_type" : "type").Fail("\"default\", \"linear\" or \"llama3\"");
 }
 
-void RefusePartial(const io::JsonObject& object) {
-  if (object.Positive("partial_rotary_factor", 1) != 1) {
-    throw std::runtime_error(object.where() + ": partial_rotary_factor other than 1 is not supported");
-  }
+void RefusePartial(const io::JsonValue& object) {
+  const io::JsonValue part = object.Field("partial_rotary_factor");
+  if (part.PositiveOr(1) != 1) part.Fail("1");
+}
+
+// An empty object is as good as none.
+bool IsGiven(const io::JsonValue& form) {
+  if (form.null()) return false;
+  if (!form.json().is_object()) form.Fail("an object");
+  return !form.json().empty();
 }
 
 // What one of the two forms says, beside fields of `config`.
-RopeConfig ReadScaling(const io::JsonObject& scaling, const io::JsonObject& config, Index context) {
+RopeConfig ReadScaling(const io::JsonValue& scaling, const io::JsonValue& config, Index context) {
   RefusePartial(scaling);
   RopeConfig rope;
   rope.type = TypeOf(scaling);
-  const double beside = config.Positive("rope_theta", rope.theta);
-  rope.theta = scaling.Positive("rope_theta", beside);
+  const double beside = config.Field("rope_theta").PositiveOr(rope.theta);
+  rope.theta = scaling.Field("rope_theta").PositiveOr(beside);
   if (rope.theta != beside && config.Has("rope_theta")) {
-    throw std::runtime_error(scaling.where() + ": rope_theta contradicts the one beside it");
+    scaling.Field("rope_theta").Fail("equal to the rope_theta beside it");
   }
   if (rope.type == RopeConfig::Type::kDefault) return rope;
-  if (!scaling.Has("factor")) throw std::runtime_error(scaling.where() + ": factor is missing");
-  rope.factor = scaling.Positive("factor", 1);
+  rope.factor = scaling.Field("factor").Positive();
   if (rope.type == RopeConfig::Type::kLinear) return rope;
-  rope.low_freq_factor = scaling.Positive("low_freq_factor", rope.low_freq_factor);
-  rope.high_freq_factor = scaling.Positive("high_freq_factor", rope.high_freq_factor);
-  rope.original_context = scaling.Integer("original_max_position_embeddings", context, 1, Index{1} << 31);
-  if (!(rope.high_freq_factor > rope.low_freq_factor)) {
-    throw std::runtime_error(scaling.where() + ": expected high_freq_factor over low_freq_factor");
-  }
+  rope.low_freq_factor = scaling.Field("low_freq_factor").PositiveOr(rope.low_freq_factor);
+  rope.high_freq_factor = scaling.Field("high_freq_factor").PositiveOr(rope.high_freq_factor);
+  rope.original_context = scaling.Field("original_max_position_embeddings").IntegerOr(context, 1, Index{1} << 31);
+  if (!(rope.high_freq_factor > rope.low_freq_factor)) scaling.Field("high_freq_factor").Fail("over low_freq_factor");
   return rope;
 }
 
 }  // namespace
 
-RopeConfig RopeConfig::FromJson(const io::JsonObject& config, Index context) {
+RopeConfig RopeConfig::FromJson(const io::JsonValue& config, Index context) {
   RefusePartial(config);
   RopeConfig rope;
-  rope.theta = config.Positive("rope_theta", rope.theta);
-  const std::optional<io::JsonObject> old_form = config.Object("rope_scaling"),
-                                      later = config.Object("rope_parameters");
-  if (later) rope = ReadScaling(*later, config, context);
-  if (!old_form) return rope;
-  const RopeConfig old_rope = ReadScaling(*old_form, config, context);
-  if (later && old_rope != rope) {
-    throw std::runtime_error(config.where() + ": rope_scaling and rope_parameters contradict each other");
+  rope.theta = config.Field("rope_theta").PositiveOr(rope.theta);
+  const io::JsonValue old_form = config.Field("rope_scaling"), later = config.Field("rope_parameters");
+  const bool has_old_form = IsGiven(old_form), has_later = IsGiven(later);
+  if (has_later) rope = ReadScaling(later, config, context);
+  if (!has_old_form) return rope;
+  const RopeConfig old_rope = ReadScaling(old_form, config, context);
+  if (has_later && old_rope != rope) {
+    throw std::runtime_error(config.file() + ": rope_scaling and rope_parameters contradict each other");
   }
   return old_rope;
 }

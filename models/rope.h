@@ -1,9 +1,9 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 #include "tensor/tensor.h"
 
 namespace ampgrad::models {
@@ -22,7 +22,7 @@ struct RopeConfig {
   /// Reads the old form (`rope_theta` and `rope_scaling`) or the later one (`rope_parameters`). Throws std::runtime_error
   /// for a type that is not supported, by name, and for forms that contradict each other. `context` stands in for a missing
   /// original_max_position_embeddings.
-  static RopeConfig FromJson(const io::JsonObject& config, Index context);
+  static RopeConfig FromJson(const io::JsonValue& config, Index context);
   /// The value of `rope_scaling`; null for the default type.
   nlohmann::json ScalingJson() const;
   bool operator==(const RopeConfig&) const = default;

@@ -2,35 +2,35 @@
 
 #include <algorithm>
 #include <iterator>
-#include <stdexcept>
+#include <nlohmann/json.hpp>
 #include <string>
 
 namespace ampgrad::models {
 
 namespace {
 
-void RequireToken(Index id, const char* key, Index vocabulary, const io::JsonObject& object) {
+void RequireToken(Index id, const char* key, Index vocabulary, const io::JsonValue& config) {
   if (id < vocabulary) return;
-  throw std::runtime_error(object.where() + ": expected " + key + " below vocab_size, found " + std::to_string(id) +
-                           " of " + std::to_string(vocabulary));
+  config.Fail(std::string(key) + " below vocab_size", std::to_string(id) + " of " + std::to_string(vocabulary));
 }
 
 }  // namespace
 
-SpecialTokens SpecialTokens::FromJson(const io::JsonObject& object, Index vocabulary, const SpecialTokens& fallback) {
+SpecialTokens SpecialTokens::FromJson(const io::JsonValue& config, Index vocabulary, const SpecialTokens& fallback) {
   constexpr Index kMax = (Index{1} << 31) - 1;
   SpecialTokens tokens;
-  if (!object.json().contains("bos_token_id") && fallback.begin.value_or(vocabulary) < vocabulary) {
+  // Here missing and null differ: null says that the model has no such token.
+  if (!config.json().contains("bos_token_id") && fallback.begin.value_or(vocabulary) < vocabulary) {
     tokens.begin = fallback.begin;
   }
-  if (!object.json().contains("eos_token_id")) {
+  if (!config.json().contains("eos_token_id")) {
     std::ranges::copy_if(fallback.end, std::back_inserter(tokens.end), [=](int id) { return id < vocabulary; });
   }
-  const Index begin = object.Integer("bos_token_id", -1, 0, kMax);
-  RequireToken(begin, "bos_token_id", vocabulary, object);
+  const Index begin = config.Field("bos_token_id").IntegerOr(-1, 0, kMax);
+  RequireToken(begin, "bos_token_id", vocabulary, config);
   if (begin >= 0) tokens.begin = static_cast<int>(begin);
-  for (const Index id : object.Integers("eos_token_id", 0, kMax)) {
-    RequireToken(id, "eos_token_id", vocabulary, object);
+  for (const Index id : config.Field("eos_token_id").Integers(0, kMax)) {
+    RequireToken(id, "eos_token_id", vocabulary, config);
     tokens.end.push_back(static_cast<int>(id));
   }
   return tokens;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "models/tokenizer/tokenizer.h"
@@ -50,8 +51,10 @@ nlohmann::json LlamaConfig(const LlamaShape& s) {
           {"vocab_size", s.vocabulary}};
 }
 
+std::string Text(const nlohmann::json& json) { return json.dump(1) + "\n"; }
+
 SynthModel Llama(const LlamaShape& s) {
-  SynthModel model{LlamaConfig(s), s.width, {}};
+  SynthModel model{Text(LlamaConfig(s)), s.width, {}};
   const Index d = s.width, kv = s.kv_heads * (s.width / s.heads);
   const auto add = [&](const std::string& name, Shape shape, SynthKind kind = SynthKind::kRows) {
     model.tensors.push_back({name + ".weight", shape, kind});
@@ -77,21 +80,20 @@ SynthModel Llama(const LlamaShape& s) {
 // Weights are stored [in, out]; those with in = d have columns of width d.
 SynthModel Gpt2() {
   constexpr Index kVocabulary = 50257, kPositions = 1024, kWidth = 768, kLayers = 12, kInner = 4 * kWidth;
-  SynthModel model;
-  model.width = kWidth;
-  model.config = {{"architectures", {"GPT2LMHeadModel"}},
-                  {"activation_function", "gelu_new"},
-                  {"bos_token_id", kVocabulary - 1},
-                  {"eos_token_id", kVocabulary - 1},
-                  {"layer_norm_epsilon", 1e-5},
-                  {"model_type", "gpt2"},
-                  {"n_embd", kWidth},
-                  {"n_head", 12},
-                  {"n_layer", kLayers},
-                  {"n_positions", kPositions},
-                  {"tie_word_embeddings", true},
-                  {"torch_dtype", "bfloat16"},
-                  {"vocab_size", kVocabulary}};
+  const nlohmann::json config = {{"architectures", {"GPT2LMHeadModel"}},
+                                 {"activation_function", "gelu_new"},
+                                 {"bos_token_id", kVocabulary - 1},
+                                 {"eos_token_id", kVocabulary - 1},
+                                 {"layer_norm_epsilon", 1e-5},
+                                 {"model_type", "gpt2"},
+                                 {"n_embd", kWidth},
+                                 {"n_head", 12},
+                                 {"n_layer", kLayers},
+                                 {"n_positions", kPositions},
+                                 {"tie_word_embeddings", true},
+                                 {"torch_dtype", "bfloat16"},
+                                 {"vocab_size", kVocabulary}};
+  SynthModel model{Text(config), kWidth, {}};
   const auto add = [&](const std::string& name, Shape shape, SynthKind kind) {
     model.tensors.push_back({"transformer." + name, shape, kind});
   };
@@ -202,8 +204,8 @@ void WriteSynthModel(const SynthModel& model, uint64_t seed, const std::filesyst
     writer.Write(Numbers(model.tensors[index], directions, seed, kDirectionStream + 1 + 2 * index));
   }
   writer.Commit();
-  io::WriteFileAtomically(directory / "tokenizer.json", Tokenizer::Bytes().ToJson().dump(1) + "\n");
-  io::WriteFileAtomically(directory / "config.json", model.config.dump(1) + "\n");
+  io::WriteFileAtomically(directory / "tokenizer.json", Text(Tokenizer::Bytes().ToJson()));
+  io::WriteFileAtomically(directory / "config.json", model.config);
 }
 
 }  // namespace ampgrad::models

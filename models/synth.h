@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -27,7 +26,7 @@ struct SynthTensor {
 
 /// What a made-up model consists of.
 struct SynthModel {
-  nlohmann::json config;  // of config.json
+  std::string config;  // the content of config.json
   Index width;
   std::vector<SynthTensor> tensors;  // of model.safetensors
 

@@ -1,8 +1,9 @@
 #include "models/weight_files.h"
 
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 namespace {
@@ -31,32 +32,20 @@ bool IsThere(const fs::path& path) {
 }
 
 // A name that leads out of the directory, or whose meaning depends on who reads it, is no name of a shard.
-void RequireBareName(const std::string& file, const std::string& shard, const std::string& tensor) {
-  const bool bare = !shard.empty() && shard != "." && shard != ".." &&
-                    shard.find_first_of(std::string_view("/\\\0", 3)) == shard.npos;
-  if (bare) return;
-  throw std::runtime_error(file + ": expected the name of a file in this directory for tensor " +
-                           io::QuoteName(tensor) + ", found " + io::QuoteName(shard));
+const std::string& BareName(const io::JsonValue& value) {
+  const std::string& name = value.String();
+  const bool bare =
+      !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
+  if (!bare) value.Fail("the name of a file in this directory");
+  return name;
 }
 
 std::map<std::string, std::string> ReadWeightMap(const fs::path& index) {
   const nlohmann::json json = io::ReadJsonObject(index);
-  const auto found = json.find("weight_map");
-  if (found == json.end() || !found->is_object() || found->empty()) {
-    const std::string what = found == json.end()   ? "none"
-                             : !found->is_object() ? std::string("one of type ") + found->type_name()
-                                                   : "an empty one";
-    throw std::runtime_error(index.string() + ": expected an object weight_map from tensors to files, found " + what);
-  }
+  const io::JsonValue map = io::JsonValue(json, index.string()).Field("weight_map");
+  if (!map.json().is_object() || map.json().empty()) map.Fail("an object of tensors and files");
   std::map<std::string, std::string> file_of_tensor;
-  for (const auto& [tensor, shard] : found->items()) {
-    if (!shard.is_string()) {
-      throw std::runtime_error(index.string() + ": expected a file name for tensor " + io::QuoteName(tensor) +
-                               " in weight_map, found a value of type " + shard.type_name());
-    }
-    RequireBareName(index.string(), shard.get<std::string>(), tensor);
-    file_of_tensor[tensor] = shard.get<std::string>();
-  }
+  for (const auto& [tensor, value] : map.json().items()) file_of_tensor[tensor] = BareName(map.Field(tensor));
   return file_of_tensor;
 }
 

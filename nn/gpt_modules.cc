@@ -17,9 +17,7 @@ Var GptAttention::Forward(const Var& x, const Sequences& sequences) {
   if (sequences.cache == nullptr) return c_proj.Forward(ops::CausalSelfAttention(qkv, sequences.length, heads));
   RequireNoGradient(qkv);
   const Index channels = x.shape().cols();
-  const auto part = [&](Index i) {
-    return qkv.tape->Constant(qkv.value.Columns(i * channels, (i + 1) * channels));
-  };
+  const auto part = [&](Index i) { return qkv.tape->Constant(qkv.value.Columns(i * channels, (i + 1) * channels)); };
   const SeenKeys seen = Remember(sequences, part(1), part(2));
   return c_proj.Forward(
       ops::CausalAttention(part(0), seen.keys, seen.values, sequences.length, heads, heads, sequences.offset));

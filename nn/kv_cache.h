@@ -17,7 +17,7 @@ struct LayerCache {
 struct Sequences {
   Index length;
   Index offset = 0;
-  LayerCache* cache = nullptr;  // null in training
+  LayerCache* cache = nullptr;   // null in training
   ops::RotaryTable rotary = {};  // of the positions of a sequence, in models that turn by them
 };
 

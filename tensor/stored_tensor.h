@@ -35,9 +35,7 @@ enum class StoredType { kF64, kF32, kF16, kBf16 };
 inline constexpr StoredType kRealType = sizeof(Real) == sizeof(float) ? StoredType::kF32 : StoredType::kF64;
 
 /// Bytes of one number.
-constexpr Index BytesOf(StoredType type) {
-  return type == StoredType::kF64 ? 8 : type == StoredType::kF32 ? 4 : 2;
-}
+constexpr Index BytesOf(StoredType type) { return type == StoredType::kF64 ? 8 : type == StoredType::kF32 ? 4 : 2; }
 
 /// Calls body(numbers) with `data` as a pointer to numbers of their type, and returns what it returns.
 template <class Body>

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
 
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
+#include "tensor/io/text_file.h"
 
 namespace ampgrad::models {
 namespace {
@@ -67,26 +69,24 @@ struct TemplateText {
   std::string file, text;
 };
 
-std::string DefaultTemplate(const nlohmann::json& named, const std::string& file) {
-  for (const nlohmann::json& item : named) {
-    if (item.is_object() && item.value("name", nlohmann::json()) == "default") {
-      return io::JsonObject(item, file).String("template", "");
-    }
+std::string DefaultTemplate(const io::JsonValue& named) {
+  for (const io::JsonValue& item : named.Items()) {
+    if (item.json().is_object() && item.Field("name").json() == "default") return item.Field("template").StringOr("");
   }
-  throw std::runtime_error(file + ": expected a template named \"default\" in chat_template, found none");
+  named.Fail("a template named \"default\" in chat_template", "none");
 }
 
 std::optional<TemplateText> FindTemplateText(const fs::path& directory) {
   constexpr uint64_t kLimit = 1 << 20;
   const fs::path own = directory / "chat_template.jinja";
   if (fs::exists(own)) return TemplateText{own.string(), io::ReadTextFile(own, kLimit)};
-  const std::string file = (directory / "tokenizer_config.json").string();
-  const nlohmann::json config = TokenizerConfig(directory);
-  const auto it = config.find("chat_template");
-  if (it == config.end() || it->is_null()) return std::nullopt;
-  if (it->is_array()) return TemplateText{file, DefaultTemplate(*it, file)};
-  if (it->is_string()) return TemplateText{file, it->get<std::string>()};
-  throw std::runtime_error(file + ": expected chat_template to be a string or an array, found " + it->type_name());
+  const nlohmann::json json = TokenizerConfig(directory);
+  const io::JsonValue config(json, (directory / "tokenizer_config.json").string()),
+      text = config.Field("chat_template");
+  if (text.null()) return std::nullopt;
+  if (text.json().is_array()) return TemplateText{text.file(), DefaultTemplate(text)};
+  if (text.json().is_string()) return TemplateText{text.file(), text.String()};
+  text.Fail("a string or an array");
 }
 
 bool StartsWith(const std::vector<int>& ids, const std::vector<int>& prefix) {
@@ -221,21 +221,18 @@ ChatFormat ParseChatFormat(const std::string& name) {
 
 int EndOfText(const fs::path& directory, const Tokenizer& tokenizer) {
   const nlohmann::json own = TokenizerConfig(directory);
-  const auto eos = own.find("eos_token");
-  if (eos != own.end() && !eos->is_null()) {
-    const std::string file = (directory / "tokenizer_config.json").string();
-    const std::string text = eos->is_object() ? io::JsonObject(*eos, file).String("content", "")
-                                              : io::JsonObject(own, file).String("eos_token", "");
-    if (const std::optional<int> id = tokenizer.Id(text)) return *id;
-    throw std::runtime_error(file + ": expected eos_token to be a token of tokenizer.json, found \"" + text + "\"");
+  const io::JsonValue token = io::JsonValue(own, (directory / "tokenizer_config.json").string()).Field("eos_token");
+  if (!token.null()) {
+    const io::JsonValue text = token.json().is_object() ? token.Field("content") : token;
+    if (const std::optional<int> id = tokenizer.Id(text.StringOr(""))) return *id;
+    text.Fail("a token of tokenizer.json");
   }
-  const std::string file = (directory / "config.json").string();
-  nlohmann::json config = io::ReadJsonObject(file);
-  const auto id = config.find("eos_token_id");
-  if (id != config.end() && id->is_array() && !id->empty()) *id = nlohmann::json((*id)[0]);
-  const Index end = io::JsonObject(config, file).Integer("eos_token_id", -1, 0, tokenizer.vocabulary() - 1);
-  if (end < 0) throw std::runtime_error(file + ": expected eos_token_id, which ends every answer, found none");
-  return static_cast<int>(end);
+  const fs::path file = directory / "config.json";
+  const nlohmann::json config = io::ReadJsonObject(file);
+  const io::JsonValue ids = io::JsonValue(config, file.string()).Field("eos_token_id");
+  const io::JsonValue id = ids.json().is_array() ? ids.Item(0) : ids;
+  if (id.null()) id.Fail("eos_token_id, which ends every answer", "none");
+  return static_cast<int>(id.Integer(0, tokenizer.vocabulary() - 1));
 }
 
 ChatTemplate NamedTemplate(ChatFormat format, const fs::path& directory, const Tokenizer& tokenizer) {

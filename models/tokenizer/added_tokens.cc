@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 
 #include "models/tokenizer/unicode.h"
 #include "models/tokenizer/utf8.h"
@@ -9,16 +10,15 @@
 namespace ampgrad::models {
 namespace {
 
-AddedToken ReadToken(const io::JsonItem& item, const Vocabulary& vocabulary, int next_id) {
+AddedToken ReadToken(const io::JsonValue& item, const Vocabulary& vocabulary, int next_id) {
   AddedToken token;
-  const io::JsonItem id = item.Field("id"), content = item.Field("content");
+  const io::JsonValue id = item.Field("id"), content = item.Field("content");
   token.id = static_cast<int>(id.Integer(0, INT32_MAX - 1));
-  token.content = content.String();
-  if (token.content.empty()) content.Fail("a string that is not empty");
+  token.content = content.NonEmptyString();
   const std::optional<int> known = vocabulary.Id(token.content);
   if (token.id != known.value_or(next_id)) {
     id.Fail(std::to_string(known.value_or(next_id)) +
-            (known ? ", the vocabulary's id of " : ", the next free id, for ") + io::JsonItem::Shown(token.content));
+            (known ? ", the vocabulary's id of " : ", the next free id, for ") + io::JsonValue::Shown(token.content));
   }
   token.single_word = item.Field("single_word").BooleanOr(false);
   token.lstrip = item.Field("lstrip").BooleanOr(false);
@@ -54,16 +54,16 @@ size_t SkipWhitespaceAfter(std::string_view text, size_t at) {
 
 }  // namespace
 
-AddedTokens::AddedTokens(const io::JsonItem& items, const Vocabulary& vocabulary, const Normalizer& normalizer) {
+AddedTokens::AddedTokens(const io::JsonValue& items, const Vocabulary& vocabulary, const Normalizer& normalizer) {
   if (items.null()) return;
   int next_id = static_cast<int>(vocabulary.tokens());
-  for (const io::JsonItem& item : items.Items()) {
+  for (const io::JsonValue& item : items.Items()) {
     const AddedToken token = ReadToken(item, vocabulary, next_id);
     const int index = static_cast<int>(tokens_.size());
     if (!by_content_.emplace(token.content, index).second) item.Fail("a token that does not stand above");
     const std::string* other = vocabulary.Token(token.id);
     if (other && *other != token.content)
-      item.Field("id").Fail("an id that " + io::JsonItem::Shown(*other) + " has not");
+      item.Field("id").Fail("an id that " + io::JsonValue::Shown(*other) + " has not");
     by_id_.emplace(token.id, index);
     if (token.id >= next_id) next_id = token.id + 1;
     const std::string looked_for = token.normalized ? normalizer.Apply(token.content) : token.content;

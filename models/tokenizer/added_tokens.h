@@ -33,7 +33,7 @@ class AddedTokens {
 
   /// Reads the array. Throws std::runtime_error for a token without content, one that stands twice, an id other than the
   /// vocabulary's (for what is not in it: the next that is free, as in Hugging Face's library) or that is taken.
-  AddedTokens(const io::JsonItem& items, const Vocabulary& vocabulary, const Normalizer& normalizer);
+  AddedTokens(const io::JsonValue& items, const Vocabulary& vocabulary, const Normalizer& normalizer);
 
   /// Splits `text` at the tokens of a stage, the leftmost first, of those the longest; special ones only if `special`.
   void Split(std::string_view text, Stage stage, bool special, const Sink& sink) const;

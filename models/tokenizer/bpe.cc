@@ -1,6 +1,7 @@
 #include "models/tokenizer/bpe.h"
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "models/tokenizer/utf8.h"
@@ -9,21 +10,19 @@ namespace ampgrad::models {
 namespace {
 
 // Type and fields that are wrong or ask for what is not supported.
-void CheckModel(const io::JsonItem& model) {
-  if (!model.json().is_object()) model.Fail("an object");
+void CheckModel(const io::JsonValue& model) {
   // Old files have no type; a BPE is what has merges.
-  if (const io::JsonItem type = model.Field("type"); !type.null() && type.String() != "BPE") type.Fail("\"BPE\"");
+  if (const io::JsonValue type = model.Field("type"); type.StringOr("BPE") != "BPE") type.Fail("\"BPE\"");
   if (model.Field("merges").null()) model.Field("merges").Fail("an array");
-  if (const io::JsonItem dropout = model.Field("dropout"); !dropout.null() && dropout.json() != 0) {
+  if (const io::JsonValue dropout = model.Field("dropout"); !dropout.null() && dropout.json() != 0) {
     dropout.Fail("nothing or 0, as ids must not be random");
   }
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    if (const io::JsonItem affix = model.Field(key); !affix.null() && affix.String() != "")
-      affix.Fail("nothing or \"\"");
+    if (const io::JsonValue affix = model.Field(key); affix.StringOr("") != "") affix.Fail("nothing or \"\"");
   }
 }
 
-Vocabulary ReadVocabulary(const io::JsonItem& model) {
+Vocabulary ReadVocabulary(const io::JsonValue& model) {
   CheckModel(model);
   Vocabulary vocabulary;
   vocabulary.Add(model.Field("vocab"));
@@ -31,7 +30,7 @@ Vocabulary ReadVocabulary(const io::JsonItem& model) {
 }
 
 // The two tokens of a merge, as "a b" or as ["a", "b"].
-std::pair<std::string, std::string> PartsOf(const nlohmann::json& merge, bool pairs, const io::JsonItem& merges,
+std::pair<std::string, std::string> PartsOf(const nlohmann::json& merge, bool pairs, const io::JsonValue& merges,
                                             size_t rank) {
   if (pairs && merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
     return {merge[0].get<std::string>(), merge[1].get<std::string>()};
@@ -43,16 +42,16 @@ std::pair<std::string, std::string> PartsOf(const nlohmann::json& merge, bool pa
       return {text.substr(0, space), text.substr(space + 1)};
     }
   }
-  merges.Refuse("merge " + std::to_string(rank) + " to be " +
-                    (pairs ? "an array of two tokens, as the first is" : "two tokens with one space between"),
-                io::JsonItem::Shown(merge));
+  merges.Fail("merge " + std::to_string(rank) + " to be " +
+                  (pairs ? "an array of two tokens, as the first is" : "two tokens with one space between"),
+              io::JsonValue::Shown(merge));
 }
 
 }  // namespace
 
-Bpe::Bpe(const io::JsonItem& model)
+Bpe::Bpe(const io::JsonValue& model)
     : vocabulary_(ReadVocabulary(model)), merges_(ReadMerges(model.Field("merges"), vocabulary_)) {
-  if (const io::JsonItem unknown = model.Field("unk_token"); !unknown.null()) {
+  if (const io::JsonValue unknown = model.Field("unk_token"); !unknown.null()) {
     unknown_ = vocabulary_.Id(unknown.String());
     if (!unknown_) unknown.Fail("a token of the vocabulary");
   }
@@ -67,7 +66,7 @@ Bpe::Bpe(const io::JsonItem& model)
   }
 }
 
-MergeTable Bpe::ReadMerges(const io::JsonItem& merges, const Vocabulary& vocabulary) {
+MergeTable Bpe::ReadMerges(const io::JsonValue& merges, const Vocabulary& vocabulary) {
   if (!merges.json().is_array()) merges.Fail("an array");
   MergeTable table(merges.json().size());
   const bool pairs = !merges.json().empty() && merges.json()[0].is_array();
@@ -79,8 +78,8 @@ MergeTable Bpe::ReadMerges(const io::JsonItem& merges, const Vocabulary& vocabul
     const auto id = [&](const std::string& token) {
       const std::optional<int> found = vocabulary.Id(token);
       if (!found) {
-        merges.Refuse("the parts and the result of merge " + std::to_string(rank) + " to be tokens of the vocabulary",
-                      io::JsonItem::Shown(token));
+        merges.Fail("the parts and the result of merge " + std::to_string(rank) + " to be tokens of the vocabulary",
+                    io::JsonValue::Shown(token));
       }
       return *found;
     };

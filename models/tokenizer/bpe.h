@@ -15,7 +15,7 @@ class Bpe {
  public:
   /// Reads the object under "model". Throws std::runtime_error for another type of model, a field that would change the ids
   /// but is not supported, a merge whose parts or result are no tokens.
-  explicit Bpe(const io::JsonItem& model);
+  explicit Bpe(const io::JsonValue& model);
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   /// Appends the ids of `word` (UTF-8). A character without a token becomes its bytes' tokens or the unknown token, where
@@ -23,7 +23,7 @@ class Bpe {
   void Encode(std::string_view word, std::vector<int>& ids) const;
 
  private:
-  static MergeTable ReadMerges(const io::JsonItem& merges, const Vocabulary& vocabulary);
+  static MergeTable ReadMerges(const io::JsonValue& merges, const Vocabulary& vocabulary);
   // Appends the tokens of the bytes of a character that has no token itself; false when a byte has none either.
   bool AppendBytes(std::string_view character, std::vector<int>& tokens) const;
 

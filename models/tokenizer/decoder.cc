@@ -10,8 +10,8 @@ namespace {
 
 using Next = std::unique_ptr<DecoderStep>;
 
-std::function<Next(Next)> StripMaker(const io::JsonItem& item) {
-  const io::JsonItem content = item.Field("content");
+std::function<Next(Next)> StripMaker(const io::JsonValue& item) {
+  const io::JsonValue content = item.Field("content");
   if (content.String().empty() || CharacterAt(content.String(), 0).size != static_cast<int>(content.String().size())) {
     content.Fail("one character");
   }
@@ -26,10 +26,10 @@ Next Make(Next next) {
 
 }  // namespace
 
-Decoder::Decoder(const io::JsonItem& item) {
+Decoder::Decoder(const io::JsonValue& item) {
   size_t growth = 1;
-  for (const io::JsonItem& step : StepsOf(item, "decoders")) {
-    const io::JsonItem type = step.Field("type");
+  for (const io::JsonValue& step : StepsOf(item, "decoders")) {
+    const io::JsonValue type = step.Field("type");
     const std::string& name = type.String();
     if (name == "ByteLevel") {
       steps_.push_back(Make<ByteLevelStep>);

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/io/json_item.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 
@@ -32,7 +32,7 @@ class Decoder {
  public:
   /// Reads null, ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace or a Sequence of these; throws
   /// std::runtime_error naming any other.
-  explicit Decoder(const io::JsonItem& item);
+  explicit Decoder(const io::JsonValue& item);
 
   /// The steps, ready for the tokens of one text, which they append to `text` (which must outlive them).
   std::unique_ptr<DecoderStep> Start(std::string& text) const;

@@ -4,12 +4,13 @@
 
 namespace ampgrad::models {
 
-Metaspace::Metaspace(const io::JsonItem& item) : prepend(Prepend::kAlways), split(item.Field("split").BooleanOr(true)) {
+Metaspace::Metaspace(const io::JsonValue& item)
+    : prepend(Prepend::kAlways), split(item.Field("split").BooleanOr(true)) {
   replacement = item.Field("replacement").String();
   if (replacement.empty() || CharacterAt(replacement, 0).size != static_cast<int>(replacement.size())) {
     item.Field("replacement").Fail("one character");
   }
-  const io::JsonItem scheme = item.Field("prepend_scheme");
+  const io::JsonValue scheme = item.Field("prepend_scheme");
   const bool legacy = item.Field("add_prefix_space").BooleanOr(true);
   if (scheme.null()) {
     if (!legacy) prepend = Prepend::kNever;

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "tensor/io/json_item.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 
@@ -16,7 +16,7 @@ struct Metaspace {
 
   /// Throws std::runtime_error for a field of the wrong type, or add_prefix_space (of old files) and prepend_scheme that
   /// contradict each other.
-  explicit Metaspace(const io::JsonItem& item);
+  explicit Metaspace(const io::JsonValue& item);
 };
 
 }  // namespace ampgrad::models

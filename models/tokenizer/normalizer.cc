@@ -8,13 +8,13 @@ namespace {
 constexpr size_t kMaxSteps = 8;
 constexpr size_t kMaxGrowth = 64;  // so that a few lines of a file cannot make gigabytes of a short text
 
-void AddSteps(const io::JsonItem& item, const std::string& key, std::vector<io::JsonItem>& steps) {
+void AddSteps(const io::JsonValue& item, const std::string& key, std::vector<io::JsonValue>& steps) {
   if (item.null()) return;
   if (item.Field("type").String() != "Sequence") {
     steps.push_back(item);
     return;
   }
-  for (const io::JsonItem& step : item.Field(key).Items()) AddSteps(step, key, steps);
+  for (const io::JsonValue& step : item.Field(key).Items()) AddSteps(step, key, steps);
 }
 
 }  // namespace
@@ -28,29 +28,28 @@ std::string ReplaceAll(std::string_view text, const std::string& pattern, const 
   return result.append(text, at, text.npos);
 }
 
-Replacement::Replacement(const io::JsonItem& item, size_t& growth) {
-  const io::JsonItem string = item.Field("pattern").Field("String");
+Replacement::Replacement(const io::JsonValue& item, size_t& growth) {
+  const io::JsonValue string = item.Field("pattern").Field("String");
   if (string.null()) item.Field("pattern").Fail("{\"String\": …}");
-  pattern = string.String();
-  if (pattern.empty()) string.Fail("a string that is not empty");
+  pattern = string.NonEmptyString();
   content = item.Field("content").String();
   growth *= std::max<size_t>(1, (content.size() + pattern.size() - 1) / pattern.size());
   if (growth > kMaxGrowth) item.Field("content").Fail("so short that all steps lengthen a text at most 64 times");
 }
 
-std::vector<io::JsonItem> StepsOf(const io::JsonItem& item, const std::string& key) {
-  std::vector<io::JsonItem> steps;
+std::vector<io::JsonValue> StepsOf(const io::JsonValue& item, const std::string& key) {
+  std::vector<io::JsonValue> steps;
   AddSteps(item, key, steps);
   if (steps.size() > kMaxSteps) item.Field(key).Fail("at most 8 steps");
   return steps;
 }
 
-Normalizer::Normalizer(const io::JsonItem& item) {
+Normalizer::Normalizer(const io::JsonValue& item) {
   size_t growth = 1;
-  for (const io::JsonItem& step : StepsOf(item, "normalizers")) {
-    const io::JsonItem type = step.Field("type");
+  for (const io::JsonValue& step : StepsOf(item, "normalizers")) {
+    const io::JsonValue type = step.Field("type");
     if (type.String() == "Prepend") {
-      const io::JsonItem prepend = step.Field("prepend");
+      const io::JsonValue prepend = step.Field("prepend");
       if (prepend.String().size() > kMaxGrowth) prepend.Fail("a string of at most 64 bytes");
       steps_.push_back({"", prepend.String()});
     } else if (type.String() == "Replace") {

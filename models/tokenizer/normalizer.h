@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/io/json_item.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 
@@ -16,18 +16,18 @@ struct Replacement {
   std::string pattern, content;
   /// Throws std::runtime_error for a regular expression, or a pattern that is empty. `growth` is how many times longer the
   /// steps so far can make a text; the step's own factor is multiplied in, and more than 64 refused.
-  Replacement(const io::JsonItem& item, size_t& growth);
+  Replacement(const io::JsonValue& item, size_t& growth);
 };
 
 /// The steps of a component of a tokenizer.json, those of a Sequence in order (their list under `key`); none for null.
 /// Throws std::runtime_error for more than 8.
-std::vector<io::JsonItem> StepsOf(const io::JsonItem& item, const std::string& key);
+std::vector<io::JsonValue> StepsOf(const io::JsonValue& item, const std::string& key);
 
 /// The normalizer of a tokenizer.json: what is done to a text before it is split.
 class Normalizer {
  public:
   /// Reads null, Prepend, Replace or a Sequence of these; throws std::runtime_error naming any other.
-  explicit Normalizer(const io::JsonItem& item);
+  explicit Normalizer(const io::JsonValue& item);
 
   std::string Apply(std::string_view text) const;
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "tensor/io/json_item.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 
@@ -12,7 +12,7 @@ struct PostProcessor {
 
   /// Reads null, ByteLevel (which leaves ids alone), TemplateProcessing or a Sequence of these. Throws std::runtime_error
   /// naming any other, and for a template without just one place for the text, or with a token that it does not define.
-  explicit PostProcessor(const io::JsonItem& item);
+  explicit PostProcessor(const io::JsonValue& item);
 };
 
 }  // namespace ampgrad::models

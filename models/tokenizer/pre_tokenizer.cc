@@ -98,10 +98,10 @@ void SplitLikeGpt2(std::string_view text, const WordSink& word) {
   }
 }
 
-PreTokenizer::PreTokenizer(const io::JsonItem& item) {
+PreTokenizer::PreTokenizer(const io::JsonValue& item) {
   bool mapped = false;
-  for (const io::JsonItem& step : StepsOf(item, "pretokenizers")) {
-    const io::JsonItem type = step.Field("type");
+  for (const io::JsonValue& step : StepsOf(item, "pretokenizers")) {
+    const io::JsonValue type = step.Field("type");
     if (type.String() == "ByteLevel") {
       if (mapped) type.Fail("a step of another type, as bytes are mapped already");
       mapped = true;

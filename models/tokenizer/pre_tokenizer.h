@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/io/json_item.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 
@@ -19,7 +19,7 @@ void SplitLikeGpt2(std::string_view text, const WordSink& word);
 class PreTokenizer {
  public:
   /// Reads null, ByteLevel, Metaspace, Digits or a Sequence of these; throws std::runtime_error naming any other.
-  explicit PreTokenizer(const io::JsonItem& item);
+  explicit PreTokenizer(const io::JsonValue& item);
 
   /// Gives the words of `text` (not empty, UTF-8) to `word`. `first`: the text starts where the user's does.
   void Split(std::string_view text, bool first, const WordSink& word) const { Run(0, text, first, word); }

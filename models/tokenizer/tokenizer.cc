@@ -1,6 +1,7 @@
 #include "models/tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
@@ -11,13 +12,13 @@
 #include "models/tokenizer/post_processor.h"
 #include "models/tokenizer/pre_tokenizer.h"
 #include "models/tokenizer/utf8.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 
 struct Tokenizer::State {
   State(nlohmann::json file, const std::string& where);
-  void CheckIds(const io::JsonItem& root);
+  void CheckIds(const io::JsonValue& root);
   /// The token of an id, or null.
   const std::string* Token(int id) const;
 
@@ -34,13 +35,13 @@ struct Tokenizer::State {
 namespace {
 
 // The file's outermost fields, once those that concern no other part are known to be right.
-io::JsonItem Checked(const nlohmann::json& json, const std::string& where) {
-  const io::JsonItem root(json, where);
-  const io::JsonItem version = root.Field("version");
+io::JsonValue Checked(const nlohmann::json& json, const std::string& where) {
+  const io::JsonValue root(json, where);
+  const io::JsonValue version = root.Field("version");
   if (!version.null() && version.json() != "1.0") version.Fail("\"1.0\"");
   // Texts are neither cut nor filled up behind the back of whoever asked for their ids.
   for (const char* key : {"truncation", "padding"}) {
-    if (const io::JsonItem item = root.Field(key); !item.null()) item.Fail("null");
+    if (const io::JsonValue item = root.Field(key); !item.null()) item.Fail("null");
   }
   return root;
 }
@@ -75,15 +76,15 @@ nlohmann::json BytesJson() {
 Tokenizer::State::State(nlohmann::json file, const std::string& where)
     : json(std::move(file)),
       bpe(Checked(json, where).Field("model")),
-      normalizer(io::JsonItem(json, where).Field("normalizer")),
-      pre_tokenizer(io::JsonItem(json, where).Field("pre_tokenizer")),
-      post_processor(io::JsonItem(json, where).Field("post_processor")),
-      decoder(io::JsonItem(json, where).Field("decoder")),
-      added(io::JsonItem(json, where).Field("added_tokens"), bpe.vocabulary(), normalizer) {
-  CheckIds(io::JsonItem(json, where));
+      normalizer(io::JsonValue(json, where).Field("normalizer")),
+      pre_tokenizer(io::JsonValue(json, where).Field("pre_tokenizer")),
+      post_processor(io::JsonValue(json, where).Field("post_processor")),
+      decoder(io::JsonValue(json, where).Field("decoder")),
+      added(io::JsonValue(json, where).Field("added_tokens"), bpe.vocabulary(), normalizer) {
+  CheckIds(io::JsonValue(json, where));
 }
 
-void Tokenizer::State::CheckIds(const io::JsonItem& root) {
+void Tokenizer::State::CheckIds(const io::JsonValue& root) {
   size = bpe.vocabulary().size();
   Index tokens = bpe.vocabulary().tokens();
   for (const AddedToken& token : added.tokens()) {
@@ -93,12 +94,12 @@ void Tokenizer::State::CheckIds(const io::JsonItem& root) {
   if (tokens == 0) root.Field("model").Field("vocab").Fail("an object with at least one token");
   // A model has a row for every id up to the largest: a few without a token are harmless, more are a mistake.
   if (size > 2 * tokens) {
-    root.Refuse("the ids of " + std::to_string(tokens) + " tokens to be below " + std::to_string(2 * tokens),
-                std::to_string(size - 1));
+    root.Fail("the ids of " + std::to_string(tokens) + " tokens to be below " + std::to_string(2 * tokens),
+              std::to_string(size - 1));
   }
   for (const std::vector<int>* side : {&post_processor.prefix, &post_processor.suffix}) {
     for (const int id : *side) {
-      if (!Token(id)) root.Refuse("post_processor to add ids of tokens", std::to_string(id));
+      if (!Token(id)) root.Fail("post_processor to add ids of tokens", std::to_string(id));
     }
   }
 }

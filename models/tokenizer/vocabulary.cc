@@ -2,18 +2,19 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 
 namespace ampgrad::models {
 
-void Vocabulary::Add(const io::JsonItem& vocab) {
+void Vocabulary::Add(const io::JsonValue& vocab) {
   if (!vocab.json().is_object()) vocab.Fail("an object of tokens and ids");
   id_of_.reserve(vocab.json().size());
   token_of_.reserve(vocab.json().size());
   for (const auto& [token, value] : vocab.json().items()) {
     const int id = static_cast<int>(vocab.Field(token).Integer(0, INT32_MAX - 1));
     if (!Add(token, id)) {
-      vocab.Refuse("each id once", "the id " + std::to_string(id) + " for " + io::JsonItem::Shown(*Token(id)) +
-                                       " and for " + io::JsonItem::Shown(token));
+      vocab.Fail("each id once", "the id " + std::to_string(id) + " for " + io::JsonValue::Shown(*Token(id)) +
+                                     " and for " + io::JsonValue::Shown(token));
     }
   }
 }

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "tensor/io/json_item.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 
@@ -19,7 +19,7 @@ class Vocabulary {
 
   /// Adds the tokens of an object {token: id}. Throws std::runtime_error for an id that is no integer in 0..2³¹−1 or
   /// stands twice.
-  void Add(const io::JsonItem& vocab);
+  void Add(const io::JsonValue& vocab);
   /// Adds one token; false when the id is taken by another.
   bool Add(const std::string& token, int id);
 

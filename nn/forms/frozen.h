@@ -12,9 +12,7 @@ class Frozen : public WeightForm {
   Frozen(StoredTensor weight, ops::Layout layout) : weight_(std::move(weight)), layout_(layout) {}
 
   Var Apply(Input& input, const Var* bias) override { return ops::FrozenLinear(input.x(), weight_, layout_, bias); }
-  Var Lookup(Tape& tape, const std::vector<int>& ids) override {
-    return tape.Constant(ops::FrozenRows(weight_, ids));
-  }
+  Var Lookup(Tape& tape, const std::vector<int>& ids) override { return tape.Constant(ops::FrozenRows(weight_, ids)); }
   std::vector<FormPart> Parts() override { return {}; }
   StoredTensor Merged() const override { return weight_; }
   Index MappedBytes() const override { return weight_.tensor().empty() ? weight_.bytes() : 0; }

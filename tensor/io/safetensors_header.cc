@@ -29,7 +29,8 @@ constexpr std::array<Dtype, 22> kDtypes = {{
   throw std::runtime_error(file + ": " + message);
 }
 
-// Turns the events of the JSON parser into entries. No tree is built: a tree of a header of 100 MB takes gigabytes.
+// Turns the events of the JSON parser into entries. No tree is built for JsonValue to walk: that of a header of 100 MB
+// takes gigabytes.
 class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
  public:
   HeaderHandler(std::string_view text, const std::string& file) : text_(text), file_(file) {}

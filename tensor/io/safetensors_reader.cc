@@ -9,8 +9,8 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "tensor/io/mapped_file.h"
 #include "tensor/io/finite.h"
+#include "tensor/io/mapped_file.h"
 #include "tensor/thread_pool.h"
 
 namespace ampgrad::io {
@@ -193,8 +193,7 @@ StoredTensor SafetensorsReader::ReadStored(const std::string& name) const {
                                   [&](const auto& stored) { return entry.dtype == stored.dtype; });
   if (known == kStoredTypes.end()) return StoredTensor(ReadReal(name));
   const Shape shape = ShapeOf(name);
-  const std::shared_ptr<const void> data =
-      NumbersAt(Bytes(entry), entry.end - entry.begin, BytesOf(known->type));
+  const std::shared_ptr<const void> data = NumbersAt(Bytes(entry), entry.end - entry.begin, BytesOf(known->type));
   const StoredTensor stored(known->type, shape, data);
   const Index first = FirstNotFinite(known->type, data.get(), shape.size());
   if (first != shape.size()) {

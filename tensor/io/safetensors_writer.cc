@@ -50,9 +50,8 @@ std::vector<TensorPlan> Ordered(const std::filesystem::path& path, std::vector<T
     if (name == "__metadata__") Reject(path, "a tensor named __metadata__, which the format reserves");
     if (i > 0 && tensors[i - 1].name == name) Reject(path, "two tensors named " + QuoteName(name));
   }
-  std::stable_sort(tensors.begin(), tensors.end(), [](const TensorPlan& a, const TensorPlan& b) {
-    return BytesOf(a.type) > BytesOf(b.type);
-  });
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const TensorPlan& a, const TensorPlan& b) { return BytesOf(a.type) > BytesOf(b.type); });
   return tensors;
 }
 

@@ -9,8 +9,8 @@
 
 #include "models/model_directory.h"
 #include "tensor/allocator.h"
-#include "tensor/io/mapped_file.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/mapped_file.h"
 #include "tests/audit/kernel_audit.h"
 #include "tests/audit/model_audit.h"
 

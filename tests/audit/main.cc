@@ -8,14 +8,16 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 
 #include "models/model_directory.h"
-#include "tensor/io/atomic_file.h"
-#include "tensor/io/json_file.h"
 #include "tensor/allocator.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/mapped_file.h"
+#include "tensor/io/text_file.h"
 #include "tensor/thread_pool.h"
 #include "tests/audit/findings.h"
 #include "tests/audit/identities.h"

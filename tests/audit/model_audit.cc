@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "models/model_directory.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/text_file.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
 #include "train/data/chat_data.h"

@@ -188,7 +188,8 @@ OpCase FrozenLinearCase(Index rows, Index in, Index out, Layout layout, bool wit
   std::vector<CheckInput> inputs = {{"x", Normal({rows, in}, 0)}};
   if (with_bias) inputs.push_back({"b", Normal({out}, 2)});
   return {"frozen_linear",
-          Shape{rows, in}.ToString() + "·W" + w.shape().ToString() + kNames[static_cast<int>(type)] + (out_in ? "ᵀ" : "") + (with_bias ? " + b" : ""),
+          Shape{rows, in}.ToString() + "·W" + w.shape().ToString() + kNames[static_cast<int>(type)] +
+              (out_in ? "ᵀ" : "") + (with_bias ? " + b" : ""),
           inputs, [=](Tape&, const Vars& x) { return ops::FrozenLinear(x[0], w, layout, with_bias ? &x[1] : nullptr); },
           [=](const ComplexInputs& x) {
             const Complexes bias = with_bias ? x[1] : Complexes(), weight = ToComplexes(w.Widened());

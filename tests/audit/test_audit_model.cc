@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "tests/audit/kernel_audit.h"
 #include "tests/audit/model_audit.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tensor/io/atomic_file.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 #include "tests/audit/findings.h"
 #include "tests/audit/report/html.h"
 #include "tests/audit/report/json.h"

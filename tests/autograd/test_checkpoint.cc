@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -143,31 +144,31 @@ std::map<std::string, Tensor> GradientsOf(models::LanguageModel& model, bool che
   return gradients;
 }
 
-std::vector<train::Method> Methods() {
-  std::vector<train::Method> methods;
+std::vector<train::MethodSettings> Methods() {
+  std::vector<train::MethodSettings> methods;
   for (const train::Scope& scope :
        {train::Scope{}, train::Scope{false, 1, 1, true}, train::Scope{false, 0, 0, false}}) {
-    methods.push_back({false, ct::Start::kExact, 0, ct::Chain::kExplicit, scope});
+    methods.push_back({.method = "full", .scope = scope});
     for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
       for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
-        methods.push_back({true, start, 3, chain, scope});
+        methods.push_back({.method = "amplitude", .scope = scope, .k = 3, .start = start, .chain = chain});
       }
     }
   }
   return methods;
 }
 
-void PrepareFor(models::LanguageModel& model, const train::Method& method) {
+void PrepareFor(models::LanguageModel& model, const train::MethodSettings& method) {
   const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-  const auto basis = method.amplitude ? std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, 3)) : nullptr;
-  train::Prepare(model, method, basis, ct::RowsPolicy::kBlocks);
+  const auto basis = method.NeedsBasis() ? std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, 3)) : nullptr;
+  train::Prepare(model, method, basis);
 }
 
 TEST(CheckpointBlocks, GradientsHaveTheBitsOfAPassThatKeepsAll) {
   for (const bool half : {false, true}) {
     for (const auto& base : BothFamilies(3, true)) {
       if (half) HoldAtHalfWidth(*base);
-      for (const train::Method& method : Methods()) {
+      for (const train::MethodSettings& method : Methods()) {
         SCOPED_TRACE(base->Config().at("model_type").dump() + " " + method.Label() + " " + ct::ToString(method.chain) +
                      (method.scope.all_layers ? " all" : " layer " + std::to_string(method.scope.first)));
         const auto model = base->Clone();
@@ -208,7 +209,7 @@ TEST(CheckpointBlocks, KeepLessAfterTheForwardPass) {
   SetNumThreads(1);
   for (const auto& model : BothFamilies(3, false)) {
     for (const bool amplitude : {false, true}) {
-      PrepareFor(*model, {amplitude, ct::Start::kExact, 3, ct::Chain::kFactored});
+      PrepareFor(*model, {.method = amplitude ? "amplitude" : "full", .k = 3, .chain = ct::Chain::kFactored});
       const Index all = KeptBytes(*model, false), less = KeptBytes(*model, true);
       EXPECT_LT(less, all / 2) << model->Config().at("model_type") << (amplitude ? " amplitude" : " full");
       EXPECT_GT(less, 2 * 24 * 16 * static_cast<Index>(sizeof(Real)));  // the inputs of two blocks
@@ -219,7 +220,7 @@ TEST(CheckpointBlocks, KeepLessAfterTheForwardPass) {
 
 TEST(CheckpointBlocks, FrozenLayersBelowRecordNothing) {
   for (const auto& model : BothFamilies(3, false)) {
-    PrepareFor(*model, {false, ct::Start::kExact, 0, ct::Chain::kExplicit, {false, 1, 1, false}});
+    PrepareFor(*model, {.scope = {false, 1, 1, false}});
     model->checkpoint_blocks = true;
     Tape tape;
     model->Logits(tape, RandomIds(12, 23, 1), 12);

@@ -25,7 +25,8 @@ void CheckRotary(Index batch, Index length, Index heads, Index dim, Index offset
   const Index rows = batch * length;
   const Tensor frequencies = InverseFrequencies(dim);
   ExpectGradMatches(
-      "rotary", [&](Tape&, const Vars& v) { return ops::Rotary(v[0], ops::MakeRotaryTable(frequencies, length, offset)); },
+      "rotary",
+      [&](Tape&, const Vars& v) { return ops::Rotary(v[0], ops::MakeRotaryTable(frequencies, length, offset)); },
       [&](const ComplexInputs& x) {
         return reference::Rotary(x[0], ToDoubles(frequencies), rows, length, heads, offset);
       },
@@ -49,8 +50,9 @@ TEST(Rotary, RejectsWrongShape) {
   const Var x = tape.Constant(Tensor({4, 6}));
   ExpectRejects("rotary", [&] { ops::Rotary(x, ops::MakeRotaryTable(InverseFrequencies(4), 4)); });
   ExpectRejects("rotary", [&] { ops::Rotary(x, ops::MakeRotaryTable(InverseFrequencies(12), 4)); });
-  ExpectRejects("rotary", [&] { ops::Rotary(x, ops::MakeRotaryTable(InverseFrequencies(6), 0)); });
-  ExpectRejects("rotary", [&] { ops::Rotary(x, ops::MakeRotaryTable(InverseFrequencies(6), 4, -1)); });
+  ExpectRejects("rotary", [&] { ops::Rotary(x, ops::MakeRotaryTable(InverseFrequencies(6), 3)); });
+  ExpectRejects("rotary_table", [&] { ops::MakeRotaryTable(InverseFrequencies(6), 0); });
+  ExpectRejects("rotary_table", [&] { ops::MakeRotaryTable(InverseFrequencies(6), 4, -1); });
 }
 
 // A rotation is orthogonal: dX is dY turned by the opposite angles, and turning dX again gives dY.
@@ -60,7 +62,8 @@ TEST(Rotary, BackwardIsTheInverseRotation) {
   const Tensor frequencies = InverseFrequencies(kDim);
   const Tensor dY = Normal(shape, 1);
   auto params = Trainable({Normal(shape, 0)});
-  Backpropagate([&](Tape&, const Vars& v) { return ops::Rotary(v[0], ops::MakeRotaryTable(frequencies, kLength)); }, params, dY);
+  Backpropagate([&](Tape&, const Vars& v) { return ops::Rotary(v[0], ops::MakeRotaryTable(frequencies, kLength)); },
+                params, dY);
   const Tensor& dx = params[0].grad;
 
   std::vector<double> opposite;

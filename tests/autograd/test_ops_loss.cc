@@ -50,6 +50,18 @@ TEST(CrossEntropy, RejectsTargetsOutsideTheVocabulary) {
   }
 }
 
+// The count may be that of more rows than these, never of fewer.
+TEST(CrossEntropy, DividesByTheCountItIsGiven) {
+  Tape tape;
+  const Tensor values = Normal({3, 5}, 1);
+  const std::vector<int> targets = {1, ops::kIgnored, 4}, none(3, ops::kIgnored);
+  const auto loss = [&](Index count) { return ops::CrossEntropy(tape.Constant(values), targets, count).value[0]; };
+  EXPECT_EQ(loss(8), loss(2) / 4);
+  EXPECT_EQ(ops::CrossEntropy(tape.Constant(values), none, 2).value[0], 0);
+  ExpectRejects("cross_entropy", [&] { loss(1); });
+  ExpectRejects("cross_entropy", [&] { loss(-3); });
+}
+
 TEST(CrossEntropy, RejectsAllIgnored) {
   Tape tape;
   const Var logits = tape.Constant(Tensor({2, 3}));

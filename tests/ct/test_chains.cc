@@ -90,7 +90,7 @@ struct OneMatrix {
     basis = std::make_shared<const Basis>(ComputeBasis({source}, size.k));
     centre = start == Start::kExact ? ReadRows(source) : Tensor();
     UseAmplitude({source}, basis, start, chain);
-    Param& scores = *matrix->form->Params()[0];
+    Param& scores = matrix->form->Part("scores");
     kernels::AddInto(moved.data(), scores.value.data(), moved.size());
     std::vector<Param> params = Trainable({x, bias});
     Tape tape;
@@ -251,7 +251,8 @@ TEST(Chains, MergeToTheSameBits) {
     const auto base = TinyGpt(14);
     const auto by_dw = WithChain(*base, start, Chain::kExplicit), factored = WithChain(*base, start, Chain::kFactored);
     for (const nn::Matrix* matrix : by_dw->Parts().matrices) {
-      EXPECT_TRUE(SameBits(matrix->form->Merged().Widened(), FindMatrix(*factored, matrix->name)->form->Merged().Widened()));
+      EXPECT_TRUE(
+          SameBits(matrix->form->Merged().Widened(), FindMatrix(*factored, matrix->name)->form->Merged().Widened()));
     }
   }
 }

@@ -146,9 +146,10 @@ TEST(Amplitude, ReconstructedIsTheRebuiltMatrix) {
       Decomposed m(stored, rows, 2);
       UseAmplitude({m.source}, m.basis, Start::kReconstructed);
       Tape tape;
-      const nn::Weight weight = m.matrix->Use(tape);
-      EXPECT_EQ(weight.layout, rows);
-      EXPECT_TRUE(weight.value.needs_grad());
+      auto& form = dynamic_cast<nn::MadeForm&>(*m.matrix->form);
+      const Var weight = form.Make(tape);
+      EXPECT_EQ(form.made_layout(), rows);
+      EXPECT_TRUE(weight.needs_grad());
       // S = (W − μ)·Bᵀ, then S·B + μ, in double.
       for (Index i = 0; i < 9; ++i) {
         std::vector<double> rebuilt(m.basis->mean.begin(), m.basis->mean.end());
@@ -160,11 +161,14 @@ TEST(Amplitude, ReconstructedIsTheRebuiltMatrix) {
           EXPECT_LE(std::abs(m.matrix->form->Part("scores").value.row(i)[k] - score), 32 * kEpsilon);
           for (Index j = 0; j < 6; ++j) rebuilt[j] += score * m.basis->vectors.row(k)[j];
         }
-        for (Index j = 0; j < 6; ++j) EXPECT_LE(std::abs(weight.value.value.row(i)[j] - rebuilt[j]), 32 * kEpsilon);
+        for (Index j = 0; j < 6; ++j) EXPECT_LE(std::abs(weight.value.row(i)[j] - rebuilt[j]), 32 * kEpsilon);
       }
     }
   }
 }
+
+// The weight as the form makes it on a tape.
+Tensor Made(const Decomposed& m, Tape& tape) { return dynamic_cast<nn::MadeForm&>(*m.matrix->form).Make(tape).value; }
 
 TEST(Amplitude, ExactStartsAsTheMatrixItself) {
   for (const Layout stored : kLayouts) {
@@ -173,7 +177,7 @@ TEST(Amplitude, ExactStartsAsTheMatrixItself) {
       UseAmplitude({m.source}, m.basis, Start::kExact);
       for (const Real s : m.matrix->form->Part("scores").value) EXPECT_EQ(s, 0);
       Tape tape;
-      EXPECT_TRUE(SameBits(m.matrix->Use(tape).value.value, m.rows));
+      EXPECT_TRUE(SameBits(Made(m, tape), m.rows));
       EXPECT_TRUE(SameBits(m.matrix->form->Merged().Widened(), m.stored));
     }
   }
@@ -187,7 +191,7 @@ TEST(Amplitude, MergedIsTheWeightInItsStoredLayout) {
         UseAmplitude({m.source}, m.basis, start);
         for (Real& s : m.matrix->form->Part("scores").value) s += 1;  // as if trained
         Tape tape;
-        const Tensor used = m.matrix->Use(tape).value.value, merged = m.matrix->form->Merged().Widened();
+        const Tensor used = Made(m, tape), merged = m.matrix->form->Merged().Widened();
         EXPECT_EQ(merged.shape(), m.stored.shape());
         EXPECT_TRUE(SameBits(stored == rows ? used : kernels::Transposed(used), merged));
         EXPECT_FALSE(SameBits(merged, m.stored));
@@ -201,11 +205,13 @@ TEST(Amplitude, MergedIsTheWeightInItsStoredLayout) {
 TEST(Amplitude, NamesItsScoresAfterTheMatrix) {
   Decomposed m(Layout::kInOut, Layout::kOutIn, 4);
   UseAmplitude({m.source}, m.basis, Start::kExact);
-  const std::vector<Param*> params = m.matrix->form->Params();
-  ASSERT_EQ(params.size(), 1u);
-  EXPECT_EQ(params[0]->name, "scores.a.weight");
-  EXPECT_EQ(params[0]->value.shape(), Shape({9, 4}));
-  EXPECT_TRUE(params[0]->trainable);
+  ASSERT_EQ(m.matrix->form->Parts().size(), 1u);
+  const Param& scores = m.matrix->form->Part("scores");
+  EXPECT_EQ(scores.name, "scores.a.weight");
+  EXPECT_EQ(scores.value.shape(), Shape({9, 4}));
+  EXPECT_TRUE(scores.trainable);
+  ExpectMessage<std::invalid_argument>([&] { m.matrix->form->Part("A"); },
+                                       "[form] expected the parameter scores, found 'A'");
 }
 
 TEST(Amplitude, StartWords) {

@@ -41,7 +41,7 @@ std::shared_ptr<const Basis> AnyBasis(Index k, Index d) {
 // How many numbers the forms of `sources` would train; shared ones once.
 Index CountScores(const std::vector<RowSource>& sources) {
   std::vector<Param*> scores;
-  for (const RowSource& source : sources) scores.push_back(source.matrix->form->Params().at(0));
+  for (const RowSource& source : sources) scores.push_back(&source.matrix->form->Part("scores"));
   return models::CountNumbers(scores);
 }
 

@@ -3,12 +3,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "models/tokenizer/tokenizer.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 
 namespace ampgrad::models {
 namespace {
@@ -45,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ampgrad::models;
   const std::string input(reinterpret_cast<const char*>(data), size);
   try {
-    const Tokenizer tokenizer = Tokenizer::FromJson(io::ParseJson(input, "input"), "input");
+    const Tokenizer tokenizer = Tokenizer::FromJson(ampgrad::io::ParseJson(input, "input"), "input");
     Use(tokenizer, "a b  ab</s> <s>\n\u00E9\U0001F600▁12<0x41>");
     Use(tokenizer, input.substr(0, 64));
   } catch (const std::runtime_error&) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -48,7 +49,7 @@ TEST(Gpt, RefusesAnUnknownPreset) {
 }
 
 // Through text, as from a file.
-GptConfig Parse(const nlohmann::json& json) { return GptConfig::FromJson(nlohmann::json::parse(json.dump()), "f"); }
+GptConfig Parse(const nlohmann::json& json) { return GptConfig::FromJson({nlohmann::json::parse(json.dump()), "f"}); }
 
 void ExpectRefused(const nlohmann::json& json, const std::string& message) {
   ExpectMessage<std::runtime_error>([&] { Parse(json); }, message);
@@ -160,7 +161,7 @@ TEST(GptConfig, RefusesHeadsThatDoNotDivideTheWidth) {
 TEST(GptConfig, RefusesOtherActivationsByName) {
   for (const std::string name : {"gelu", "relu", "", "GELU_NEW"}) {
     ExpectRefused({{"activation_function", name}},
-                  "f: activation_function '" + name + "' is not supported; expected gelu_new");
+                  "f: expected activation_function to be \"gelu_new\", found \"" + name + "\"");
   }
   ExpectRefused({{"activation_function", 1}}, "f: expected activation_function to be a string, found 1");
 }

@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::json;
 
 // Through text, as from a file.
-LlamaConfig Parse(const Json& json) { return LlamaConfig::FromJson(Json::parse(json.dump()), "f"); }
+LlamaConfig Parse(const Json& json) { return LlamaConfig::FromJson({Json::parse(json.dump()), "f"}); }
 
 void ExpectRefused(const Json& json, const std::string& message) {
   ExpectMessage<std::runtime_error>([&] { Parse(json); }, message);
@@ -175,7 +175,7 @@ TEST(LlamaConfig, RefusesWhatIsNoBoolean) {
 
 TEST(LlamaConfig, RefusesOtherActivationsByName) {
   for (const std::string name : {"gelu", "gelu_pytorch_tanh", "relu", "swish", "SiLU", ""}) {
-    ExpectRefused({{"hidden_act", name}}, "f: hidden_act '" + name + "' is not supported; expected silu");
+    ExpectRefused({{"hidden_act", name}}, "f: expected hidden_act to be \"silu\", found \"" + name + "\"");
   }
   ExpectRefused({{"hidden_act", 1}}, "f: expected hidden_act to be a string, found 1");
 }
@@ -183,9 +183,9 @@ TEST(LlamaConfig, RefusesOtherActivationsByName) {
 TEST(LlamaConfig, RefusesRotationsByName) {
   for (const std::string type : {"yarn", "dynamic", "longrope"}) {
     ExpectRefused({{"rope_scaling", {{"type", type}, {"factor", 2.0}}}},
-                  "f: rope_scaling: rope_type '" + type + "' is not supported; expected default, linear or llama3");
+                  "f: expected rope_scaling.type to be \"default\", \"linear\" or \"llama3\", found \"" + type + "\"");
   }
-  ExpectRefused({{"partial_rotary_factor", 0.5}}, "f: partial_rotary_factor other than 1 is not supported");
+  ExpectRefused({{"partial_rotary_factor", 0.5}}, "f: expected partial_rotary_factor to be 1, found 0.5");
 }
 
 TEST(LlamaConfig, RefusesHeadsThatDoNotFit) {
@@ -206,7 +206,7 @@ TEST(LlamaConfig, RefusesHeadsThatDoNotFit) {
 TEST(SpecialTokens, AreReadInBothFamilies) {
   for (const char* type : {"gpt2", "llama"}) {
     const auto read = [&](const Json& json) {
-      return type == std::string("gpt2") ? GptConfig::FromJson(json, "f").special_tokens : Parse(json).special_tokens;
+      return type == std::string("gpt2") ? GptConfig::FromJson({json, "f"}).special_tokens : Parse(json).special_tokens;
     };
     using Ids = std::vector<int>;
     EXPECT_EQ(read({{"eos_token_id", 2}}).end, Ids{2});
@@ -229,7 +229,10 @@ TEST(SpecialTokens, MustBeTokensOfTheVocabulary) {
     const auto expect = [&](Json json, const std::string& message) {
       json["vocab_size"] = 10;
       ExpectMessage<std::runtime_error>(
-          [&] { type == std::string("gpt2") ? (void)GptConfig::FromJson(json, "f") : (void)Parse(json); }, message);
+          [&] {
+            type == std::string("gpt2") ? (void)GptConfig::FromJson({json, "f"}) : (void)Parse(json);
+          },
+          message);
     };
     expect({{"eos_token_id", 10}}, "f: expected eos_token_id below vocab_size, found 10 of 10");
     expect({{"eos_token_id", {9, 2, 50256}}}, "f: expected eos_token_id below vocab_size, found 50256 of 10");

@@ -104,12 +104,13 @@ TEST(LlamaDirectory, KeepsHalfWidthMatrices) {
     const auto loaded = saved.Load();
     const WeightFiles weights(saved.path());
     for (const nn::Matrix* matrix : loaded->Parts().matrices) {
-      ASSERT_NE(matrix->form->Frozen(), nullptr) << matrix->name;
+      EXPECT_FALSE(matrix->HasParameters()) << matrix->name;
       const std::string stored = matrix->name == "lm_head.weight" ? matrix->name : "model." + matrix->name;
-      EXPECT_EQ(weights.Dtype(stored), "BF16") << stored;
-      const Bf16Tensor &a = *matrix->form->Frozen(), &b = *FindMatrix(saved.model(), matrix->name)->form->Frozen();
+      const StoredTensor a = matrix->form->Merged(), b = FindMatrix(saved.model(), matrix->name)->form->Merged();
+      EXPECT_EQ(weights.ReadStored(stored).type(), StoredType::kBf16) << stored;
+      EXPECT_EQ(a.type(), StoredType::kBf16) << stored;
       ASSERT_EQ(a.shape(), b.shape());
-      EXPECT_EQ(std::memcmp(a.data(), b.data(), static_cast<size_t>(a.shape().size()) * sizeof(Bf16)), 0);
+      EXPECT_EQ(std::memcmp(a.data(), b.data(), static_cast<size_t>(a.bytes())), 0);
     }
     ExpectEqualModels(*loaded, saved.model());
     const std::vector<int> ids = RandomIds(8, 23, 1);
@@ -144,11 +145,11 @@ TEST(LlamaDirectory, IsDenseOnceAllOfItTrains) {
   HoldAtHalfWidth(*model);
   SavedModel saved(std::move(model));
   const auto loaded = saved.Load();
-  train::Prepare(*loaded, {}, nullptr, ct::RowsPolicy::kBlocks);
+  train::Prepare(*loaded, {});
   const TempDir again;
   SaveModel(again.path(), *loaded, Tokenizer::Bytes());
   const WeightFiles weights(again.path());
-  for (const std::string& name : weights.Names()) EXPECT_EQ(weights.Dtype(name), "F32") << name;
+  for (const std::string& name : weights.Names()) EXPECT_EQ(weights.ReadStored(name).type(), StoredType::kF32) << name;
   EXPECT_EQ(Json::parse(Get(again.path() / "config.json"))["torch_dtype"], "float32");
   const std::vector<int> ids = RandomIds(8, 23, 1);
   EXPECT_TRUE(SameBits(LogitsOf(*LoadModel(again.path()), ids, 8), LogitsOf(saved.model(), ids, 8)));
@@ -185,7 +186,7 @@ TEST(LlamaDirectory, MissingFieldsTakeDefaultsThatTheShapesContradict) {
             "D/config.json: expected hidden_size to be a multiple of num_attention_heads, found 16 and 32");
   EXPECT_EQ(error("num_key_value_heads"),
             file + "expected layers.0.self_attn.k_proj.weight of shape [16, 16], found [8, 16]");
-  EXPECT_EQ(error("model_type"), "D/config.json: expected model_type gpt2 or llama, found ''");
+  EXPECT_EQ(error("model_type"), "D/config.json: expected model_type to be \"gpt2\" or \"llama\", found nothing");
   for (const char* key : {"head_dim", "max_position_embeddings", "rms_norm_eps", "rope_theta", "rope_scaling",
                           "hidden_act", "attention_bias", "mlp_bias", "tie_word_embeddings", "bos_token_id",
                           "eos_token_id", "torch_dtype", "architectures"}) {
@@ -202,7 +203,7 @@ TEST(LlamaDirectory, NamesTheFileOfAWrongField) {
     config["rope_scaling"] = {{"type", "yarn"}, {"factor", 2}};
   });
   EXPECT_EQ(saved.Error(),
-            "D/config.json: rope_scaling: rope_type 'yarn' is not supported; expected default, linear or llama3");
+            "D/config.json: expected rope_scaling.type to be \"default\", \"linear\" or \"llama3\", found \"yarn\"");
 }
 
 // The same settings of the rotation in either form give the same logits.

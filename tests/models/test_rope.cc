@@ -18,9 +18,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-RopeConfig Parse(const Json& json, Index context = 4096) {
-  return RopeConfig::FromJson(io::JsonObject(json, "f"), context);
-}
+RopeConfig Parse(const Json& json, Index context = 4096) { return RopeConfig::FromJson({json, "f"}, context); }
 
 void ExpectRefused(const Json& json, const std::string& message) {
   ExpectMessage<std::runtime_error>([&] { Parse(json); }, message);
@@ -81,29 +79,29 @@ TEST(RopeConfig, RefusesOtherTypesByName) {
     for (const char* key : {"rope_type", "type"}) {
       for (const std::string type : {"yarn", "dynamic", "longrope", "su", "Linear", ""}) {
         ExpectRefused({{form, {{key, type}, {"factor", 2}}}},
-                      std::string("f: ") + form + ": rope_type '" + type +
-                          "' is not supported; expected default, linear or llama3");
+                      std::string("f: expected ") + form + "." + key +
+                          " to be \"default\", \"linear\" or \"llama3\", found \"" + type + "\"");
       }
     }
   }
-  ExpectRefused({{"rope_scaling", {{"rope_type", 1}}}}, "f: rope_scaling: expected rope_type to be a string, found 1");
+  ExpectRefused({{"rope_scaling", {{"rope_type", 1}}}}, "f: expected rope_scaling.rope_type to be a string, found 1");
   ExpectRefused({{"rope_scaling", "linear"}}, "f: expected rope_scaling to be an object, found \"linear\"");
 }
 
 TEST(RopeConfig, RefusesAFactorThatIsNoPositiveNumber) {
   for (Json scaling : {Json{{"rope_type", "linear"}}, Llama3()}) {
     scaling["factor"] = nullptr;
-    ExpectRefused({{"rope_scaling", scaling}}, "f: rope_scaling: factor is missing");
+    ExpectRefused({{"rope_scaling", scaling}}, "f: expected rope_scaling.factor to be a number over 0, found nothing");
     scaling.erase("factor");
-    ExpectRefused({{"rope_scaling", scaling}}, "f: rope_scaling: factor is missing");
+    ExpectRefused({{"rope_scaling", scaling}}, "f: expected rope_scaling.factor to be a number over 0, found nothing");
     for (const Json& factor : {Json(0), Json(0.0), Json(-2), Json("8"), Json(true)}) {
       scaling["factor"] = factor;
       ExpectRefused({{"rope_scaling", scaling}},
-                    "f: rope_scaling: expected factor to be a number over 0, found " + factor.dump());
+                    "f: expected rope_scaling.factor to be a number over 0, found " + factor.dump());
     }
     for (const double factor : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
       scaling["factor"] = factor;  // JSON text has no word for it
-      ExpectRefused({{"rope_scaling", scaling}}, "f: rope_scaling: expected factor to be a number over 0, found null");
+      ExpectRefused({{"rope_scaling", scaling}}, "f: expected rope_scaling.factor to be a number over 0, found null");
     }
   }
 }
@@ -112,31 +110,31 @@ TEST(RopeConfig, RefusesWavesOfNoRange) {
   for (const double high : {1.0, 0.5}) {
     Json scaling = Llama3();
     scaling["high_freq_factor"] = high;
-    ExpectRefused({{"rope_scaling", scaling}}, "f: rope_scaling: expected high_freq_factor over low_freq_factor");
+    ExpectRefused({{"rope_scaling", scaling}},
+                  "f: expected rope_scaling.high_freq_factor to be over low_freq_factor, found " + Json(high).dump());
   }
   for (const char* key : {"low_freq_factor", "high_freq_factor"}) {
     Json scaling = Llama3();
     scaling[key] = 0;
     ExpectRefused({{"rope_scaling", scaling}},
-                  std::string("f: rope_scaling: expected ") + key + " to be a number over 0, found 0");
+                  std::string("f: expected rope_scaling.") + key + " to be a number over 0, found 0");
   }
   Json scaling = Llama3();
   scaling["original_max_position_embeddings"] = 0;
-  ExpectRefused(
-      {{"rope_scaling", scaling}},
-      "f: rope_scaling: expected original_max_position_embeddings to be an integer in 1..2147483648, found 0");
+  ExpectRefused({{"rope_scaling", scaling}},
+                "f: expected rope_scaling.original_max_position_embeddings to be an integer in 1..2147483648, found 0");
 }
 
 TEST(RopeConfig, RefusesAThetaThatIsNoPositiveNumber) {
   ExpectRefused({{"rope_theta", 0}}, "f: expected rope_theta to be a number over 0, found 0");
   ExpectRefused({{"rope_parameters", {{"rope_theta", -1}}}},
-                "f: rope_parameters: expected rope_theta to be a number over 0, found -1");
+                "f: expected rope_parameters.rope_theta to be a number over 0, found -1");
 }
 
 TEST(RopeConfig, RefusesPartialRotation) {
-  ExpectRefused({{"partial_rotary_factor", 0.5}}, "f: partial_rotary_factor other than 1 is not supported");
+  ExpectRefused({{"partial_rotary_factor", 0.5}}, "f: expected partial_rotary_factor to be 1, found 0.5");
   ExpectRefused({{"rope_parameters", {{"partial_rotary_factor", 0.25}}}},
-                "f: rope_parameters: partial_rotary_factor other than 1 is not supported");
+                "f: expected rope_parameters.partial_rotary_factor to be 1, found 0.25");
   EXPECT_EQ(Parse({{"partial_rotary_factor", 1.0}}).type, RopeConfig::Type::kDefault);
 }
 
@@ -150,7 +148,7 @@ TEST(RopeConfig, RefusesFormsThatContradict) {
   other["rope_theta"] = 500000.0;
   ExpectRefused({{"rope_scaling", Llama3()}, {"rope_parameters", other}}, message);
   ExpectRefused({{"rope_theta", 10000.0}, {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 500000.0}}}},
-                "f: rope_parameters: rope_theta contradicts the one beside it");
+                "f: expected rope_parameters.rope_theta to be equal to the rope_theta beside it, found 500000.0");
 }
 
 // Files of the transition hold both forms, each in its own words.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -52,7 +53,8 @@ TEST(Synth, TinyLlamaIsTinyLlama) {
   EXPECT_EQ(ShapeOf(model, block + "mlp.down_proj.weight"), Shape({2048, 5632}));
   EXPECT_EQ(ShapeOf(model, block + "input_layernorm.weight"), Shape({2048}));
   EXPECT_EQ(ShapeOf(model, block + "post_attention_layernorm.weight"), Shape({2048}));
-  EXPECT_EQ(model.config, nlohmann::json::parse(R"({"architectures":["LlamaForCausalLM"],"attention_bias":false,
+  EXPECT_EQ(nlohmann::json::parse(model.config),
+            nlohmann::json::parse(R"({"architectures":["LlamaForCausalLM"],"attention_bias":false,
       "bos_token_id":1,"eos_token_id":2,"hidden_act":"silu","hidden_size":2048,"initializer_range":0.02,
       "intermediate_size":5632,"max_position_embeddings":2048,"model_type":"llama","num_attention_heads":32,
       "num_hidden_layers":22,"num_key_value_heads":4,"pretraining_tp":1,"rms_norm_eps":1e-05,"rope_scaling":null,
@@ -64,7 +66,7 @@ TEST(Synth, Gpt2IsGpt2) {
   const SynthModel model = SynthPreset("gpt2");
   EXPECT_EQ(model.tensors.size(), 148u);
   EXPECT_EQ(model.CountNumbers(), 124'439'808);
-  Gpt gpt(GptConfig::FromJson(model.config, "config.json"));
+  Gpt gpt(GptConfig::FromJson({nlohmann::json::parse(model.config), "config.json"}));
   const nn::Parts parts = gpt.Parts();
   for (const nn::Matrix* matrix : parts.matrices) {
     EXPECT_EQ(ShapeOf(model, "transformer." + matrix->name), matrix->StoredShape()) << matrix->name;
@@ -97,11 +99,11 @@ TEST(Synth, WritesADirectory) {
   EXPECT_EQ(FilesIn(tiny.path()), (std::vector<std::string>{"config.json", "model.safetensors", "tokenizer.json"}));
   EXPECT_LT(tiny.bytes().size(), 1'000'000u);
   const SynthModel model = SynthPreset("tiny");
-  EXPECT_EQ(nlohmann::json::parse(Get(tiny.path() / "config.json")), model.config);
+  EXPECT_EQ(Get(tiny.path() / "config.json"), model.config);
   const WeightFiles weights(tiny.path());
   EXPECT_EQ(weights.Names().size(), model.tensors.size());
   for (const SynthTensor& tensor : model.tensors) {
-    EXPECT_EQ(weights.Dtype(tensor.name), "BF16");
+    EXPECT_EQ(weights.ReadStored(tensor.name).type(), StoredType::kBf16);
     EXPECT_EQ(weights.ShapeOf(tensor.name), tensor.shape);
   }
   for (const Real x : weights.ReadReal("model.norm.weight")) EXPECT_EQ(x, Real{1});

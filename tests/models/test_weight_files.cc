@@ -8,6 +8,7 @@
 
 #include "models/model_directory.h"
 #include "models/weight_files.h"
+#include "tensor/io/safetensors_writer.h"
 #include "tests/support/safetensors_files.h"
 #include "tests/support/small_models.h"
 #include "tests/support/temp_dir.h"
@@ -59,7 +60,7 @@ TEST(WeightFiles, ReadsASingleFile) {
   EXPECT_EQ(weights.Names(), (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(weights.notes().empty());
   EXPECT_EQ(weights.ShapeOf("a"), Shape({2, 3}));
-  EXPECT_EQ(weights.Dtype("a"), "F32");
+  EXPECT_EQ(weights.ReadStored("a").type(), StoredType::kF32);
   EXPECT_EQ(weights.FileOf("a"), weights.file());
   EXPECT_EQ(weights.ReadReal("b")[0], Real{2});
   EXPECT_EQ(MessageOf(directory.path(), [&] { weights.ReadReal("c"); }),
@@ -117,13 +118,12 @@ TEST(WeightFiles, RefusesNamesThatAreNoBareFileNames) {
   fs::create_directory(sharded.path() / "sub");
   sharded.Write("sub/x", {{"a", Tensor::Scalar(1)}});
   const std::string start =
-      "D/model.safetensors.index.json: expected the name of a file in this directory for tensor "
-      "\"a\", found ";
+      "D/model.safetensors.index.json: expected weight_map.a to be the name of a file in this directory, found ";
   for (const std::string name : {"../x", "/etc/passwd", "sub/x", "./one.safetensors", ".", "..", "", "sub/"}) {
     EXPECT_EQ(sharded.ErrorWithMap({{"a", name}}), start + "\"" + name + "\"");
   }
   EXPECT_EQ(sharded.ErrorWithMap({{"a", "..\\x"}}), start + R"("..\\x")");
-  EXPECT_EQ(sharded.ErrorWithMap({{"a", std::string("one.safetensors\0", 16)}}), start + R"("one.safetensors\x00")");
+  EXPECT_EQ(sharded.ErrorWithMap({{"a", std::string("one.safetensors\0", 16)}}), start + R"("one.safetensors\u0000")");
   EXPECT_EQ(sharded.ErrorWithMap({{"a", "sub"}}), "D/sub: expected a regular file, found a directory");
 }
 
@@ -168,15 +168,14 @@ TEST(WeightFiles, DoesNotWaitForAPipe) {
 TEST(WeightFiles, RefusesAnIndexWithoutAMap) {
   const Sharded sharded;
   const std::string start =
-      "D/model.safetensors.index.json: expected an object weight_map from tensors to files, found ";
+      "D/model.safetensors.index.json: expected weight_map to be an object of tensors and files, found ";
   sharded.PutIndex({{"metadata", {{"total_size", 16}}}});
-  EXPECT_EQ(sharded.Error(), start + "none");
-  EXPECT_EQ(sharded.ErrorWithMap(json::array({"one.safetensors"})), start + "one of type array");
-  EXPECT_EQ(sharded.ErrorWithMap(nullptr), start + "one of type null");
-  EXPECT_EQ(sharded.ErrorWithMap(json::object()), start + "an empty one");
+  EXPECT_EQ(sharded.Error(), start + "nothing");
+  EXPECT_EQ(sharded.ErrorWithMap(json::array({"one.safetensors"})), start + "[\"one.safetensors\"]");
+  EXPECT_EQ(sharded.ErrorWithMap(nullptr), start + "nothing");
+  EXPECT_EQ(sharded.ErrorWithMap(json::object()), start + "{}");
   EXPECT_EQ(sharded.ErrorWithMap({{"a", 1}}),
-            "D/model.safetensors.index.json: expected a file name for tensor \"a\" in weight_map, found a value of "
-            "type number");
+            "D/model.safetensors.index.json: expected weight_map.a to be a string, found 1");
   sharded.PutIndex(json::array());
   EXPECT_EQ(sharded.Error(), "D/model.safetensors.index.json: expected a JSON object, found array");
   Put(sharded.path() / kIndex, "{");

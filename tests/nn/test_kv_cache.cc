@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
@@ -179,7 +180,8 @@ TEST(Rotary, RowsHaveTheSameBitsBehindAnyOffset) {
   const Tensor whole = ops::Rotary(tape.Constant(x), ops::MakeRotaryTable(frequencies, kLength)).value;
   for (const Index offset : {1, 15, 16, 39}) {
     const Tensor late =
-        ops::Rotary(tape.Constant(x.Rows(offset, kLength)), ops::MakeRotaryTable(frequencies, kLength - offset, offset)).value;
+        ops::Rotary(tape.Constant(x.Rows(offset, kLength)), ops::MakeRotaryTable(frequencies, kLength - offset, offset))
+            .value;
     EXPECT_TRUE(SameBits(late, whole.Rows(offset, kLength))) << offset;
   }
 }

@@ -11,7 +11,7 @@
 #include "tests/support/temp_dir.h"
 
 /// Safetensors files, right and wrong, made byte by byte.
-namespace ampgrad::models {
+namespace ampgrad {
 
 template <typename T>
 std::string BytesOf(const std::vector<T>& numbers) {
@@ -60,4 +60,4 @@ class File {
   TempDir directory_;
 };
 
-}  // namespace ampgrad::models
+}  // namespace ampgrad

@@ -81,11 +81,17 @@ class SavedModel {
 
 inline void ExpectEqualModels(LanguageModel& a, LanguageModel& b) {
   EXPECT_EQ(a.Config(), b.Config());
-  const std::vector<Param*> x = Params(a), y = Params(b);
-  ASSERT_EQ(x.size(), y.size());
-  for (size_t i = 0; i < x.size(); ++i) {
-    EXPECT_EQ(x[i]->name, y[i]->name);
-    EXPECT_TRUE(SameBits(x[i]->value, y[i]->value)) << x[i]->name;
+  const nn::Parts x = a.Parts(), y = b.Parts();
+  ASSERT_EQ(x.matrices.size(), y.matrices.size());
+  for (size_t i = 0; i < x.matrices.size(); ++i) {
+    EXPECT_EQ(x.matrices[i]->name, y.matrices[i]->name);
+    EXPECT_TRUE(SameBits(x.matrices[i]->form->Merged().Widened(), y.matrices[i]->form->Merged().Widened()))
+        << x.matrices[i]->name;
+  }
+  ASSERT_EQ(x.vectors.size(), y.vectors.size());
+  for (size_t i = 0; i < x.vectors.size(); ++i) {
+    EXPECT_EQ(x.vectors[i]->name, y.vectors[i]->name);
+    EXPECT_TRUE(SameBits(x.vectors[i]->value, y.vectors[i]->value)) << x.vectors[i]->name;
   }
 }
 

@@ -105,7 +105,8 @@ inline std::vector<std::unique_ptr<models::LanguageModel>> BothFamilies(uint64_t
 /// Holds every matrix of `model` at half width, frozen, rounded.
 inline void HoldAtHalfWidth(models::LanguageModel& model) {
   for (nn::Matrix* matrix : model.Parts().matrices) {
-    matrix->form = std::make_unique<nn::Frozen>(Stored(matrix->form->Merged().Widened(), StoredType::kBf16), matrix->layout);
+    matrix->form =
+        std::make_unique<nn::Frozen>(Stored(matrix->form->Merged().Widened(), StoredType::kBf16), matrix->layout);
   }
 }
 

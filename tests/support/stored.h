@@ -9,7 +9,8 @@ namespace ampgrad {
 
 /// `values` rounded to a type of 16 or 32 bits, outside of any Tensor, as a file holds them.
 inline StoredTensor Stored(const Tensor& values, StoredType type) {
-  const auto bytes = std::make_shared<std::vector<double>>(static_cast<size_t>(values.size()) + 1);  // room, and alignment
+  const auto bytes =
+      std::make_shared<std::vector<double>>(static_cast<size_t>(values.size()) + 1);  // room, and alignment
   for (Index i = 0; i < values.size(); ++i) {
     const auto value = static_cast<float>(values[i]);
     if (type == StoredType::kF32) reinterpret_cast<float*>(bytes->data())[i] = value;

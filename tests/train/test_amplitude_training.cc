@@ -203,7 +203,8 @@ TEST(AmplitudeTraining, FullBasisAndGradientDescentEqualFullTraining) {
       Descend(*full, 4, 0.5);
       Descend(*amplitude, 4, 0.5);
       const Tensor w0 = FindMatrix(*base, name)->form->Merged().Widened();
-      const Tensor wf = FindMatrix(*full, name)->form->Merged().Widened(), wa = FindMatrix(*amplitude, name)->form->Merged().Widened();
+      const Tensor wf = FindMatrix(*full, name)->form->Merged().Widened(),
+                   wa = FindMatrix(*amplitude, name)->form->Merged().Widened();
       double moved = 0, apart = 0;
       for (Index i = 0; i < w0.size(); ++i) {
         moved = std::max(moved, std::abs(static_cast<double>(wf[i]) - w0[i]));

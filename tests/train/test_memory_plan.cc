@@ -9,6 +9,7 @@
 #endif
 
 #include "models/gpt.h"
+#include "tensor/allocator.h"
 #include "tensor/thread_pool.h"
 #include "tests/support/small_models.h"
 #include "train/machine_memory.h"
@@ -33,22 +34,21 @@ Batch BatchOf(Index batch, Index length) {
   return {length, tokens, tokens};
 }
 
-models::Gpt Prepared(const Method& method) {
+models::Gpt Prepared(const MethodSettings& method) {
   models::Gpt model(Config());
   model.Initialise(1);
-  if (method.amplitude) {
+  if (method.NeedsBasis()) {
     const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-    Prepare(model, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)),
-            ct::RowsPolicy::kBlocks);
+    Prepare(model, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)));
   }
   return model;
 }
 
-std::vector<Method> Methods() {
-  std::vector<Method> methods = {{}};
+std::vector<MethodSettings> Methods() {
+  std::vector<MethodSettings> methods = {{}};
   for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
     for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored})
-      methods.push_back({true, start, 8, chain});
+      methods.push_back({.method = "amplitude", .k = 8, .start = start, .chain = chain});
   }
   return methods;
 }
@@ -69,7 +69,7 @@ class MemoryPlanBytes : public testing::Test {
 
 // From steps of 16 and 32 tokens to one of 1024.
 TEST_F(MemoryPlanBytes, PredictsThePeakOfAStep) {
-  for (const Method& method : Methods()) {
+  for (const MethodSettings& method : Methods()) {
     SCOPED_TRACE(method.Label() + " " + ct::ToString(method.chain));
     models::Gpt model = Prepared(method);
     const MemoryPlan plan = PlanMemory(model);
@@ -105,8 +105,11 @@ TEST_F(MemoryPlanBytes, KeepsWhatTheSavesLinesName) {
 
 // The factored chain from start reconstructed keeps neither W nor the wide input of a projection.
 TEST_F(MemoryPlanBytes, TheFactoredChainKeepsLess) {
-  models::Gpt explicit_chain = Prepared({true, ct::Start::kReconstructed, 8, ct::Chain::kExplicit});
-  models::Gpt factored_chain = Prepared({true, ct::Start::kReconstructed, 8, ct::Chain::kFactored});
+  const auto reconstructed = [](ct::Chain chain) {
+    return MethodSettings{.method = "amplitude", .k = 8, .start = ct::Start::kReconstructed, .chain = chain};
+  };
+  models::Gpt explicit_chain = Prepared(reconstructed(ct::Chain::kExplicit));
+  models::Gpt factored_chain = Prepared(reconstructed(ct::Chain::kFactored));
   PlanMemory(explicit_chain), PlanMemory(factored_chain);  // the first products of a size make their work space
   EXPECT_LT(PlanMemory(factored_chain).Step(1024), PlanMemory(explicit_chain).Step(1024));
 }
@@ -187,6 +190,7 @@ TEST(AvailableMemory, IsWhatTheLimitOnAddressSpaceLeaves) {
 // After the first steps buffers come from memory that earlier ones have freed: the system maps hardly a page more. Now and
 // then the allocator finds another place for a buffer, hence the average over many steps.
 TEST_F(MemoryPlanBytes, StepsReuseTheMemoryOfTheFirst) {
+  KeepFreedMemory();
   models::Gpt model = Prepared({});
   AdamW optimizer(models::TrainableParams(model), {});
   const Batch batch = BatchOf(8, 128);

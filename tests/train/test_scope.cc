@@ -73,7 +73,7 @@ TEST(ParseLayers, RefusesOtherWords) {
                                  "99999999999999999999",
                                  "last:99999999999999999999"}) {
     ExpectMessage<std::invalid_argument>([&] { ParseLayers(word, 22); },
-                              "--layers: expected all, last:N, A-B or A, found '" + word + "'");
+                                         "--layers: expected all, last:N, A-B or A, found '" + word + "'");
   }
 }
 
@@ -100,8 +100,13 @@ std::shared_ptr<const ct::Basis> BasisOf(models::LanguageModel& model, ct::RowsP
 
 void PrepareFor(models::LanguageModel& model, bool amplitude, const Scope& scope, ct::Start start = ct::Start::kExact,
                 ct::RowsPolicy policy = ct::RowsPolicy::kBlocks) {
-  const Method method{amplitude, start, 3, ct::Chain::kFactored, scope};
-  Prepare(model, method, amplitude ? BasisOf(model, policy) : nullptr, policy);
+  const MethodSettings method{.method = amplitude ? "amplitude" : "full",
+                              .scope = scope,
+                              .k = 3,
+                              .start = start,
+                              .chain = ct::Chain::kFactored,
+                              .rows = policy};
+  Prepare(model, method, amplitude ? BasisOf(model, policy) : nullptr);
 }
 
 const Names kLastLayer = {"layers.1.self_attn.q_proj.weight", "layers.1.self_attn.k_proj.weight",
@@ -162,7 +167,7 @@ TEST(Prepare, WhatIsOutOfScopeStaysAtHalfWidth) {
     PrepareFor(*model, amplitude, {false, 1, 1, true});
     for (const nn::Matrix* matrix : model->Parts().matrices) {
       const bool in_scope = matrix->name.starts_with("layers.1.") || matrix->name == "lm_head.weight";
-      EXPECT_EQ(matrix->form->Frozen() == nullptr, in_scope) << matrix->name;
+      EXPECT_EQ(matrix->HasParameters(), in_scope) << matrix->name;
     }
   }
 }

@@ -4,10 +4,11 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "models/model_directory.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/safetensors_reader.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "train/method.h"
@@ -44,8 +45,7 @@ class Checker {
   explicit Checker(const std::filesystem::path& directory)
       : directory_(directory),
         golden_(directory / "golden.safetensors"),
-        json_file_((directory / "golden.json").string()),
-        json_(io::ReadJsonObject(json_file_)),
+        json_(io::ReadJsonObject(directory / "golden.json")),
         base_(models::LoadModel(directory)) {
     const std::vector<int64_t> ids = golden_.ReadInts("input_ids"), targets = golden_.ReadInts("targets");
     batch_ = {static_cast<Index>(Entry("input_ids").shape.back()),
@@ -74,12 +74,11 @@ class Checker {
     throw std::runtime_error((directory_ / "golden.safetensors").string() + ": the tensor " + name + " is missing");
   }
 
-  double Number(const std::string& key) const {
-    if (!json_.contains(key) || !json_[key].is_number()) {
-      throw std::runtime_error(json_file_ + ": expected a number under " + key);
-    }
-    return json_[key].get<double>();
+  io::JsonValue Field(const std::string& key) const {
+    return io::JsonValue(json_, (directory_ / "golden.json").string()).Field(key);
   }
+
+  double Number(const std::string& key) const { return Field(key).Number(); }
 
   Index K() const { return static_cast<Index>(Number("K")); }
   MethodSettings Amplitude(ct::Start start, ct::Chain chain) const {
@@ -176,13 +175,12 @@ class Checker {
 
   // Loss before each step, and after the last.
   void CheckCurve(const std::string& name, const MethodSettings& method, double lr) {
-    if (!json_.contains(name) || !json_[name].is_array()) {
-      throw std::runtime_error(json_file_ + ": expected a list of losses under " + name);
-    }
-    const auto reference = json_[name].get<std::vector<double>>();
+    std::vector<double> reference;
+    for (const io::JsonValue& loss : Field(name).Items()) reference.push_back(loss.Number());
     const std::unique_ptr<models::LanguageModel> model = Prepared(method);
-    const auto betas = json_.at("betas").get<std::vector<double>>();
-    AdamW optimizer(models::TrainableParams(*model), {betas.at(0), betas.at(1), Number("eps"), Number("weight_decay")});
+    const io::JsonValue betas = Field("betas");
+    AdamW optimizer(models::TrainableParams(*model),
+                    {betas.Item(0).Number(), betas.Item(1).Number(), Number("eps"), Number("weight_decay")});
     Tensor own = Tensor::Uninitialized({static_cast<Index>(reference.size())});
     double difference = 0, norm = 0;
     for (size_t step = 0; step < reference.size(); ++step) {
@@ -201,7 +199,6 @@ class Checker {
 
   std::filesystem::path directory_;
   io::SafetensorsReader golden_;
-  std::string json_file_;
   nlohmann::json json_;
   std::unique_ptr<models::LanguageModel> base_;
   Batch batch_;

@@ -2,7 +2,7 @@
 
 #include "models/gpt.h"
 #include "models/model_directory.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/text_file.h"
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
 #include "train/data/text_data.h"

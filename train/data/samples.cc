@@ -1,16 +1,17 @@
 #include "train/data/samples.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
 
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
+#include "tensor/io/text_file.h"
 
 namespace ampgrad::train {
 namespace {
 
 using models::Role;
-using Json = nlohmann::json;
 
 constexpr size_t kMaxLine = 16 << 20;
 
@@ -27,81 +28,52 @@ constexpr ShapeKeys kShapes[] = {
     {Shape::kPrompt, "prompt", "completion"},
 };
 
-// The shape of a line, told by its first key or, where that is missing, by its second.
-const ShapeKeys& FindShape(const Json& line, const std::string& where) {
+// The shape of a line, told by its first key or, where that is missing, by its second. A key counts though null stands
+// under it.
+const ShapeKeys& FindShape(const io::JsonValue& line) {
   for (const ShapeKeys& keys : kShapes) {
-    if (line.contains(keys.first)) return keys;
+    if (line.json().contains(keys.first)) return keys;
   }
   for (const ShapeKeys& keys : kShapes) {
-    if (keys.second && line.contains(keys.second)) return keys;
+    if (keys.second && line.json().contains(keys.second)) return keys;
   }
-  if (line.contains("text")) {
-    throw std::runtime_error(where + ": \"text\" holds no answer to learn; ampgrad pretrain learns from plain text");
+  if (line.json().contains("text")) {
+    throw std::runtime_error(line.file() +
+                             ": \"text\" holds no answer to learn; ampgrad pretrain learns from plain text");
   }
-  throw std::runtime_error(where +
-                           ": expected the key messages, conversations, instruction, question or prompt, found none");
+  line.Fail("the key messages, conversations, instruction, question or prompt", "none");
 }
 
-// The string under `key`; `name` is the key as messages show it.
-std::string Field(const Json& object, const char* key, const std::string& name, const std::string& where) {
-  const auto it = object.find(key);
-  if (it == object.end() || !it->is_string()) {
-    throw std::runtime_error(where + ": expected a string under \"" + name + "\", found " +
-                             (it == object.end() ? "no such key" : it->type_name()));
-  }
-  return it->get<std::string>();
-}
-
-std::string NonEmptyField(const Json& object, const char* key, const std::string& name, const std::string& where) {
-  const std::string text = Field(object, key, name, where);
-  if (text.empty()) throw std::runtime_error(where + ": the " + name + " is empty");
-  return text;
-}
-
-Role ParseRole(const std::string& text, bool sharegpt, const std::string& name, const std::string& where) {
+Role ReadRole(const io::JsonValue& value, bool sharegpt) {
+  const std::string& text = value.String();
   if (text == "system") return Role::kSystem;
   if (text == (sharegpt ? "human" : "user")) return Role::kUser;
   if (text == (sharegpt ? "gpt" : "assistant")) return Role::kAssistant;
-  constexpr size_t kShown = 40;
-  const std::string found = text.size() <= kShown ? "\"" + text + "\"" : std::to_string(text.size()) + " bytes";
-  throw std::runtime_error(where + ": expected " + name + " to be " +
-                           (sharegpt ? "system, human or gpt" : "system, user or assistant") + ", found " + found);
+  value.Fail(sharegpt ? "system, human or gpt" : "system, user or assistant");
 }
 
-std::vector<models::Message> ReadMessages(const Json& line, const std::string& key, const std::string& where) {
-  const Json& list = line.at(key);
-  if (!list.is_array()) {
-    throw std::runtime_error(where + ": expected an array under \"" + key + "\", found " + list.type_name());
-  }
-  if (list.empty()) throw std::runtime_error(where + ": the " + key + " are empty");
+std::vector<models::Message> ReadMessages(const io::JsonValue& line, const std::string& key) {
   const bool sharegpt = key == "conversations";
-  const char* role_key = sharegpt ? "from" : "role";
-  const char* content_key = sharegpt ? "value" : "content";
   std::vector<models::Message> messages;
-  for (const Json& item : list) {
-    const std::string name = key + "[" + std::to_string(messages.size()) + "]";
-    if (!item.is_object()) {
-      throw std::runtime_error(where + ": expected an object at " + name + ", found " + item.type_name());
-    }
-    const std::string role_name = name + "." + role_key, content_name = name + "." + content_key;
-    const Role role = ParseRole(Field(item, role_key, role_name, where), sharegpt, role_name, where);
-    const bool may_be_empty = role == Role::kSystem;
-    messages.push_back({role, may_be_empty ? Field(item, content_key, content_name, where)
-                                           : NonEmptyField(item, content_key, content_name, where)});
+  for (const io::JsonValue& item : line.Field(key).Items()) {
+    const Role role = ReadRole(item.Field(sharegpt ? "from" : "role"), sharegpt);
+    const io::JsonValue content = item.Field(sharegpt ? "value" : "content");
+    messages.push_back({role, role == Role::kSystem ? content.String() : content.NonEmptyString()});
   }
+  if (messages.empty()) throw std::runtime_error(line.file() + ": the " + key + " are empty");
   const auto is_answer = [](const models::Message& message) { return message.role == Role::kAssistant; };
   if (std::none_of(messages.begin(), messages.end(), is_answer)) {
-    throw std::runtime_error(where + ": the " + key + " hold no answer of the assistant to learn");
+    throw std::runtime_error(line.file() + ": the " + key + " hold no answer of the assistant to learn");
   }
   return messages;
 }
 
-Sample ReadSample(const Json& line, const ShapeKeys& keys, const std::string& where) {
-  if (keys.shape == Shape::kMessages) return {ReadMessages(line, keys.first, where), "", 0};
-  const bool has_input = keys.shape == Shape::kInstruction && line.contains("input");
-  std::string first = NonEmptyField(line, keys.first, keys.first, where);
-  std::string second = NonEmptyField(line, keys.second, keys.second, where);
-  return MakeSample(first, second, has_input ? Field(line, "input", "input", where) : "");
+Sample ReadSample(const io::JsonValue& line, const ShapeKeys& keys) {
+  if (keys.shape == Shape::kMessages) return {ReadMessages(line, keys.first), "", 0};
+  const bool has_input = keys.shape == Shape::kInstruction && line.json().contains("input");
+  std::string prompt = line.Field(keys.first).NonEmptyString();
+  std::string answer = line.Field(keys.second).NonEmptyString();
+  return MakeSample(std::move(prompt), std::move(answer), has_input ? line.Field("input").String() : "");
 }
 
 }  // namespace
@@ -127,15 +99,15 @@ Samples ReadSamples(const std::filesystem::path& path) {
       throw std::runtime_error(where + ": expected a line of at most " + std::to_string(kMaxLine) + " bytes, found " +
                                std::to_string(line.size()));
     }
-    const Json json = io::ParseJson(line, where);
-    if (!json.is_object()) throw std::runtime_error(where + ": expected a JSON object, found " + json.type_name());
-    const ShapeKeys& found = FindShape(json, where);
+    const nlohmann::json json = io::ParseJsonObject(line, where);
+    const io::JsonValue value(json, where);
+    const ShapeKeys& found = FindShape(value);
     if (shape && &found != shape) {
-      throw std::runtime_error(where + ": expected the key \"" + shape->first + "\" as in the lines above, found \"" +
-                               found.first + "\"");
+      value.Fail(std::string("the key \"") + shape->first + "\" as in the lines above",
+                 std::string("\"") + found.first + "\"");
     }
     shape = &found;
-    samples.all.push_back(ReadSample(json, found, where));
+    samples.all.push_back(ReadSample(value, found));
     samples.all.back().line = number;
   }
   if (!shape) throw std::runtime_error(path.string() + ": there is no sample in it");

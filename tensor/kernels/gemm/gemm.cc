@@ -323,7 +323,8 @@ void CheckInner(const char* name, const Tensor& a, const Tensor& b, bool fits) {
 
 void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
   if (m == 0 || n == 0) return;
-  if (a.transposed && b.type == kRealType && n < kNarrow && m > n) return NarrowProduct(m, n, k, a, b, init, c, c_stride);
+  if (a.transposed && b.type == kRealType && n < kNarrow && m > n)
+    return NarrowProduct(m, n, k, a, b, init, c, c_stride);
   const bool tiles = TilesAllowed() && TilesPay(m, n, k) && b.type != StoredType::kF16;
   const Index height = tiles ? kTilePanel : HWY_DYNAMIC_DISPATCH(PanelRowsOfTarget)();
   const Index width = tiles ? kTilePanel : HWY_DYNAMIC_DISPATCH(PanelColsOfTarget)();

@@ -167,7 +167,8 @@ inline void PackTileBf16B(const Operand& b, Index depth, Index cols, Bf16* to) {
   if (b.transposed) {
     Square s;
     for (Index j = 0; j < kSide; ++j) {
-      s.row[j] = j < cols ? _mm512_maskz_loadu_epi16(FirstOfRun(depth), Bf16Numbers(b) + j * b.stride) : _mm512_setzero_si512();
+      s.row[j] = j < cols ? _mm512_maskz_loadu_epi16(FirstOfRun(depth), Bf16Numbers(b) + j * b.stride)
+                          : _mm512_setzero_si512();
     }
     Transpose(s);
     for (Index p = 0; p < kSide; ++p) _mm512_store_si512(to + p * kRun, s.row[p]);

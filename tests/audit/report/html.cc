@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "tests/audit/report/plots.h"
-#include "tests/audit/report/tables.h"
 #include "tests/audit/report/summary.h"
+#include "tests/audit/report/tables.h"
 #include "train/report/format.h"
 #include "train/report/html.h"
 #include "train/report/style.h"

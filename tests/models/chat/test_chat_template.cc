@@ -108,8 +108,7 @@ TEST(ChatTemplate, TakesTheDefaultOfAList) {
   EXPECT_EQ(model.OwnMessage(),
             "D/tokenizer_config.json: expected a template named \"default\" in chat_template, found none");
   model.PutConfig({{"chat_template", 3}});
-  EXPECT_EQ(model.OwnMessage(),
-            "D/tokenizer_config.json: expected chat_template to be a string or an array, found number");
+  EXPECT_EQ(model.OwnMessage(), "D/tokenizer_config.json: expected chat_template to be a string or an array, found 3");
 }
 
 TEST(ChatTemplate, AFileOfItsOwnGoesFirst) {

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "models/chat/chat_template.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 

@@ -16,7 +16,7 @@ using Tokens = std::vector<std::string>;
 std::string Decoded(const std::string& json, const Tokens& tokens, size_t part = 100) {
   const Json file = Json::parse(json);
   std::string text;
-  const auto decoder = Decoder(io::JsonItem(file, "F")).Start(text);
+  const auto decoder = Decoder(io::JsonValue(file, "F")).Start(text);
   for (const std::string& token : tokens) {
     for (size_t at = 0; at < token.size(); at += part) decoder->Text(std::string_view(token).substr(at, part));
     decoder->EndToken();

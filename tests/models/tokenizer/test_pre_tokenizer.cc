@@ -21,13 +21,13 @@ Words Gpt2Words(const std::string& text) {
 Words Split(const std::string& json, const std::string& text, bool first = true) {
   const Json file = Json::parse(json);
   Words words;
-  PreTokenizer(io::JsonItem(file, "F")).Split(text, first, [&](std::string_view word) { words.emplace_back(word); });
+  PreTokenizer(io::JsonValue(file, "F")).Split(text, first, [&](std::string_view word) { words.emplace_back(word); });
   return words;
 }
 
 std::string SplitError(const std::string& json) {
   const Json file = {{"pre_tokenizer", Json::parse(json)}};
-  return ErrorOf([&] { PreTokenizer(io::JsonItem(file, "F").Field("pre_tokenizer")); });
+  return ErrorOf([&] { PreTokenizer(io::JsonValue(file, "F").Field("pre_tokenizer")); });
 }
 
 TEST(Gpt2Split, Contractions) {

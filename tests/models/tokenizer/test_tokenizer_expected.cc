@@ -1,12 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "models/tokenizer/tokenizer.h"
 #include "models/tokenizer/utf8.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
+#include "tensor/io/text_file.h"
 
 namespace ampgrad::models {
 namespace {

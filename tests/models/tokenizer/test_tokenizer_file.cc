@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "models/model_directory.h"
-#include "tensor/io/json_file.h"
+#include "tensor/io/json.h"
 #include "tests/support/files.h"
 #include "tests/support/small_models.h"
 #include "tests/support/small_tokenizers.h"

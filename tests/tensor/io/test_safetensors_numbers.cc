@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/io/safetensors_writer.h"
 #include "tensor/thread_pool.h"
 #include "tests/support/safetensors_files.h"
 
@@ -67,8 +68,7 @@ TEST(Safetensors, RefusesEveryNumberOf16BitsThatIsNotFinite) {
         const std::string message =
             "D/f: tensor \"a\" of shape [1, 3] holds " + what + " at index 1, expected finite numbers";
         EXPECT_EQ(file.ReadError("a"), message) << bits;
-        if (format.dtype == kF16.dtype) continue;
-        EXPECT_EQ(MessageOf(file.directory(), [&] { file.Open().ReadBf16("a"); }), message) << bits;
+        EXPECT_EQ(MessageOf(file.directory(), [&] { file.Open().ReadStored("a"); }), message) << bits;
       }
     }
   }
@@ -87,7 +87,7 @@ TEST(Safetensors, FindsTheFirstOfSeveralThatAreNotFinite) {
       const std::string message = "D/f: tensor \"a\" of shape [1, 1000003] holds infinity at index " +
                                   std::to_string(first) + ", expected finite numbers";
       EXPECT_EQ(file.ReadError("a"), message);
-      EXPECT_EQ(MessageOf(file.directory(), [&] { file.Open().ReadBf16("a"); }), message);
+      EXPECT_EQ(MessageOf(file.directory(), [&] { file.Open().ReadStored("a"); }), message);
     }
   }
   SetNumThreads(threads);
@@ -97,35 +97,53 @@ TEST(Safetensors, ReadsBf16WhereItLies) {
   const std::vector<uint16_t> numbers = {0x3F80, 0xC000, 0x0001, 0x8000, 0x7F7F};
   for (int padding = 0; padding < 4; ++padding) {  // half of the addresses are odd
     const File file(FileOf("BF16", numbers, std::string(padding, ' ')));
-    Bf16Tensor tensor = [&] { return file.Open().ReadBf16("a"); }();
+    const StoredTensor tensor = [&] { return file.Open().ReadStored("a"); }();
     std::filesystem::remove(file.path());  // the numbers outlive reader and name
     ASSERT_EQ(tensor.shape(), Shape({1, 5}));
-    EXPECT_EQ(std::vector<uint16_t>(tensor.data(), tensor.data() + 5), numbers);
+    const auto* found = static_cast<const Bf16*>(tensor.data());
+    EXPECT_EQ(std::vector<uint16_t>(found, found + 5), numbers);
   }
 }
 
-TEST(Safetensors, CopiesBf16AtOddAddressesOnly) {
-  int copies = 0;
-  for (int padding = 0; padding < 4; ++padding) {
-    const File file(FileOf("BF16", {1, 2}, std::string(padding, ' ')));
-    const SafetensorsReader reader = file.Open();
-    copies += reader.ReadBf16("a").data() != reader.ReadBf16("a").data();
+TEST(Safetensors, CopiesNumbersAtOddAddressesOnly) {
+  for (const auto& [dtype, width] : {std::pair<const char*, int>{"BF16", 2}, {"F16", 2}, {"F32", 4}}) {
+    int copies = 0;
+    for (int padding = 0; padding < 4; ++padding) {
+      const std::string header = "{" + Entry("a", dtype, "2", "0," + std::to_string(2 * width)) + "}";
+      const File file(FileBytes(header + std::string(padding, ' '), std::string(2 * width, '\0')));
+      const SafetensorsReader reader = file.Open();
+      copies += reader.ReadStored("a").data() != reader.ReadStored("a").data();
+    }
+    EXPECT_EQ(copies, width == 2 ? 2 : 3) << dtype;
   }
-  EXPECT_EQ(copies, 2);
 }
 
-TEST(Safetensors, ReadsBf16OfBf16Only) {
-  const File file(FileBytes("{" + Entry("a", "F16", "1", "0,2") + "," + Entry("b", "BF16", "0,3", "2,2") + "," +
+// What lies in the file is what is read, of every type that stays as it lies; doubles are read in Real.
+TEST(Safetensors, KeepsEachTypeAsItLies) {
+  const Tensor values = Tensor::FromValues({2, 2}, {1, -2, 0.5, 3});
+  for (const StoredType type : {StoredType::kF64, StoredType::kF32, StoredType::kF16, StoredType::kBf16}) {
+    const TempDir directory;
+    WriteSafetensors(directory.path() / "f", {{"a", values}}, {}, type);
+    const StoredTensor read = SafetensorsReader(directory.path() / "f").ReadStored("a");
+    EXPECT_EQ(read.type(), type == StoredType::kF64 ? kRealType : type);
+    const Tensor wide = read.Widened();
+    EXPECT_EQ(std::vector<Real>(wide.begin(), wide.end()), std::vector<Real>(values.begin(), values.end()));
+  }
+}
+
+TEST(Safetensors, RefusesStoredTensorsByName) {
+  const File file(FileBytes("{" + Entry("a", "I16", "1", "0,2") + "," + Entry("b", "BF16", "0,3", "2,2") + "," +
                                 Entry("c", "BF16", "1,1,1,1,1", "2,4") + "}",
                             "1234"));
   const auto error = [&](const std::string& name) {
-    return MessageOf(file.directory(), [&] { file.Open().ReadBf16(name); });
+    return MessageOf(file.directory(), [&] { file.Open().ReadStored(name); });
   };
-  EXPECT_EQ(error("a"), "D/f: tensor \"a\" is stored as F16, expected BF16");
+  EXPECT_EQ(error("a"),
+            "D/f: tensor \"a\" is stored as I16, which is not supported here; expected F32, F64, F16 or BF16");
   EXPECT_EQ(error("c"),
             "D/f: tensor \"c\" has a shape that is not supported here: expected at most 4 dimensions, found 5");
   EXPECT_EQ(error("d"), "D/f: expected a tensor \"d\", found none among its 3 tensors");
-  EXPECT_EQ(file.Open().ReadBf16("b").shape(), Shape({0, 3}));
+  EXPECT_EQ(file.Open().ReadStored("b").shape(), Shape({0, 3}));
 }
 
 TEST(Safetensors, RefusesOtherFormatsByTheirName) {

@@ -77,8 +77,8 @@ TEST(Trace, NamesWhatThereIs) {
 // The screen sends its reader to the line that records the op: it must stand there.
 TEST(Trace, NamesTheLineOfEachOp) {
   for (const auto& model : BothFamilies(3, true)) {
-    const std::string weight = FindMatrix(*model, "h.0.mlp.c_fc.weight") ? "h.0.mlp.c_fc.weight"
-                                                                         : "layers.0.mlp.up_proj.weight";
+    const std::string weight =
+        FindMatrix(*model, "h.0.mlp.c_fc.weight") ? "h.0.mlp.c_fc.weight" : "layers.0.mlp.up_proj.weight";
     for (const TraceStep& step : TraceScore(*model, TinyBatch(), Options(weight, ct::Start::kExact)).path) {
       const size_t colon = step.source.find(':');
       std::ifstream file(std::string(AMPGRAD_SOURCE_DIR) + "/" + step.source.substr(0, colon));

@@ -148,7 +148,7 @@ TEST_F(CommandLine, WrongFilesAreExitCodeOne) {
   };
   sft("missing.jsonl", ": no such file");
   sft("blank.jsonl", ": there is no sample in it");
-  sft("bad.jsonl", ":2: expected a string under \"completion\", found no such key");
+  sft("bad.jsonl", ":2: expected completion to be a string, found nothing");
   ExpectFails(2, {"sft", "--model", Path("base"), "--out", Path("new")}, "--data is missing");
   ExpectFails(1, {"generate", "--model", Path("none"), "--prompt", "a"}, Path("none") + ": no such model directory");
   ExpectFails(1, {"check", "--reference", Path("none")}, Path("none"));

@@ -114,38 +114,38 @@ TEST(Samples, RefusesWrongMessages) {
   const auto messages = [](const std::string& list) { return R"({"messages":)" + list + "}"; };
   const std::string answer = R"({"role":"assistant","content":"a"})";
   ExpectRefused(messages("[]"), 1, ": the messages are empty");
-  ExpectRefused(messages("null"), 1, ": expected an array under \"messages\", found null");
-  ExpectRefused(messages("\"Hi\""), 1, ": expected an array under \"messages\", found string");
-  ExpectRefused(messages("[\"Hi\"]"), 1, ": expected an object at messages[0], found string");
+  ExpectRefused(messages("null"), 1, ": expected messages to be an array, found nothing");
+  ExpectRefused(messages("\"Hi\""), 1, ": expected messages to be an array, found \"Hi\"");
+  ExpectRefused(messages("[\"Hi\"]"), 1, ": expected messages[0] to be an object, found \"Hi\"");
   ExpectRefused(messages("[" + answer + R"(,{"role":"tool","content":"c"}])"), 1,
                 ": expected messages[1].role to be system, user or assistant, found \"tool\"");
   ExpectRefused(messages(R"([{"role":")" + std::string(1000, 'x') + R"(","content":"c"}])"), 1,
-                ": expected messages[0].role to be system, user or assistant, found 1000 bytes");
-  ExpectRefused(messages(R"([{"content":"c"}])"), 1,
-                ": expected a string under \"messages[0].role\", found no such key");
-  ExpectRefused(messages(R"([{"role":"user"}])"), 1,
-                ": expected a string under \"messages[0].content\", found no such key");
+                ": expected messages[0].role to be system, user or assistant, found \"xxx");
+  ExpectRefused(messages(R"([{"content":"c"}])"), 1, ": expected messages[0].role to be a string, found nothing");
+  ExpectRefused(messages(R"([{"role":"user"}])"), 1, ": expected messages[0].content to be a string, found nothing");
   ExpectRefused(messages(R"([{"role":"user","content":null}])"), 1,
-                ": expected a string under \"messages[0].content\", found null");
+                ": expected messages[0].content to be a string, found nothing");
   ExpectRefused(messages(R"([{"role":"user","content":[]}])"), 1,
-                ": expected a string under \"messages[0].content\", found array");
+                ": expected messages[0].content to be a string, found []");
   ExpectRefused(messages("[" + answer + R"(,{"role":"assistant","content":""}])"), 1,
-                ": the messages[1].content is empty");
+                ": expected messages[1].content to be a string that is not empty, found \"\"");
   ExpectRefused(messages(R"([{"role":"user","content":"Hi"}])"), 1,
                 ": the messages hold no answer of the assistant to learn");
   ExpectRefused(R"({"conversations":[{"from":"assistant","value":"a"}]})", 1,
                 ": expected conversations[0].from to be system, human or gpt, found \"assistant\"");
   ExpectRefused(R"({"conversations":[{"from":"gpt"}]})", 1,
-                ": expected a string under \"conversations[0].value\", found no such key");
+                ": expected conversations[0].value to be a string, found nothing");
 }
 
 TEST(Samples, RefusesWrongInstructions) {
   ExpectRefused(R"({"instruction":"i","input":null,"output":"o"})", 1,
-                ": expected a string under \"input\", found null");
-  ExpectRefused(R"({"instruction":"i","output":""})", 1, ": the output is empty");
-  ExpectRefused(R"({"instruction":"","output":"o"})", 1, ": the instruction is empty");
-  ExpectRefused(R"({"instruction":"i"})", 1, ": expected a string under \"output\", found no such key");
-  ExpectRefused(R"({"output":"o"})", 1, ": expected a string under \"instruction\", found no such key");
+                ": expected input to be a string, found nothing");
+  ExpectRefused(R"({"instruction":"i","output":""})", 1,
+                ": expected output to be a string that is not empty, found \"\"");
+  ExpectRefused(R"({"instruction":"","output":"o"})", 1,
+                ": expected instruction to be a string that is not empty, found \"\"");
+  ExpectRefused(R"({"instruction":"i"})", 1, ": expected output to be a string, found nothing");
+  ExpectRefused(R"({"output":"o"})", 1, ": expected instruction to be a string, found nothing");
 }
 
 TEST(Samples, RefusesShapesWithoutAnAnswer) {
@@ -197,15 +197,17 @@ TEST(Samples, RefusesLinesOfAnotherKind) {
 }
 
 TEST(Samples, RefusesWrongFields) {
-  ExpectRefused(R"({"prompt":"p"})", 1, "expected a string under \"completion\", found no such key");
-  ExpectRefused(R"({"completion":"c"})", 1, "expected a string under \"prompt\", found no such key");
-  ExpectRefused(R"({"question":"q","completion":"c"})", 1, "expected a string under \"answer\", found no such key");
-  ExpectRefused(R"({"prompt":"p","completion":3})", 1, "expected a string under \"completion\", found number");
-  ExpectRefused(R"({"prompt":"p","completion":null})", 1, "expected a string under \"completion\", found null");
-  ExpectRefused(R"({"prompt":["p"],"completion":"c"})", 1, "expected a string under \"prompt\", found array");
-  ExpectRefused(kGood + "\n" + R"({"prompt":"p","completion":""})", 2, "the completion is empty");
-  ExpectRefused(R"({"question":"q","answer":""})", 1, "the answer is empty");
-  ExpectRefused(kGood + "\n" + R"({"prompt":"","completion":"c"})", 2, "the prompt is empty");
+  ExpectRefused(R"({"prompt":"p"})", 1, "expected completion to be a string, found nothing");
+  ExpectRefused(R"({"completion":"c"})", 1, "expected prompt to be a string, found nothing");
+  ExpectRefused(R"({"question":"q","completion":"c"})", 1, "expected answer to be a string, found nothing");
+  ExpectRefused(R"({"prompt":"p","completion":3})", 1, "expected completion to be a string, found 3");
+  ExpectRefused(R"({"prompt":"p","completion":null})", 1, "expected completion to be a string, found nothing");
+  ExpectRefused(R"({"prompt":["p"],"completion":"c"})", 1, "expected prompt to be a string, found [\"p\"]");
+  ExpectRefused(kGood + "\n" + R"({"prompt":"p","completion":""})", 2,
+                "expected completion to be a string that is not empty, found \"\"");
+  ExpectRefused(R"({"question":"q","answer":""})", 1, "expected answer to be a string that is not empty, found \"\"");
+  ExpectRefused(kGood + "\n" + R"({"prompt":"","completion":"c"})", 2,
+                "expected prompt to be a string that is not empty, found \"\"");
 }
 
 TEST(Samples, RefusesADuplicateKey) {

@@ -91,23 +91,24 @@ std::vector<std::vector<std::string>> Cells(const std::string& table) {
 }
 
 TEST(Method, LabelsTellMethodsApart) {
-  EXPECT_EQ(Method{}.Label(), "full");
-  EXPECT_EQ((Method{true, ct::Start::kExact, 8}).Label(), "exact K=8");
-  EXPECT_EQ((Method{true, ct::Start::kReconstructed, 64}).Label(), "reconstructed K=64");
+  EXPECT_EQ(MethodSettings{}.Label(), "full");
+  EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 8}).Label(), "exact K=8");
+  EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 64, .start = ct::Start::kReconstructed}).Label(),
+            "reconstructed K=64");
 }
 
-// The commands' default is the fast way; a Method that says nothing takes the one that can be looked at.
+// The commands' default is the fast way; a method that says nothing takes the one that can be looked at.
 TEST(Method, ChainsUnlessSaid) {
-  EXPECT_EQ(Method{}.chain, ct::Chain::kExplicit);
+  EXPECT_EQ(MethodSettings{}.chain, ct::Chain::kExplicit);
   EXPECT_EQ(SweepOptions().chain, ct::Chain::kFactored);
-  EXPECT_EQ((Method{true, ct::Start::kExact, 8, ct::Chain::kFactored}).Label(), "exact K=8");
+  EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 8, .chain = ct::Chain::kFactored}).Label(), "exact K=8");
 }
 
 TEST(Prepare, TakesTheChain) {
   for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
     for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
       models::Gpt model = Nano();
-      Prepare(model, {true, start, 3, chain}, BasisOf(model, 5), ct::RowsPolicy::kBlocks);
+      Prepare(model, {.method = "amplitude", .k = 3, .start = start, .chain = chain}, BasisOf(model, 5));
       Tape tape;
       BatchLoss(model, tape, Pairs().data.train(0));
       Index reconstructed = 0;
@@ -120,7 +121,7 @@ TEST(Prepare, TakesTheChain) {
 TEST(Prepare, FullTrainsEveryNumber) {
   models::Gpt model = Nano();
   models::SetTrainable(model, false);
-  Prepare(model, {}, nullptr, ct::RowsPolicy::kBlocks);
+  Prepare(model, {});
   EXPECT_EQ(models::CountNumbers(models::TrainableParams(model)), kNumbers);
 }
 
@@ -128,7 +129,7 @@ TEST(Prepare, AmplitudeTrainsScoresAlone) {
   for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
     SCOPED_TRACE(ct::ToString(start));
     models::Gpt model = Nano();
-    Prepare(model, {true, start, 3}, BasisOf(model, 5), ct::RowsPolicy::kBlocks);
+    Prepare(model, {.method = "amplitude", .k = 3, .start = start}, BasisOf(model, 5));
     const std::vector<Param*> trainable = models::TrainableParams(model);
     EXPECT_EQ(trainable.size(), 8u);  // four matrices in each of two blocks
     EXPECT_EQ(models::CountNumbers(trainable), 3 * kRows);
@@ -153,7 +154,7 @@ TEST(Prepare, AmplitudeTrainsScoresAlone) {
 TEST(Prepare, ExactStartIsTheModelBitForBit) {
   models::Gpt base = Nano();
   const auto model = base.Clone();
-  Prepare(*model, {true, ct::Start::kExact, 3}, BasisOf(base, 3), ct::RowsPolicy::kBlocks);
+  Prepare(*model, {.method = "amplitude", .k = 3}, BasisOf(base, 3));
   const Batch batch = Pairs().data.train(0);
   Tape tape(Tape::Mode::kInference);
   const Tensor expected = base.Logits(tape, batch.inputs, batch.length).value;
@@ -165,13 +166,13 @@ TEST(Prepare, ExactStartIsTheModelBitForBit) {
 TEST(RunSweep, CountsWhatIsTrainedByHand) {
   ASSERT_EQ(Rows().size(), 7u);  // full, and three K from both starts
   EXPECT_EQ(kNumbers, 35712);
-  EXPECT_FALSE(Rows()[0].method.amplitude);
+  EXPECT_FALSE(Rows()[0].method.NeedsBasis());
   EXPECT_EQ(Rows()[0].trained, kNumbers);
   EXPECT_EQ(Rows()[0].share, 1);
   const std::vector<Index> ks = {2, 5, 32};
   for (size_t i = 0; i < 6; ++i) {
     const SweepRow& row = Rows()[1 + i];
-    EXPECT_TRUE(row.method.amplitude);
+    EXPECT_TRUE(row.method.NeedsBasis());
     EXPECT_EQ(row.method.start, i < 3 ? ct::Start::kReconstructed : ct::Start::kExact);
     EXPECT_EQ(row.method.k, ks[i % 3]);
     EXPECT_EQ(row.trained, kRows * ks[i % 3]);
@@ -198,7 +199,7 @@ TEST(RunSweep, LossesAreWhatTheModelsSay) {
       EXPECT_TRUE(std::isfinite(number)) << row.method.Label();
     }
     EXPECT_GE(row.seconds_per_step, 0);
-    const bool lossless = !row.method.amplitude || row.method.start == ct::Start::kExact;
+    const bool lossless = !row.method.NeedsBasis() || row.method.start == ct::Start::kExact;
     if (lossless) {
       EXPECT_EQ(row.start_loss, base) << row.method.Label();  // not nearly: exactly
     } else if (row.method.k == 32) {
@@ -299,8 +300,8 @@ TEST(TableJson, HoldsTheRows) {
   ASSERT_EQ(json.size(), Rows().size());
   for (size_t i = 0; i < json.size(); ++i) {
     const SweepRow& row = Rows()[i];
-    EXPECT_EQ(json[i].at("method"), row.method.amplitude ? "amplitude" : "full");
-    if (row.method.amplitude) {
+    EXPECT_EQ(json[i].at("method"), row.method.method);
+    if (row.method.NeedsBasis()) {
       EXPECT_EQ(json[i].at("start"), ct::ToString(row.method.start));
       EXPECT_EQ(json[i].at("k"), row.method.k);
     } else {
@@ -330,9 +331,9 @@ TEST(FormatTable, HasARowForEachMethod) {
     const SweepRow& row = Rows()[i];
     const std::vector<std::string>& c = cells[2 + i];
     ASSERT_EQ(c.size(), cells[0].size());
-    EXPECT_EQ(c[0], row.method.amplitude ? "amplitude" : "full");
-    EXPECT_EQ(c[1], row.method.amplitude ? ct::ToString(row.method.start) : "-");
-    EXPECT_EQ(c[2], row.method.amplitude ? std::to_string(row.method.k) : "-");
+    EXPECT_EQ(c[0], row.method.method);
+    EXPECT_EQ(c[1], row.method.NeedsBasis() ? ct::ToString(row.method.start) : "-");
+    EXPECT_EQ(c[2], row.method.NeedsBasis() ? std::to_string(row.method.k) : "-");
     EXPECT_EQ(number(c[3]), row.lr);
     EXPECT_EQ(number(c[4]), row.trained);
     EXPECT_NEAR(number(c[5]), 100 * row.share, 0.00501);
