@@ -66,7 +66,7 @@ Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Inde
                   v.shape() == k.shape(),
               "causal_attention", "q [B·length, H·D], k and v [B·(offset + length), G·D]",
               {{"q", q.shape()}, {"k", k.shape()}, {"v", v.shape()}});
-  const kernels::AttentionShape sizes{batch, length, heads, kv_heads, dim, heads * dim, kv_heads * dim, offset};
+  const kernels::AttentionSizes sizes{batch, length, heads, kv_heads, dim, heads * dim, kv_heads * dim, offset};
 
   Tensor o = Tensor::Uninitialized(q.shape()), log_sums = Tensor::Uninitialized({rows, heads});
   kernels::CausalAttention(sizes, q.value.data(), k.value.data(), v.value.data(), o.data(), log_sums.data());
@@ -92,7 +92,7 @@ Var CausalSelfAttention(const Var& qkv, Index length, Index heads) {
                                       std::to_string(length));
   }
   const Index stride = 3 * channels;
-  const kernels::AttentionShape sizes{rows / length, length, heads, heads, channels / heads, stride, stride};
+  const kernels::AttentionSizes sizes{rows / length, length, heads, heads, channels / heads, stride, stride};
 
   Tensor o = Tensor::Uninitialized({rows, channels}), log_sums = Tensor::Uninitialized({rows, heads});
   const Real* q = qkv.value.data();

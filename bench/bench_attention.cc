@@ -36,7 +36,7 @@ struct Attention {
   }
 
   Index width, k_at, v_at;
-  kernels::AttentionShape shape;
+  kernels::AttentionSizes shape;
   Tensor qkv, d_o, o, dqkv, log_sums;
 };
 

@@ -72,7 +72,7 @@ void Backward(models::LanguageModel& model, const Batch& batch) {
 // The step's naive twin: along its own gradient g the loss must rise by |g| a unit, as two more evaluations tell. They lie
 // 0.002 nats of loss apart, where float still gives three digits and the curvature does not show.
 bool GradientMatchesLoss(models::LanguageModel& model, const Batch& batch) {
-  train::AdamW params(models::TrainableParams(model), {});
+  train::AdamW params(models::TrainableParameters(model), {});
   Backward(model, batch);
   const double norm = params.GradNorm();
   const double reach = 0.001 / (norm * norm);  // ± this much of g
@@ -103,7 +103,7 @@ void RunStep(benchmark::State& state, const Setting& setting, const Method& meth
   if (!GradientMatchesLoss(model, batches[0])) {
     return state.SkipWithError("the loss does not rise along its gradient as fast as the gradient says");
   }
-  train::AdamW optimizer(models::TrainableParams(model), {.weight_decay = method.amplitude ? 0 : 0.1});
+  train::AdamW optimizer(models::TrainableParameters(model), {.weight_decay = method.amplitude ? 0 : 0.1});
   int steps = 0;
   const auto step = [&] {
     optimizer.ZeroGrad();

@@ -25,7 +25,8 @@ std::vector<int> Generate(LanguageModel& model, const std::vector<int>& prompt, 
   for (Index added = 0; added < options.max_tokens; ++added) {
     const Tensor logits = model.NextLogits(unread, cache);
     const Index choices = options.vocabulary ? std::min(options.vocabulary, logits.cols()) : logits.cols();
-    const int next = Sample(logits.data(), choices, options.sampling, random.Uniform(static_cast<uint64_t>(added)));
+    const int next =
+        SampleToken(logits.data(), choices, options.sampling, random.Uniform(static_cast<uint64_t>(added)));
     if (std::ranges::count(options.end_tokens, next) > 0) break;
     ids.push_back(next);
     if (emit) emit(next);

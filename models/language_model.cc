@@ -42,7 +42,7 @@ Tensor LanguageModel::NextLogits(const std::vector<int>& ids, nn::KvCache& cache
   return Head(tape.Constant(x.value.Rows(count - 1, count))).value;
 }
 
-std::vector<Param*> Params(LanguageModel& model) {
+std::vector<Param*> Parameters(LanguageModel& model) {
   const nn::Parts parts = model.Parts();
   std::vector<Param*> params;
   for (nn::Matrix* matrix : parts.matrices) {
@@ -52,8 +52,8 @@ std::vector<Param*> Params(LanguageModel& model) {
   return params;
 }
 
-std::vector<Param*> TrainableParams(LanguageModel& model) {
-  const std::vector<Param*> all = Params(model);
+std::vector<Param*> TrainableParameters(LanguageModel& model) {
+  const std::vector<Param*> all = Parameters(model);
   std::vector<Param*> trainable;
   std::copy_if(all.begin(), all.end(), std::back_inserter(trainable), [](const Param* p) { return p->trainable; });
   return trainable;
@@ -63,16 +63,16 @@ void SetTrainable(LanguageModel& model, bool trainable) {
   for (nn::Matrix* matrix : model.Parts().matrices) {
     if (trainable && !matrix->HasParameters()) matrix->MakeTrainable();
   }
-  for (Param* param : Params(model)) param->trainable = trainable;
+  for (Param* param : Parameters(model)) param->trainable = trainable;
 }
 
-Index CountNumbers(const std::vector<Param*>& params) {
+Index CountParameters(const std::vector<Param*>& params) {
   Index count = 0;
   for (const Param* param : params) count += param->value.size();
   return count;
 }
 
-Index CountNumbers(LanguageModel& model) {
+Index CountParameters(LanguageModel& model) {
   const nn::Parts parts = model.Parts();
   Index count = 0;
   for (const nn::Matrix* matrix : parts.matrices) count += matrix->StoredShape().size();

@@ -63,17 +63,17 @@ class LanguageModel {
 };
 
 /// All parameters, those of the matrices' forms first.
-std::vector<Param*> Params(LanguageModel& model);
+std::vector<Param*> Parameters(LanguageModel& model);
 
 /// The parameters that are trained.
-std::vector<Param*> TrainableParams(LanguageModel& model);
+std::vector<Param*> TrainableParameters(LanguageModel& model);
 
 /// Marks every parameter as frozen, or as trained; a matrix that has none becomes dense to train.
 void SetTrainable(LanguageModel& model, bool trainable);
 
 /// Number of numbers in `params`.
-Index CountNumbers(const std::vector<Param*>& params);
+Index CountParameters(const std::vector<Param*>& params);
 /// Number of numbers of the model, in whatever forms its matrices are.
-Index CountNumbers(LanguageModel& model);
+Index CountParameters(LanguageModel& model);
 
 }  // namespace ampgrad::models

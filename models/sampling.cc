@@ -27,7 +27,7 @@ int Likeliest(const Real* logits, Index vocab) {
 
 }  // namespace
 
-int Sample(const Real* logits, Index vocab, const SamplingOptions& options, double uniform) {
+int SampleToken(const Real* logits, Index vocab, const SamplingOptions& options, double uniform) {
   const int likeliest = Likeliest(logits, vocab);
   if (options.temperature <= 0) return likeliest;
 

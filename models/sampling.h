@@ -13,6 +13,6 @@ struct SamplingOptions {
 
 /// An id in 0..vocab − 1. `uniform` in [0, 1) decides, and equal arguments give equal ids; of equally likely tokens the
 /// lowest id comes first. Throws std::runtime_error when a logit is NaN or +∞, or all are −∞.
-int Sample(const Real* logits, Index vocab, const SamplingOptions& options, double uniform);
+int SampleToken(const Real* logits, Index vocab, const SamplingOptions& options, double uniform);
 
 }  // namespace ampgrad::models

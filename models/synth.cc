@@ -174,7 +174,7 @@ Tensor Numbers(const SynthTensor& tensor, const Tensor& directions, uint64_t see
 
 }  // namespace
 
-Index SynthModel::CountNumbers() const {
+Index SynthModel::CountParameters() const {
   Index count = 0;
   for (const SynthTensor& tensor : tensors) count += tensor.shape.size();
   return count;

@@ -30,7 +30,7 @@ struct SynthModel {
   Index width;
   std::vector<SynthTensor> tensors;  // of model.safetensors
 
-  Index CountNumbers() const;
+  Index CountParameters() const;
 };
 
 /// The names that `SynthPreset` knows.

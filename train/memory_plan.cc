@@ -24,7 +24,7 @@ std::vector<double> IntervalPeaks(models::LanguageModel& model, Index tokens) {
   Tape tape;
   tape.Backward(BatchLoss(model, tape, batch), [&](int, const Tensor&) { note(); });
   note();
-  for (Param* param : models::TrainableParams(model)) param->grad = Tensor();
+  for (Param* param : models::TrainableParameters(model)) param->grad = Tensor();
   return peaks;
 }
 
@@ -41,8 +41,8 @@ Index MemoryPlan::Step(Index tokens) const {
 MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis) {
   const Index tokens = std::clamp<Index>(model.context() / 2, 1, 16);
   IntervalPeaks(model, tokens);  // products make their work space, which then counts as held
-  const std::vector<Param*> trained = models::TrainableParams(model);
-  const Index trained_bytes = models::CountNumbers(trained) * kNumber;
+  const std::vector<Param*> trained = models::TrainableParameters(model);
+  const Index trained_bytes = models::CountParameters(trained) * kNumber;
   MemoryPlan plan;
   for (const nn::Matrix* matrix : model.Parts().matrices) plan.mapped += matrix->form->MappedBytes();
   if (basis) {

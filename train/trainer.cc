@@ -28,7 +28,7 @@ Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch) {
 }
 
 Trainer::Trainer(models::LanguageModel& model, const TrainOptions& options)
-    : model_(model), options_(options), optimizer_(models::TrainableParams(model), options.adamw) {
+    : model_(model), options_(options), optimizer_(models::TrainableParameters(model), options.adamw) {
   if (optimizer_.slots().empty()) throw std::runtime_error("nothing to train: every parameter is frozen");
 }
 

@@ -103,23 +103,23 @@ struct Head {
   Index o, log_sum;  // in o, and in log_sums
 };
 
-Head Locate(const AttentionShape& s, Index sequence, Index head) {
+Head Locate(const AttentionSizes& s, Index sequence, Index head) {
   const Index row = sequence * s.length, kv_head = head / (s.heads / s.kv_heads);
   return {row * s.q_stride + head * s.dim, sequence * s.keys() * s.kv_stride + kv_head * s.dim,
           (row * s.heads + head) * s.dim, row * s.heads + head};
 }
 
-Real ScoreScale(const AttentionShape& s) { return 1 / std::sqrt(static_cast<Real>(s.dim)); }
+Real ScoreScale(const AttentionSizes& s) { return 1 / std::sqrt(static_cast<Real>(s.dim)); }
 
 // The transpose [dim, keys] of a key/value head.
-Tensor TransposedHead(const AttentionShape& s, const Real* head) {
+Tensor TransposedHead(const AttentionSizes& s, const Real* head) {
   Tensor transposed = Tensor::Uninitialized({s.dim, s.keys()});
   Transpose(head, s.keys(), s.dim, s.kv_stride, transposed.data());
   return transposed;
 }
 
 // One head of the forward pass, with kᵀ [dim, keys].
-void AttendHead(const AttentionShape& s, const Real* q, const Tensor& k_t, const Real* v, Real* o, Real* log_sums) {
+void AttendHead(const AttentionSizes& s, const Real* q, const Tensor& k_t, const Real* v, Real* o, Real* log_sums) {
   Tensor scores = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.keys()});
   Real inverse_sums[kQueryBlock];
   const Index o_stride = s.heads * s.dim;
@@ -142,7 +142,7 @@ struct HeadInputs {
 
 // One head of the backward pass, from the last block of queries to the first: the last one reaches all keys, so that it sets
 // dk and dv, and what follows, here and in the next heads, adds to them.
-void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sink& dq, Sink& dk, Sink& dv) {
+void AttendHeadBackward(const AttentionSizes& s, const HeadInputs& in, const Sink& dq, Sink& dk, Sink& dv) {
   Tensor p_block = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.keys()});
   Tensor ds_block = Tensor::Uninitialized(p_block.shape());
   const Index o_stride = s.heads * s.dim;
@@ -167,7 +167,7 @@ void AttendHeadBackward(const AttentionShape& s, const HeadInputs& in, const Sin
 
 }  // namespace
 
-void CausalAttention(const AttentionShape& s, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums) {
+void CausalAttention(const AttentionSizes& s, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums) {
   const Index group = s.heads / s.kv_heads;
   const auto attend = [=](Index task) {
     const FlushSubnormals small_probabilities;
@@ -183,7 +183,7 @@ void CausalAttention(const AttentionShape& s, const Real* q, const Real* k, cons
   for (Index task = 0; task < tasks; ++task) attend(task);
 }
 
-void CausalAttentionBackward(const AttentionShape& s, const Real* q, const Real* k, const Real* v, const Real* o,
+void CausalAttentionBackward(const AttentionSizes& s, const Real* q, const Real* k, const Real* v, const Real* o,
                              const Real* log_sums, const Real* d_o, Sink dq, Sink dk, Sink dv) {
   const Index group = s.heads / s.kv_heads;
   ParallelFor(s.batch * s.kv_heads, [=](Index task) {

@@ -69,7 +69,7 @@ void CrossEntropyBackward(const Real* logits, const int* targets, const Real* ma
 /// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·(offset + length), kv_heads·dim]; the rows
 /// of q, and those of k and v, are `q_stride` and `kv_stride` numbers apart. The queries of a sequence stand at its
 /// last `length` positions: query i attends to keys 0..offset + i.
-struct AttentionShape {
+struct AttentionSizes {
   Index batch, length, heads, kv_heads, dim;
   Index q_stride, kv_stride;
   Index offset = 0;
@@ -79,9 +79,9 @@ struct AttentionShape {
 
 /// o [batch·length, heads·dim], log_sums [batch·length, heads]. The bits of a row depend on its position and on what it
 /// attends to, not on how many other queries are asked with it, as long as no product of them uses tiles (gemm.h).
-void CausalAttention(const AttentionShape& shape, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums);
+void CausalAttention(const AttentionSizes& shape, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums);
 /// dq, dk and dv, laid out like q, k and v; any of them may be null.
-void CausalAttentionBackward(const AttentionShape& shape, const Real* q, const Real* k, const Real* v, const Real* o,
+void CausalAttentionBackward(const AttentionSizes& shape, const Real* q, const Real* k, const Real* v, const Real* o,
                              const Real* log_sums, const Real* d_o, Sink dq, Sink dk, Sink dv);
 
 // --- rotary.cc ------------------------------------------------------------------------------------------------------

@@ -38,7 +38,8 @@ void Backpropagate(models::LanguageModel& model) {
 double ScoreGradientsApart(models::LanguageModel& base, ct::Start start) {
   const auto by_dw = WithChain(base, start, ct::Chain::kExplicit),
              factored = WithChain(base, start, ct::Chain::kFactored);
-  const std::vector<Param*> expected = models::TrainableParams(*by_dw), found = models::TrainableParams(*factored);
+  const std::vector<Param*> expected = models::TrainableParameters(*by_dw),
+                            found = models::TrainableParameters(*factored);
   train::AdamW optimizer(expected, {});
   for (int step = 0; step < 3; ++step) {
     optimizer.ZeroGrad();

@@ -243,7 +243,7 @@ struct Chain {
 };
 
 void TrainWithAdamW(models::LanguageModel& model, int steps) {
-  train::AdamW optimizer(models::TrainableParams(model), {});
+  train::AdamW optimizer(models::TrainableParameters(model), {});
   for (int step = 0; step < steps; ++step) {
     optimizer.ZeroGrad();
     BackpropagateLoss(model);
@@ -285,7 +285,7 @@ void AuditScores(Auditor& audit, const Chain& chain) {
   const auto amplitude = chain.Model();
   TrainWithAdamW(*amplitude, 3);
   const auto dense = amplitude->Clone();
-  for (Param* param : models::TrainableParams(*amplitude)) param->grad = Tensor();
+  for (Param* param : models::TrainableParameters(*amplitude)) param->grad = Tensor();
   BackpropagateLoss(*amplitude);
   BackpropagateLoss(*dense);
   const auto scored = Blocks(*amplitude), full = Blocks(*dense);
@@ -308,14 +308,14 @@ void AuditTraining(Auditor& audit, const Chain& chain) {
   const auto before = chain.Model(), after = chain.Model();
   std::vector<Tensor> frozen = {chain.basis->vectors, chain.basis->mean}, copies;
   for (const nn::Matrix* matrix : chain.base.Parts().matrices) frozen.push_back(matrix->form->Merged().Widened());
-  for (const Param* param : models::Params(*after)) {
+  for (const Param* param : models::Parameters(*after)) {
     if (!param->trainable) frozen.push_back(param->value);
   }
   for (const Tensor& tensor : frozen) copies.push_back(tensor.Clone());
   TrainWithAdamW(*after, 5);
   Index changed = 0, strange = 0;
   for (size_t i = 0; i < frozen.size(); ++i) changed += !SameBits(frozen[i], copies[i]);
-  for (const Param* param : models::Params(*after)) strange += param->trainable == param->grad.empty();
+  for (const Param* param : models::Parameters(*after)) strange += param->trainable == param->grad.empty();
   chain.Say(audit, "training changes no byte of a frozen tensor, the basis or the base", changed, 0);
   chain.Say(audit, "all scores get a gradient, nothing else does", strange, 0);
 
@@ -340,9 +340,9 @@ void AuditFullBasis(Auditor& audit, const Chain& chain) {
   for (const ct::RowSource& source : Blocks(*full)) source.matrix->form->Part("weight").trainable = true;
   for (models::LanguageModel* model : {full.get(), amplitude.get()}) {
     for (int step = 0; step < 4; ++step) {
-      for (Param* param : models::TrainableParams(*model)) param->grad = Tensor();
+      for (Param* param : models::TrainableParameters(*model)) param->grad = Tensor();
       BackpropagateLoss(*model);
-      for (Param* param : models::TrainableParams(*model)) {
+      for (Param* param : models::TrainableParameters(*model)) {
         for (Index i = 0; i < param->value.size(); ++i) param->value[i] -= Real(0.1) * param->grad[i];
       }
     }

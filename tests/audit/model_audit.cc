@@ -107,11 +107,11 @@ void AuditParams(models::LanguageModel& model, const train::Batch& batch, const 
 
 std::vector<io::NamedTensor> DenseGradients(models::LanguageModel& model, const train::Batch& batch) {
   models::SetTrainable(model, true);
-  for (Param* param : models::Params(model)) param->grad = Tensor();
+  for (Param* param : models::Parameters(model)) param->grad = Tensor();
   Tape tape;
   tape.Backward(train::BatchLoss(model, tape, batch));
   std::vector<io::NamedTensor> gradients;
-  for (Param* param : models::Params(model)) gradients.push_back({param->name, param->grad});
+  for (Param* param : models::Parameters(model)) gradients.push_back({param->name, param->grad});
   return gradients;
 }
 
@@ -143,13 +143,13 @@ std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::B
                                     const ModelProgress& progress) {
   std::vector<LedgerEntry> ledger;
   models::SetTrainable(model, true);
-  AuditParams(model, batch, models::Params(model), seed, progress, ledger);
+  AuditParams(model, batch, models::Parameters(model), seed, progress, ledger);
 
   const std::unique_ptr<models::LanguageModel> amplitude = model.Clone();
   const auto sources = ct::SelectRows(amplitude->Parts().matrices, amplitude->width(), ct::RowsPolicy::kBlocks);
   const train::MethodSettings method{.method = "amplitude", .k = std::min(kScores, amplitude->width())};
   train::Prepare(*amplitude, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)));
-  AuditParams(*amplitude, batch, models::Params(*amplitude), seed, progress, ledger);
+  AuditParams(*amplitude, batch, models::Parameters(*amplitude), seed, progress, ledger);
   return ledger;
 }
 

@@ -33,7 +33,7 @@ std::vector<double> AddGradients(models::LanguageModel& model, const train::Batc
   Tape tape;
   tape.Backward(train::BatchLoss(model, tape, batch));
   std::vector<double> all;
-  for (const Param* param : models::Params(model)) all.insert(all.end(), param->grad.begin(), param->grad.end());
+  for (const Param* param : models::Parameters(model)) all.insert(all.end(), param->grad.begin(), param->grad.end());
   return all;
 }
 

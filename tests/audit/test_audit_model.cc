@@ -43,7 +43,7 @@ class AuditModelTest : public testing::Test {
 TEST_F(AuditModelTest, CoversEveryTensor) {
   const auto model = TinyGpt(5);
   const std::vector<LedgerEntry> ledger = AuditModel(*model, TinyBatch(), 1);
-  const size_t dense = models::Params(*model).size(), matrices = 8;
+  const size_t dense = models::Parameters(*model).size(), matrices = 8;
   EXPECT_EQ(ledger.size(), 2 * dense);  // dense, then in amplitude form, where 8 score tensors stand for 8 matrices
   EXPECT_TRUE(AllPass(ledger));
   EXPECT_EQ(std::count_if(ledger.begin(), ledger.end(), [](const auto& e) { return e.trained; }),
@@ -66,9 +66,9 @@ TEST_F(AuditModelTest, SeesAGradientOffByATenThousandth) {
 
 TEST_F(AuditModelTest, LeavesTheModelAsItWas) {
   const auto model = TinyGpt(5);
-  const Tensor before = models::Params(*model)[0]->value.Clone();
+  const Tensor before = models::Parameters(*model)[0]->value.Clone();
   AuditModel(*model, TinyBatch(), 1);
-  const Tensor after = models::Params(*model)[0]->value;
+  const Tensor after = models::Parameters(*model)[0]->value;
   EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()));
 }
 

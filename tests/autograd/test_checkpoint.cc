@@ -135,12 +135,12 @@ TEST(Checkpoint, RunsTheFunctionOnceMoreOnTheWayBack) {
 
 std::map<std::string, Tensor> GradientsOf(models::LanguageModel& model, bool checkpoint) {
   model.checkpoint_blocks = checkpoint;
-  for (Param* param : models::Params(model)) param->grad = Tensor();
+  for (Param* param : models::Parameters(model)) param->grad = Tensor();
   Tape tape;
   tape.Backward(MeanCrossEntropy(model.Logits(tape, RandomIds(24, 23, 1), 12), RandomIds(24, 23, 2)));
   model.checkpoint_blocks = false;
   std::map<std::string, Tensor> gradients;
-  for (const Param* param : models::Params(model)) gradients[param->name] = param->grad;
+  for (const Param* param : models::Parameters(model)) gradients[param->name] = param->grad;
   return gradients;
 }
 
@@ -179,7 +179,7 @@ TEST(CheckpointBlocks, GradientsHaveTheBitsOfAPassThatKeepsAll) {
           EXPECT_TRUE(SameGradient(kept.at(name), gradient)) << name;
           trained += !gradient.empty();
         }
-        EXPECT_EQ(trained, models::TrainableParams(*model).size());
+        EXPECT_EQ(trained, models::TrainableParameters(*model).size());
       }
     }
   }

@@ -183,7 +183,7 @@ double Backpropagate(models::LanguageModel& model) {
 }
 
 std::vector<double> TrainWithAdamW(models::LanguageModel& model, int steps) {
-  train::AdamW optimizer(models::TrainableParams(model), {});
+  train::AdamW optimizer(models::TrainableParameters(model), {});
   std::vector<double> losses;
   for (int step = 0; step < steps; ++step) {
     optimizer.ZeroGrad();
@@ -204,7 +204,8 @@ TEST(Chains, AgreeForAWholeModel) {
       const auto by_dw = WithChain(*base, start, Chain::kExplicit),
                  factored = WithChain(*base, start, Chain::kFactored);
       TrainWithAdamW(*by_dw, 3);  // so that S is not where it starts
-      const std::vector<Param*> expected = models::TrainableParams(*by_dw), found = models::TrainableParams(*factored);
+      const std::vector<Param*> expected = models::TrainableParameters(*by_dw),
+                                found = models::TrainableParameters(*factored);
       ASSERT_EQ(found.size(), 8u);
       ASSERT_EQ(expected.size(), 8u);
       for (size_t i = 0; i < 8; ++i) {
@@ -265,7 +266,7 @@ TEST(Chains, TrainToTheSameBitsOnAnyNumberOfThreads) {
       SetNumThreads(threads);
       const auto model = WithChain(*base, start, Chain::kFactored);
       TrainWithAdamW(*model, 4);
-      const std::vector<Param*> scores = models::TrainableParams(*model);
+      const std::vector<Param*> scores = models::TrainableParameters(*model);
       for (size_t i = 0; i < scores.size(); ++i) {
         if (threads == 1) first.push_back(scores[i]->value);
         EXPECT_TRUE(SameBits(scores[i]->value, first[i])) << scores[i]->name << ", " << threads << " threads";

@@ -42,7 +42,7 @@ std::shared_ptr<const Basis> AnyBasis(Index k, Index d) {
 Index CountScores(const std::vector<RowSource>& sources) {
   std::vector<Param*> scores;
   for (const RowSource& source : sources) scores.push_back(&source.matrix->form->Part("scores"));
-  return models::CountNumbers(scores);
+  return models::CountParameters(scores);
 }
 
 std::vector<std::string> Names(const std::vector<RowSource>& sources) {
@@ -57,7 +57,7 @@ TEST(Rows, PapersModelHasAsManyParameters) {
   const Index weights = kLayers * (3 * kWidth + kWidth + 2 * kInner) * kWidth;
   const Index biases = kLayers * (3 * kWidth + kWidth + kInner + kWidth), norms = (kLayers * 2 + 1) * 2 * kWidth;
   EXPECT_EQ(vocabulary + positions + weights + biases + norms, 10'291'456);
-  EXPECT_EQ(models::CountNumbers(*model), 10'291'456);
+  EXPECT_EQ(models::CountParameters(*model), 10'291'456);
 }
 
 TEST(Rows, BlocksOfThePapersModel) {
@@ -87,7 +87,7 @@ TEST(Rows, ScoresOfThePapersModel) {
   UseAmplitude(sources, basis, Start::kExact);
   EXPECT_EQ(CountScores(sources), 251'128);  // the tied vocabulary is one matrix and has one set of scores
   EXPECT_EQ(CountScores(sources), 371'184 - 8 * kVocabulary);
-  EXPECT_EQ(models::CountNumbers(models::TrainableParams(*model)), 251'128);
+  EXPECT_EQ(models::CountParameters(models::TrainableParameters(*model)), 251'128);
 }
 
 TEST(Rows, ScoresOfAnUntiedModelAreTheFullCount) {

@@ -142,7 +142,7 @@ TEST(Generate, DrawsFromTheSoftmax) {
   SetNumThreads(0);
 }
 
-// The options of a draw are those of Sample.
+// The options of a draw are those of SampleToken.
 TEST(Generate, DrawsFromTheLikeliestOnly) {
   const auto model = Model();
   for (const bool by_number : {true, false}) {
@@ -195,7 +195,7 @@ TEST(Generate, RefusesWhatIsNoPrompt) {
 TEST(Generate, LeavesNoGradients) {
   const auto model = Model();
   Generate(*model, {1}, Greedy(3));
-  for (const Param* param : Params(*model)) EXPECT_TRUE(param->grad.empty()) << param->name;
+  for (const Param* param : Parameters(*model)) EXPECT_TRUE(param->grad.empty()) << param->name;
 }
 
 }  // namespace

@@ -28,8 +28,8 @@ TEST(Gpt, CountsTheParametersOfThePresets) {
     GptConfig photonic = PresetConfig("photonic"), nano = PresetConfig("nano");
     photonic.tie_word_embeddings = nano.tie_word_embeddings = tied;
     Gpt photonic_model(photonic), nano_model(nano);
-    EXPECT_EQ(CountNumbers(photonic_model), CountByHand(256, 512, 256, 8, tied));
-    EXPECT_EQ(CountNumbers(nano_model), CountByHand(256, 64, 32, 2, tied));
+    EXPECT_EQ(CountParameters(photonic_model), CountByHand(256, 512, 256, 8, tied));
+    EXPECT_EQ(CountParameters(nano_model), CountByHand(256, 64, 32, 2, tied));
   }
   EXPECT_EQ(CountByHand(256, 512, 256, 8, true), 6'515'200);
   EXPECT_EQ(CountByHand(50257, 1024, 768, 12, true), 124'439'808);  // the formula against the published gpt2
@@ -40,7 +40,7 @@ TEST(Gpt, CountsTheParametersOfAnInnerWidth) {
   config.n_inner = 24;
   Gpt model(config);
   const Index d = 16, block = 3 * d * d + 3 * d + d * d + d + d * 24 + 24 + 24 * d + d + 4 * d;
-  EXPECT_EQ(CountNumbers(model), (23 + 12) * d + 2 * block + 2 * d);
+  EXPECT_EQ(CountParameters(model), (23 + 12) * d + 2 * block + 2 * d);
 }
 
 TEST(Gpt, RefusesAnUnknownPreset) {
@@ -326,7 +326,7 @@ TEST(Gpt, CloneIsIndependent) {
     const auto copy = model->Clone();
     EXPECT_TRUE(SameBits(LogitsOf(*copy, ids, 8), before));
     EXPECT_EQ(copy->Config(), model->Config());
-    for (Param* param : Params(*copy)) param->value.Fill(Real{0.5});
+    for (Param* param : Parameters(*copy)) param->value.Fill(Real{0.5});
     EXPECT_TRUE(SameBits(LogitsOf(*model, ids, 8), before));
     EXPECT_FALSE(SameBits(LogitsOf(*copy, ids, 8), before));
   }
@@ -340,7 +340,7 @@ TEST(Gpt, CloneOfAmplitudeFormIsDense) {
   const std::vector<int> ids = RandomIds(8, 23, 1);
   const auto copy = model->Clone();
   EXPECT_TRUE(SameBits(LogitsOf(*copy, ids, 8), LogitsOf(*model, ids, 8)));
-  for (const Param* param : Params(*copy)) EXPECT_FALSE(param->name.starts_with("scores.")) << param->name;
+  for (const Param* param : Parameters(*copy)) EXPECT_FALSE(param->name.starts_with("scores.")) << param->name;
 }
 
 }  // namespace

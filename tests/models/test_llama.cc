@@ -56,12 +56,12 @@ TEST(Llama, CountsTheParametersOfTinyLlama) {
   EXPECT_LT(Tensor::LiveBytes() - before, 1 << 20);
   const nn::Parts parts = model.Parts();
   EXPECT_EQ(parts.matrices.size() + parts.vectors.size(), 201u);
-  EXPECT_EQ(CountNumbers(model), kTinyLlama);
+  EXPECT_EQ(CountParameters(model), kTinyLlama);
   EXPECT_EQ(2 * kVocabulary + 22 * kLayerNumbers + 2048, kTinyLlama);
   for (Index i = 0; i < 22; ++i) {
     const nn::Parts block = model.BlockParts(i);
     EXPECT_EQ(Numbers(block.matrices), kLayerMatrices);
-    EXPECT_EQ(CountNumbers(block.vectors), kLayerNumbers - kLayerMatrices);
+    EXPECT_EQ(CountParameters(block.vectors), kLayerNumbers - kLayerMatrices);
   }
   EXPECT_EQ(model.kv_width(), 256);
 }
@@ -74,7 +74,7 @@ TEST(Llama, CountsTheMatricesOfTinyLlama) {
   LlamaConfig tied = TinyLlama();
   tied.tie_word_embeddings = true;
   Llama tied_model(tied);
-  EXPECT_EQ(CountNumbers(tied_model), kTinyLlama - kVocabulary);
+  EXPECT_EQ(CountParameters(tied_model), kTinyLlama - kVocabulary);
   EXPECT_EQ(tied_model.Parts().matrices.size(), 155u);
 }
 
@@ -114,7 +114,7 @@ TEST(Llama, CountsBiasesAndWideHeads) {
   Llama model(config);
   const Index q = 4 * 6, kv = 2 * 6, d = 16, inner = 24;
   const Index attention = (q + 2 * kv) * d + q + 2 * kv + d * q + d, mlp = 2 * (inner * d + inner) + d * inner + d;
-  EXPECT_EQ(CountNumbers(model), 2 * 23 * d + 2 * (attention + mlp + 2 * d) + d);
+  EXPECT_EQ(CountParameters(model), 2 * 23 * d + 2 * (attention + mlp + 2 * d) + d);
   EXPECT_EQ(model.kv_width(), kv);
 }
 
@@ -307,7 +307,7 @@ TEST(Llama, CloneIsIndependent) {
     const auto copy = model.Clone();
     EXPECT_TRUE(SameBits(LogitsOf(*copy, ids, 8), before));
     EXPECT_EQ(copy->Config(), model.Config());
-    for (Param* param : Params(*copy)) param->value.Fill(Real{0.5});
+    for (Param* param : Parameters(*copy)) param->value.Fill(Real{0.5});
     EXPECT_TRUE(SameBits(LogitsOf(model, ids, 8), before));
     EXPECT_FALSE(SameBits(LogitsOf(*copy, ids, 8), before));
   }

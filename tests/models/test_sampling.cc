@@ -19,7 +19,7 @@ constexpr Real kInfinity = std::numeric_limits<Real>::infinity();
 using Logits = std::vector<Real>;
 
 int SampleOf(const Logits& logits, const SamplingOptions& options, double uniform) {
-  return Sample(logits.data(), static_cast<Index>(logits.size()), options, uniform);
+  return SampleToken(logits.data(), static_cast<Index>(logits.size()), options, uniform);
 }
 
 /// The ids that occur among draws at the middles of equal steps, and how often, as a share.

@@ -39,7 +39,7 @@ TEST(Synth, TinyLlamaIsTinyLlama) {
   const SynthModel model = SynthPreset("tinyllama");
   EXPECT_EQ(model.tensors.size(), 201u);
   EXPECT_EQ(NamesOf(model).size(), 201u);
-  EXPECT_EQ(model.CountNumbers(), 1'100'048'384);
+  EXPECT_EQ(model.CountParameters(), 1'100'048'384);
   EXPECT_EQ(ShapeOf(model, "model.embed_tokens.weight"), Shape({32000, 2048}));
   EXPECT_EQ(ShapeOf(model, "lm_head.weight"), Shape({32000, 2048}));
   EXPECT_EQ(ShapeOf(model, "model.norm.weight"), Shape({2048}));
@@ -65,7 +65,7 @@ TEST(Synth, TinyLlamaIsTinyLlama) {
 TEST(Synth, Gpt2IsGpt2) {
   const SynthModel model = SynthPreset("gpt2");
   EXPECT_EQ(model.tensors.size(), 148u);
-  EXPECT_EQ(model.CountNumbers(), 124'439'808);
+  EXPECT_EQ(model.CountParameters(), 124'439'808);
   Gpt gpt(GptConfig::FromJson({nlohmann::json::parse(model.config), "config.json"}));
   const nn::Parts parts = gpt.Parts();
   for (const nn::Matrix* matrix : parts.matrices) {
@@ -80,7 +80,7 @@ TEST(Synth, Gpt2IsGpt2) {
 TEST(Synth, KnowsItsPresetsOnly) {
   EXPECT_EQ(MessageOf({}, [] { SynthPreset("gpt3"); }),
             "[synth] expected a preset tinyllama, gpt2 or tiny, found 'gpt3'");
-  for (const std::string& name : SynthPresets()) EXPECT_GT(SynthPreset(name).CountNumbers(), 0);
+  for (const std::string& name : SynthPresets()) EXPECT_GT(SynthPreset(name).CountParameters(), 0);
 }
 
 // The preset "tiny", written.

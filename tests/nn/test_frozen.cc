@@ -151,10 +151,10 @@ TEST(Frozen, AModelComputesAsItsWidenedTwin) {
 
 TEST(Frozen, HasNoParametersUntilItTrains) {
   const Twins twins;
-  EXPECT_EQ(models::CountNumbers(*twins.half), models::CountNumbers(*twins.wide));
-  EXPECT_LT(models::CountNumbers(models::Params(*twins.half)), models::CountNumbers(*twins.half));
+  EXPECT_EQ(models::CountParameters(*twins.half), models::CountParameters(*twins.wide));
+  EXPECT_LT(models::CountParameters(models::Parameters(*twins.half)), models::CountParameters(*twins.half));
   models::SetTrainable(*twins.half, true);
-  EXPECT_EQ(models::CountNumbers(models::TrainableParams(*twins.half)), models::CountNumbers(*twins.half));
+  EXPECT_EQ(models::CountParameters(models::TrainableParameters(*twins.half)), models::CountParameters(*twins.half));
   for (nn::Matrix* matrix : twins.half->Parts().matrices) {
     EXPECT_TRUE(
         SameBits(matrix->form->Merged().Widened(), FindMatrix(*twins.wide, matrix->name)->form->Merged().Widened()));

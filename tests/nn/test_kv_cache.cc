@@ -142,7 +142,7 @@ void CheckOffsets(Index heads, Index kv_heads, Index dim, bool tiles) {
   const Tensor q = Normal({kBatch * kLength, q_width}, 0), k = Normal({kBatch * kLength, kv_width}, 1),
                v = Normal({kBatch * kLength, kv_width}, 2);
   Tensor o(q.shape()), log_sums({kBatch * kLength, heads});
-  const kernels::AttentionShape whole{kBatch, kLength, heads, kv_heads, dim, q_width, kv_width};
+  const kernels::AttentionSizes whole{kBatch, kLength, heads, kv_heads, dim, q_width, kv_width};
   kernels::CausalAttention(whole, q.data(), k.data(), v.data(), o.data(), log_sums.data());
   for (const Index offset : {1, 2, 63, 64, 65, 200, 256, 279, 280}) {
     SCOPED_TRACE(Sizes({heads, kv_heads, dim, offset}));

@@ -112,7 +112,7 @@ inline void HoldAtHalfWidth(models::LanguageModel& model) {
 
 /// Rounds all numbers of `model` to float, as files store them, whatever Real is.
 inline void RoundToFloat(models::LanguageModel& model) {
-  for (Param* param : models::Params(model)) {
+  for (Param* param : models::Parameters(model)) {
     for (Real& x : param->value) x = static_cast<Real>(static_cast<float>(x));
   }
 }

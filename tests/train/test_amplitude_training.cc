@@ -42,7 +42,7 @@ void Backpropagate(models::LanguageModel& model) {
 }
 
 void TrainWithAdamW(models::LanguageModel& model, int steps) {
-  train::AdamW optimizer(models::TrainableParams(model), {});
+  train::AdamW optimizer(models::TrainableParameters(model), {});
   for (int step = 0; step < steps; ++step) {
     optimizer.ZeroGrad();
     Backpropagate(model);
@@ -84,7 +84,7 @@ TEST(AmplitudeTraining, FrozenPartsGetNoGrad) {
     const auto model = AmplitudeCopy(*base, BasisOf(*base, 3), start);
     Backpropagate(*model);
     Index with_grad = 0;
-    for (const Param* param : models::Params(*model)) {
+    for (const Param* param : models::Parameters(*model)) {
       const bool scores = param->name.starts_with("scores.");
       EXPECT_EQ(param->trainable, scores) << param->name;
       EXPECT_EQ(param->grad.empty(), !scores) << param->name;
@@ -101,7 +101,7 @@ TEST(AmplitudeTraining, FrozenBytesNeverChange) {
     const auto model = AmplitudeCopy(*base, basis, start);
     std::vector<Tensor> before = {basis->vectors.Clone(), basis->mean.Clone()};
     std::vector<Tensor> frozen = {basis->vectors, basis->mean};
-    for (const Param* param : models::Params(*model)) {
+    for (const Param* param : models::Parameters(*model)) {
       if (param->trainable) continue;
       before.push_back(param->value.Clone());
       frozen.push_back(param->value);
@@ -111,9 +111,9 @@ TEST(AmplitudeTraining, FrozenBytesNeverChange) {
       before.push_back(matrix->form->Merged().Widened().Clone());
       frozen.push_back(matrix->form->Merged().Widened());
     }
-    const Tensor scores = models::TrainableParams(*model)[0]->value.Clone();
+    const Tensor scores = models::TrainableParameters(*model)[0]->value.Clone();
     TrainWithAdamW(*model, 4);
-    EXPECT_FALSE(SameBits(models::TrainableParams(*model)[0]->value, scores));
+    EXPECT_FALSE(SameBits(models::TrainableParameters(*model)[0]->value, scores));
     for (size_t i = 0; i < frozen.size(); ++i) EXPECT_TRUE(SameBits(frozen[i], before[i])) << i;
   }
 }
@@ -124,7 +124,7 @@ TEST(AmplitudeTraining, PretrainedRowsSurviveTraining) {
   const auto model = AmplitudeCopy(*base, BasisOf(*base, 3), Start::kExact);
   TrainWithAdamW(*model, 3);
   EXPECT_FALSE(SameBits(LogitsOfSample(*model), LogitsOfSample(*base)));
-  for (Param* scores : models::TrainableParams(*model)) scores->value.Fill(0);
+  for (Param* scores : models::TrainableParameters(*model)) scores->value.Fill(0);
   EXPECT_TRUE(SameBits(LogitsOfSample(*model), LogitsOfSample(*base)));
 }
 
@@ -179,9 +179,9 @@ TEST(AmplitudeTraining, FullTrainingLeavesTheSpan) {
 // Trains what is trainable by plain gradient descent.
 void Descend(models::LanguageModel& model, int steps, double rate) {
   for (int step = 0; step < steps; ++step) {
-    for (Param* param : models::TrainableParams(model)) param->grad = Tensor();
+    for (Param* param : models::TrainableParameters(model)) param->grad = Tensor();
     Backpropagate(model);
-    for (Param* param : models::TrainableParams(model)) {
+    for (Param* param : models::TrainableParameters(model)) {
       for (Index i = 0; i < param->value.size(); ++i) param->value[i] -= static_cast<Real>(rate) * param->grad[i];
     }
   }

@@ -73,7 +73,7 @@ TEST_F(MemoryPlanBytes, PredictsThePeakOfAStep) {
     SCOPED_TRACE(method.Label() + " " + ct::ToString(method.chain));
     models::Gpt model = Prepared(method);
     const MemoryPlan plan = PlanMemory(model);
-    AdamW optimizer(models::TrainableParams(model), {});
+    AdamW optimizer(models::TrainableParameters(model), {});
     const Batch batch = BatchOf(8, 128);
     Tensor::ResetPeakBytes();
     Step(model, optimizer, batch);
@@ -120,7 +120,7 @@ TEST_F(MemoryPlanBytes, LeavesTheModelAsItWas) {
   const Index before = Tensor::LiveBytes();
   PlanMemory(model);
   EXPECT_EQ(Tensor::LiveBytes(), before);
-  for (const Param* param : models::Params(model)) EXPECT_TRUE(param->grad.empty());
+  for (const Param* param : models::Parameters(model)) EXPECT_TRUE(param->grad.empty());
 }
 
 TEST(MemoryPlan, ReadsAsASum) {
@@ -192,7 +192,7 @@ TEST(AvailableMemory, IsWhatTheLimitOnAddressSpaceLeaves) {
 TEST_F(MemoryPlanBytes, StepsReuseTheMemoryOfTheFirst) {
   KeepFreedMemory();
   models::Gpt model = Prepared({});
-  AdamW optimizer(models::TrainableParams(model), {});
+  AdamW optimizer(models::TrainableParameters(model), {});
   const Batch batch = BatchOf(8, 128);
   const auto faults = [] {
     rusage usage;

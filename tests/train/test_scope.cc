@@ -89,7 +89,7 @@ TEST(MatricesInScope, AreThoseOfTheBlocks) {
 
 Names TrainedNames(models::LanguageModel& model) {
   Names names;
-  for (const Param* param : models::TrainableParams(model)) names.insert(param->name);
+  for (const Param* param : models::TrainableParameters(model)) names.insert(param->name);
   return names;
 }
 
@@ -142,7 +142,7 @@ TEST(Prepare, TrainsTheMatricesInScopeAlone) {
 TEST(Prepare, AScopeOfAllLayersIsTheWholeModel) {
   const auto full = LittleLlama(1), amplitude = LittleLlama(1);
   PrepareFor(*full, false, {});
-  EXPECT_EQ(models::CountNumbers(models::TrainableParams(*full)), models::CountNumbers(*full));
+  EXPECT_EQ(models::CountParameters(models::TrainableParameters(*full)), models::CountParameters(*full));
   PrepareFor(*amplitude, true, {true, 0, 0, true});
   EXPECT_EQ(TrainedNames(*amplitude).size(), 14u + 1);
   EXPECT_TRUE(TrainedNames(*amplitude).contains("lm_head.weight"));
@@ -232,10 +232,10 @@ TEST(Prepare, LayersAboveCarryTheGradient) {
   const std::vector<int> ids = RandomIds(12, 23, 1);
   Tape tape;
   tape.Backward(MeanCrossEntropy(model->Logits(tape, ids, 12), RandomIds(12, 23, 2)));
-  for (const Param* param : models::Params(*model)) {
+  for (const Param* param : models::Parameters(*model)) {
     EXPECT_EQ(param->grad.empty(), !param->trainable) << param->name;
   }
-  for (const Param* param : models::TrainableParams(*model)) EXPECT_TRUE(param->name.starts_with("layers.0."));
+  for (const Param* param : models::TrainableParameters(*model)) EXPECT_TRUE(param->name.starts_with("layers.0."));
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ Batch RandomBatch(uint64_t stream, Index sequences, Index length) {
 /// All parameters, byte by byte.
 std::string Bytes(models::LanguageModel& model) {
   std::string bytes;
-  for (const Param* param : models::Params(model)) {
+  for (const Param* param : models::Parameters(model)) {
     bytes.append(reinterpret_cast<const char*>(param->value.data()), sizeof(Real) * param->value.size());
   }
   return bytes;
@@ -172,7 +172,7 @@ TEST(Train, RateZeroLeavesEveryBit) {
 TEST(Train, FrozenParametersKeepEveryBit) {
   models::Gpt model = Nano();
   models::SetTrainable(model, false);
-  std::vector<Param*> params = models::Params(model);
+  std::vector<Param*> params = models::Parameters(model);
   params[3]->trainable = true;
   std::vector<Tensor> before;
   for (const Param* param : params) before.push_back(param->value.Clone());
@@ -197,7 +197,7 @@ TEST(Train, TellsOfEveryStep) {
         EXPECT_TRUE(r.loss > 0 && r.grad_norm > 0);
       });
   EXPECT_EQ(steps, 5);
-  for (const Param* param : models::Params(model)) EXPECT_TRUE(param->grad.empty()) << param->name;
+  for (const Param* param : models::Parameters(model)) EXPECT_TRUE(param->grad.empty()) << param->name;
 }
 
 // All that decides the next step can be read: two runs that agree in it go on alike.
@@ -215,7 +215,7 @@ TEST(Trainer, HoldsItsParametersByNameAndTheirState) {
     EXPECT_EQ(slot.v.shape(), slot.param->value.shape());
   }
   std::vector<std::string> expected;
-  for (const Param* param : models::TrainableParams(model)) expected.push_back(param->name);
+  for (const Param* param : models::TrainableParameters(model)) expected.push_back(param->name);
   EXPECT_EQ(names, expected);
 }
 
@@ -237,7 +237,7 @@ TEST(Trainer, PartsOfAStepAddUpToTheStep) {
     sum += part_loss.value[0];
   }
   EXPECT_NEAR(sum, loss.value[0], kBound * loss.value[0]);
-  const std::vector<Param*> expected = models::Params(whole), found = models::Params(parts);
+  const std::vector<Param*> expected = models::Parameters(whole), found = models::Parameters(parts);
   for (size_t i = 0; i < expected.size(); ++i) {
     double norm = 0, error = 0;
     for (Index n = 0; n < expected[i]->grad.size(); ++n) {
@@ -270,7 +270,7 @@ TEST(Train, ClippingBoundsTheNorm) {
         model, [&](Index) { return batch; }, options,
         [&](const StepResult& r) {
           double sum = 0;  // the gradients are still those that the step was made with
-          for (const Real g : models::Params(model)[0]->grad) sum += static_cast<double>(g) * g;
+          for (const Real g : models::Parameters(model)[0]->grad) sum += static_cast<double>(g) * g;
           EXPECT_GT(r.grad_norm, 0.25);
           EXPECT_NEAR(std::sqrt(sum), clip > 0 ? std::min(clip, r.grad_norm) : r.grad_norm, kBound) << "clip " << clip;
         });
@@ -279,7 +279,7 @@ TEST(Train, ClippingBoundsTheNorm) {
 
 TEST(Train, NaNWeightEndsBeforeAnythingChanges) {
   models::Gpt model = Nano();
-  models::Params(model)[4]->value[0] = kNaN;
+  models::Parameters(model)[4]->value[0] = kNaN;
   const std::string before = Bytes(model);
   const std::string message = Divergence([&] {
     Train(
@@ -296,7 +296,7 @@ TEST(Train, NaNInALaterStepIsNamed) {
   const std::string message = Divergence([&] {
     const auto batches = [&](Index step) {
       if (step == 2) {
-        models::Params(model)[2]->value[7] = kNaN;
+        models::Parameters(model)[2]->value[7] = kNaN;
         before = Bytes(model);
       }
       return RandomBatch(0, 2, 8);
@@ -399,7 +399,7 @@ TEST(Evaluate, WeightsBatchesByTheirTargets) {
 
 TEST(Evaluate, NaNEndsAsDivergedError) {
   models::Gpt model = Nano();
-  models::Params(model)[4]->value[0] = kNaN;
+  models::Parameters(model)[4]->value[0] = kNaN;
   const std::string message = Divergence([&] { Evaluate(model, {RandomBatch(0, 2, 8)}); });
   EXPECT_EQ(message, "the held-out loss is not finite");
 }
@@ -409,7 +409,7 @@ TEST(Evaluate, ChangesNothing) {
   const std::string before = Bytes(model);
   Evaluate(model, {RandomBatch(0, 2, 8)});
   EXPECT_TRUE(Bytes(model) == before);
-  for (const Param* param : models::Params(model)) EXPECT_TRUE(param->grad.empty()) << param->name;
+  for (const Param* param : models::Parameters(model)) EXPECT_TRUE(param->grad.empty()) << param->name;
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ class Checker {
     tape.Backward(loss);
     AddGolden("logits", "logits", logits.value);
     AddNumber("loss", "loss", loss.value[0]);
-    for (const Param* param : models::Params(*model)) {
+    for (const Param* param : models::Parameters(*model)) {
       AddGolden("gradients", "grad." + StoredName(param->name),
                 param->grad.empty() ? Tensor(param->value.shape()) : param->grad);
     }
@@ -179,7 +179,7 @@ class Checker {
     for (const io::JsonValue& loss : Field(name).Items()) reference.push_back(loss.Number());
     const std::unique_ptr<models::LanguageModel> model = Prepared(method);
     const io::JsonValue betas = Field("betas");
-    AdamW optimizer(models::TrainableParams(*model),
+    AdamW optimizer(models::TrainableParameters(*model),
                     {betas.Item(0).Number(), betas.Item(1).Number(), Number("eps"), Number("weight_decay")});
     Tensor own = Tensor::Uninitialized({static_cast<Index>(reference.size())});
     double difference = 0, norm = 0;

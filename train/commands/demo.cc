@@ -62,7 +62,7 @@ int Run(const Options& options) {
   model.Initialise(seed);
   const std::string text = world.Stories(kCorpusBytes);
   std::printf("%s: %lld parameters; a corpus of %zu bytes of little stories; %d threads\n", preset.c_str(),
-              static_cast<long long>(models::CountNumbers(model)), text.size(), NumThreads());
+              static_cast<long long>(models::CountParameters(model)), text.size(), NumThreads());
   Pretrain(model, text, tokenizer, pretrain_steps, seed, log);
   PrintSample(model, tokenizer);
 

@@ -32,7 +32,7 @@ int Run(const Options& options) {
 
   model.Initialise(seed);
   std::printf("%s: %lld parameters, %zu bytes of text, unigram entropy %.4f nats\n", options.String("preset").c_str(),
-              static_cast<long long>(models::CountNumbers(model)), text.size(), UnigramEntropy(text));
+              static_cast<long long>(models::CountParameters(model)), text.size(), UnigramEntropy(text));
   std::printf("memory: %s\n", ToString(PlanMemory(model), batch * ReadLength(options, model)).c_str());
   Tensor::ResetPeakBytes();
   const double seconds = RunTraining(model, data, train, "pretrain", log);

@@ -17,7 +17,7 @@ namespace {
 void SaveAmplitudes(const std::filesystem::path& file, models::LanguageModel& model, const ct::Basis& basis,
                     ct::Start start) {
   std::vector<io::NamedTensor> tensors = {{"basis", basis.vectors}, {"mean", basis.mean}};
-  for (const Param* param : models::TrainableParams(model)) tensors.push_back({param->name, param->value});
+  for (const Param* param : models::TrainableParameters(model)) tensors.push_back({param->name, param->value});
   io::WriteSafetensors(file, tensors, {{"format", "pt"}, {"start", ct::ToString(start)}});
 }
 
@@ -56,8 +56,8 @@ int Run(const Options& options) {
   const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
   Prepare(*model, method, basis);
   model->checkpoint_blocks = options.Has("checkpoint");
-  std::printf("%s: %lld numbers are trained\n", method.Label().c_str(),
-              static_cast<long long>(models::CountNumbers(models::TrainableParams(*model))));
+  std::printf("%s: %lld parameters are trained\n", method.Label().c_str(),
+              static_cast<long long>(models::CountParameters(models::TrainableParameters(*model))));
   const MemoryPlan plan = PlanMemory(*model, basis.get());
   std::printf("memory: %s\n", ToString(plan, batch * ReadLength(options, *model)).c_str());
   RequireMemory(plan, batch, ReadLength(options, *model), AvailableMemory());

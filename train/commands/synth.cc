@@ -14,8 +14,8 @@ int Run(const Options& options) {
   models::StagedDirectory out(options.String("out"));
   models::WriteSynthModel(model, seed, out.path());
   out.Commit();
-  std::printf("%s: %zu tensors of made-up weights, %lld numbers in BF16\n", options.String("out").c_str(),
-              model.tensors.size(), static_cast<long long>(model.CountNumbers()));
+  std::printf("%s: %zu tensors of made-up weights, %lld parameters in BF16\n", options.String("out").c_str(),
+              model.tensors.size(), static_cast<long long>(model.CountParameters()));
   return 0;
 }
 
@@ -24,7 +24,7 @@ int Run(const Options& options) {
 Command SynthCommand() {
   return {"synth",
           "Writes a model of a real shape with made-up weights, for measurements and tests.",
-          {{"preset", "NAME", "tinyllama", "shape: tinyllama (1.1 billion numbers), gpt2 (124 million) or tiny"},
+          {{"preset", "NAME", "tinyllama", "shape: tinyllama (1.1 billion parameters), gpt2 (124 million) or tiny"},
            {"out", "DIR", nullptr, "directory to write, which must be empty or not there"},
            {"seed", "N", "1", "seed of the weights"}},
           Run};

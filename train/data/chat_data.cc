@@ -34,17 +34,17 @@ bool HasTarget(const Example& example) {
   return std::any_of(example.targets.begin(), example.targets.end(), [](int t) { return t != ops::kIgnored; });
 }
 
-std::vector<models::Message> Messages(Shape shape, const Sample& sample, ChatFormat format) {
+std::vector<models::Message> Messages(SampleKind kind, const Sample& sample, ChatFormat format) {
   std::vector<models::Message> messages = sample.messages;
-  if (shape != Shape::kMessages) messages.front().content = UserText(shape, sample, format);
+  if (kind != SampleKind::kMessages) messages.front().content = UserText(kind, sample, format);
   return messages;
 }
 
 // The sample as the model reads it. What the tokenizer cannot encode is an error of its line.
-Example MakeExample(Shape shape, const Sample& sample, const models::ChatTemplate& chat,
+Example MakeExample(SampleKind kind, const Sample& sample, const models::ChatTemplate& chat,
                     const models::Tokenizer& tokenizer, const std::string& where) {
   try {
-    const auto segments = models::Render(chat, Messages(shape, sample, chat.format));
+    const auto segments = models::Render(chat, Messages(kind, sample, chat.format));
     return MakeExample(models::Encode(chat, tokenizer, segments));
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(where + (sample.line > 0 ? ":" + std::to_string(sample.line) : "") + ": " + error.what());
@@ -108,27 +108,27 @@ std::string AlpacaPrompt(const std::string& instruction, const std::string& inpu
   return text + "### Response:";
 }
 
-std::string UserText(Shape shape, const Sample& sample, ChatFormat format) {
+std::string UserText(SampleKind kind, const Sample& sample, ChatFormat format) {
   const std::string& text = sample.messages.front().content;
   if (format == ChatFormat::kAlpaca) return AlpacaPrompt(text, sample.input);
   if (format != ChatFormat::kPlain) return sample.input.empty() ? text : text + "\n\n" + sample.input;
-  if (shape == Shape::kQuestion) return "Question: " + text + "\nAnswer: ";
-  if (shape == Shape::kInstruction) return text + "\n" + (sample.input.empty() ? "" : sample.input + "\n");
+  if (kind == SampleKind::kQuestion) return "Question: " + text + "\nAnswer: ";
+  if (kind == SampleKind::kInstruction) return text + "\n" + (sample.input.empty() ? "" : sample.input + "\n");
   return text;
 }
 
-models::ChatTemplate ChooseTemplate(const std::string& name, Shape shape, const std::filesystem::path& model,
+models::ChatTemplate ChooseTemplate(const std::string& name, SampleKind kind, const std::filesystem::path& model,
                                     const models::Tokenizer& tokenizer) {
-  if (name.empty() && shape == Shape::kMessages) {
+  if (name.empty() && kind == SampleKind::kMessages) {
     if (const auto own = models::OwnTemplate(model, tokenizer)) return *own;
     throw std::runtime_error(
         model.string() +
         ": expected chat_template.jinja, or a chat_template in tokenizer_config.json, found neither; "
         "messages need --template zephyr, chatml or llama3");
   }
-  const ChatFormat own = shape == Shape::kInstruction ? ChatFormat::kAlpaca : ChatFormat::kPlain;
+  const ChatFormat own = kind == SampleKind::kInstruction ? ChatFormat::kAlpaca : ChatFormat::kPlain;
   const ChatFormat format = name.empty() ? own : models::ParseChatFormat(name);
-  if (shape == Shape::kMessages && (format == ChatFormat::kPlain || format == ChatFormat::kAlpaca)) {
+  if (kind == SampleKind::kMessages && (format == ChatFormat::kPlain || format == ChatFormat::kAlpaca)) {
     throw std::runtime_error("the template " + name +
                              " has no roles: messages need --template zephyr, chatml or llama3");
   }
@@ -146,7 +146,7 @@ ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, 
   ChatData result{};
   std::vector<Example> examples;
   for (const Index i : Random(seed, kSplitStream).Permutation(static_cast<Index>(samples.all.size()))) {
-    Example example = MakeExample(samples.shape, samples.all[i], chat, tokenizer, where);
+    Example example = MakeExample(samples.kind, samples.all[i], chat, tokenizer, where);
     if (static_cast<Index>(example.inputs.size()) > length) {
       ++result.truncated;
       example.inputs.resize(length);
@@ -168,7 +168,7 @@ ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, 
 
 ChatData ReadChatData(const ChatSource& source, const models::Tokenizer& tokenizer) {
   const Samples samples = ReadSamples(source.file);
-  const models::ChatTemplate chat = ChooseTemplate(source.template_name, samples.shape, source.model, tokenizer);
+  const models::ChatTemplate chat = ChooseTemplate(source.template_name, samples.kind, source.model, tokenizer);
   return MakeChatData(samples, chat, tokenizer, source.length, source.batch, source.seed, source.file.string());
 }
 

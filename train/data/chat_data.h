@@ -13,14 +13,14 @@ namespace ampgrad::train {
 /// Stanford Alpaca's text before a response, with an input section or, when `input` is empty, without.
 std::string AlpacaPrompt(const std::string& instruction, const std::string& input);
 
-/// What the user says in a sample of any shape but kMessages, in words that suit the format. In kAlpaca: AlpacaPrompt.
+/// What the user says in a sample of any kind but kMessages, in words that suit the format. In kAlpaca: AlpacaPrompt.
 /// In kPlain: a prompt as it stands, "Question: …\nAnswer: ", or the instruction and its input, a line each. In chat
 /// formats: the text alone, an input behind an empty line.
-std::string UserText(Shape shape, const Sample& sample, models::ChatFormat format);
+std::string UserText(SampleKind kind, const Sample& sample, models::ChatFormat format);
 
-/// The template for data of `shape`: that of `name`, if it is not empty; else the model's own for messages, alpaca for
+/// The template for data of `kind`: that of `name`, if it is not empty; else the model's own for messages, alpaca for
 /// instructions, plain for the others. Throws std::runtime_error when messages have no template, or one without roles.
-models::ChatTemplate ChooseTemplate(const std::string& name, Shape shape, const std::filesystem::path& model,
+models::ChatTemplate ChooseTemplate(const std::string& name, SampleKind kind, const std::filesystem::path& model,
                                     const models::Tokenizer& tokenizer);
 
 /// Samples as token sequences, split into parts.

@@ -15,26 +15,26 @@ using models::Role;
 
 constexpr size_t kMaxLine = 16 << 20;
 
-struct ShapeKeys {
-  Shape shape;
-  const char* first;   // the key that tells the shape
+struct KindKeys {
+  SampleKind kind;
+  const char* first;   // the key that tells the kind
   const char* second;  // the key of what is learned; null where `first` holds everything
 };
 
-// A line with the keys of two shapes is of the first: there are files of messages that repeat their prompt under "prompt".
-constexpr ShapeKeys kShapes[] = {
-    {Shape::kMessages, "messages", nullptr},        {Shape::kMessages, "conversations", nullptr},
-    {Shape::kInstruction, "instruction", "output"}, {Shape::kQuestion, "question", "answer"},
-    {Shape::kPrompt, "prompt", "completion"},
+// A line with the keys of two kinds is of the first: there are files of messages that repeat their prompt under "prompt".
+constexpr KindKeys kKinds[] = {
+    {SampleKind::kMessages, "messages", nullptr},        {SampleKind::kMessages, "conversations", nullptr},
+    {SampleKind::kInstruction, "instruction", "output"}, {SampleKind::kQuestion, "question", "answer"},
+    {SampleKind::kPrompt, "prompt", "completion"},
 };
 
-// The shape of a line, told by its first key or, where that is missing, by its second. A key counts though null stands
+// The kind of a line, told by its first key or, where that is missing, by its second. A key counts though null stands
 // under it.
-const ShapeKeys& FindShape(const io::JsonValue& line) {
-  for (const ShapeKeys& keys : kShapes) {
+const KindKeys& FindKind(const io::JsonValue& line) {
+  for (const KindKeys& keys : kKinds) {
     if (line.json().contains(keys.first)) return keys;
   }
-  for (const ShapeKeys& keys : kShapes) {
+  for (const KindKeys& keys : kKinds) {
     if (keys.second && line.json().contains(keys.second)) return keys;
   }
   if (line.json().contains("text")) {
@@ -68,9 +68,9 @@ std::vector<models::Message> ReadMessages(const io::JsonValue& line, const std::
   return messages;
 }
 
-Sample ReadSample(const io::JsonValue& line, const ShapeKeys& keys) {
-  if (keys.shape == Shape::kMessages) return {ReadMessages(line, keys.first), "", 0};
-  const bool has_input = keys.shape == Shape::kInstruction && line.json().contains("input");
+Sample ReadSample(const io::JsonValue& line, const KindKeys& keys) {
+  if (keys.kind == SampleKind::kMessages) return {ReadMessages(line, keys.first), "", 0};
+  const bool has_input = keys.kind == SampleKind::kInstruction && line.json().contains("input");
   std::string prompt = line.Field(keys.first).NonEmptyString();
   std::string answer = line.Field(keys.second).NonEmptyString();
   return MakeSample(std::move(prompt), std::move(answer), has_input ? line.Field("input").String() : "");
@@ -88,7 +88,7 @@ Samples ReadSamples(const std::filesystem::path& path) {
   if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
 
   Samples samples;
-  const ShapeKeys* shape = nullptr;
+  const KindKeys* kind = nullptr;
   for (Index number = 1; !rest.empty(); ++number) {
     const size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view line = rest.substr(0, end);
@@ -101,17 +101,17 @@ Samples ReadSamples(const std::filesystem::path& path) {
     }
     const nlohmann::json json = io::ParseJsonObject(line, where);
     const io::JsonValue value(json, where);
-    const ShapeKeys& found = FindShape(value);
-    if (shape && &found != shape) {
-      value.Fail(std::string("the key \"") + shape->first + "\" as in the lines above",
+    const KindKeys& found = FindKind(value);
+    if (kind && &found != kind) {
+      value.Fail(std::string("the key \"") + kind->first + "\" as in the lines above",
                  std::string("\"") + found.first + "\"");
     }
-    shape = &found;
+    kind = &found;
     samples.all.push_back(ReadSample(value, found));
     samples.all.back().line = number;
   }
-  if (!shape) throw std::runtime_error(path.string() + ": there is no sample in it");
-  samples.shape = shape->shape;
+  if (!kind) throw std::runtime_error(path.string() + ": there is no sample in it");
+  samples.kind = kind->kind;
   return samples;
 }
 

@@ -9,24 +9,24 @@
 namespace ampgrad::train {
 
 /// What the lines of a file hold.
-enum class Shape { kPrompt, kQuestion, kInstruction, kMessages };
+enum class SampleKind { kPrompt, kQuestion, kInstruction, kMessages };
 
 /// A conversation to learn from.
 struct Sample {
-  std::vector<models::Message> messages;  // in any shape but kMessages: one of the user, one of the assistant
+  std::vector<models::Message> messages;  // in any kind but kMessages: one of the user, one of the assistant
   std::string input;                      // what an instruction works on; often empty
   Index line = 0;                         // of the file, from 1; 0 when it comes from none
 };
 
 struct Samples {
-  Shape shape = Shape::kPrompt;
+  SampleKind kind = SampleKind::kPrompt;
   std::vector<Sample> all;
 };
 
-/// A sample of any shape but kMessages.
+/// A sample of any kind but kMessages.
 Sample MakeSample(std::string prompt, std::string answer, std::string input = "");
 
-/// Reads JSON lines, all of one shape:
+/// Reads JSON lines, all of one kind:
 ///   {"messages": [{"role": "system" | "user" | "assistant", "content"}, …]}
 ///   {"conversations": [{"from": "system" | "human" | "gpt", "value"}, …]}, read as messages
 ///   {"instruction", "input", "output"}, where input may be missing or empty

@@ -91,7 +91,7 @@ std::string World::Stories(size_t bytes) const {
 }
 
 Samples World::Questions() const {
-  Samples samples{Shape::kQuestion, {}};
+  Samples samples{SampleKind::kQuestion, {}};
   const auto ask = [&](const std::string& question, const std::string& answer) {
     samples.all.push_back(MakeSample(question, answer));
   };

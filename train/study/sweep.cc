@@ -49,12 +49,12 @@ double SearchLearningRate(const Bench& bench, const MethodSettings& method, cons
 
 SweepRow RunMethod(const Bench& bench, const MethodSettings& method, double lr, double base_loss) {
   const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
-  const Index total = models::CountNumbers(*model);
+  const Index total = models::CountParameters(*model);
   Prepare(*model, method, bench.basis);
   SweepRow row{};
   row.method = method;
   row.lr = lr;
-  row.trained = models::CountNumbers(models::TrainableParams(*model));
+  row.trained = models::CountParameters(models::TrainableParameters(*model));
   row.share = static_cast<double>(row.trained) / static_cast<double>(total);
   row.base_loss = base_loss;
   row.start_loss = Evaluate(*model, bench.data.held_out);

@@ -197,7 +197,7 @@ TEST_F(CommandLine, TheWholeWayFromTextToTable) {
   EXPECT_EQ(FilesBelow(Path("full")), model);
   for (const std::string start : {"exact", "reconstructed"}) {
     const Result result = ExpectRuns(Sft(start, 3, {"--start", start, "--k", "4"}));
-    EXPECT_NE(result.out.find(start + " K=4: 3072 numbers are trained"), std::string::npos) << result.out;  // 768·4
+    EXPECT_NE(result.out.find(start + " K=4: 3072 parameters are trained"), std::string::npos) << result.out;  // 768·4
     std::set<std::string> files = model;
     files.insert("amplitudes.safetensors");
     EXPECT_EQ(FilesBelow(Path(start)), files);

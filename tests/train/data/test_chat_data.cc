@@ -46,8 +46,8 @@ class ChatModelFiles {
   std::string Message(const std::string& name) const {
     return MessageOf(dir_.path(), [&] { Read(name); });
   }
-  models::ChatTemplate Choose(const std::string& name, Shape shape) const {
-    return ChooseTemplate(name, shape, model(), tokenizer());
+  models::ChatTemplate Choose(const std::string& name, SampleKind kind) const {
+    return ChooseTemplate(name, kind, model(), tokenizer());
   }
 
  private:
@@ -261,7 +261,7 @@ TEST(ChatData, DescribesItself) {
 // Several answers in a sample: the loss is on each of them, and a cut behind the first keeps it.
 TEST(ChatData, LossIsOnEveryAnswerOfAConversation) {
   using models::Role;
-  Samples samples{Shape::kMessages, {}};
+  Samples samples{SampleKind::kMessages, {}};
   for (int i = 0; i < 3; ++i) {
     samples.all.push_back(
         {{{Role::kUser, "u"}, {Role::kAssistant, "ab"}, {Role::kUser, "v"}, {Role::kAssistant, "c"}}, "", 0});
@@ -320,30 +320,30 @@ TEST(ChatData, AlpacaPromptsAreStanfords) {
 TEST(ChatData, UserTextSuitsTheFormat) {
   using models::ChatFormat;
   const Sample sample = MakeSample("Add.", "4", "2 and 2"), bare = MakeSample("Sing.", "La.");
-  EXPECT_EQ(UserText(Shape::kInstruction, sample, ChatFormat::kAlpaca), AlpacaPrompt("Add.", "2 and 2"));
-  EXPECT_EQ(UserText(Shape::kInstruction, sample, ChatFormat::kZephyr), "Add.\n\n2 and 2");
-  EXPECT_EQ(UserText(Shape::kInstruction, bare, ChatFormat::kZephyr), "Sing.");
-  EXPECT_EQ(UserText(Shape::kInstruction, sample, ChatFormat::kPlain), "Add.\n2 and 2\n");
-  EXPECT_EQ(UserText(Shape::kInstruction, bare, ChatFormat::kPlain), "Sing.\n");
-  EXPECT_EQ(UserText(Shape::kQuestion, bare, ChatFormat::kPlain), "Question: Sing.\nAnswer: ");
-  EXPECT_EQ(UserText(Shape::kQuestion, bare, ChatFormat::kChatMl), "Sing.");
-  EXPECT_EQ(UserText(Shape::kPrompt, bare, ChatFormat::kPlain), "Sing.");
-  EXPECT_EQ(UserText(Shape::kPrompt, bare, ChatFormat::kAlpaca), AlpacaPrompt("Sing.", ""));
+  EXPECT_EQ(UserText(SampleKind::kInstruction, sample, ChatFormat::kAlpaca), AlpacaPrompt("Add.", "2 and 2"));
+  EXPECT_EQ(UserText(SampleKind::kInstruction, sample, ChatFormat::kZephyr), "Add.\n\n2 and 2");
+  EXPECT_EQ(UserText(SampleKind::kInstruction, bare, ChatFormat::kZephyr), "Sing.");
+  EXPECT_EQ(UserText(SampleKind::kInstruction, sample, ChatFormat::kPlain), "Add.\n2 and 2\n");
+  EXPECT_EQ(UserText(SampleKind::kInstruction, bare, ChatFormat::kPlain), "Sing.\n");
+  EXPECT_EQ(UserText(SampleKind::kQuestion, bare, ChatFormat::kPlain), "Question: Sing.\nAnswer: ");
+  EXPECT_EQ(UserText(SampleKind::kQuestion, bare, ChatFormat::kChatMl), "Sing.");
+  EXPECT_EQ(UserText(SampleKind::kPrompt, bare, ChatFormat::kPlain), "Sing.");
+  EXPECT_EQ(UserText(SampleKind::kPrompt, bare, ChatFormat::kAlpaca), AlpacaPrompt("Sing.", ""));
 }
 
 TEST(ChatData, ChoosesTheTemplateThatSuits) {
   using models::ChatFormat;
   const ChatModelFiles files;
-  const auto format = [&](const std::string& name, Shape shape) { return files.Choose(name, shape).format; };
-  EXPECT_EQ(format("", Shape::kPrompt), ChatFormat::kPlain);
-  EXPECT_EQ(format("", Shape::kQuestion), ChatFormat::kPlain);
-  EXPECT_EQ(format("", Shape::kInstruction), ChatFormat::kAlpaca);
-  EXPECT_EQ(format("llama3", Shape::kPrompt), ChatFormat::kLlama3);
-  EXPECT_EQ(format("zephyr", Shape::kMessages), ChatFormat::kZephyr);
+  const auto format = [&](const std::string& name, SampleKind kind) { return files.Choose(name, kind).format; };
+  EXPECT_EQ(format("", SampleKind::kPrompt), ChatFormat::kPlain);
+  EXPECT_EQ(format("", SampleKind::kQuestion), ChatFormat::kPlain);
+  EXPECT_EQ(format("", SampleKind::kInstruction), ChatFormat::kAlpaca);
+  EXPECT_EQ(format("llama3", SampleKind::kPrompt), ChatFormat::kLlama3);
+  EXPECT_EQ(format("zephyr", SampleKind::kMessages), ChatFormat::kZephyr);
   Put(files.model() / "chat_template.jinja", kChatMlJinja);
-  EXPECT_EQ(format("", Shape::kMessages), ChatFormat::kChatMl);
-  EXPECT_EQ(format("", Shape::kInstruction), ChatFormat::kAlpaca);
-  EXPECT_EQ(format("zephyr", Shape::kMessages), ChatFormat::kZephyr);
+  EXPECT_EQ(format("", SampleKind::kMessages), ChatFormat::kChatMl);
+  EXPECT_EQ(format("", SampleKind::kInstruction), ChatFormat::kAlpaca);
+  EXPECT_EQ(format("zephyr", SampleKind::kMessages), ChatFormat::kZephyr);
 }
 
 TEST(ChatData, MessagesNeedATemplateWithRoles) {

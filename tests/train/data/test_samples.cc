@@ -97,16 +97,16 @@ TEST(Samples, ReadsInstructionsWithAndWithoutInput) {
 TEST(Samples, TellsTheShape) {
   const TempDir dir;
   const std::filesystem::path file = dir.path() / "data.jsonl";
-  const std::vector<std::pair<std::string, Shape>> shapes = {
-      {R"({"prompt":"p","completion":"c"})", Shape::kPrompt},
-      {R"({"question":"q","answer":"a"})", Shape::kQuestion},
-      {R"({"instruction":"i","output":"o"})", Shape::kInstruction},
-      {R"({"messages":[{"role":"assistant","content":"a"}]})", Shape::kMessages},
-      {R"({"conversations":[{"from":"gpt","value":"a"}]})", Shape::kMessages},
+  const std::vector<std::pair<std::string, SampleKind>> kinds = {
+      {R"({"prompt":"p","completion":"c"})", SampleKind::kPrompt},
+      {R"({"question":"q","answer":"a"})", SampleKind::kQuestion},
+      {R"({"instruction":"i","output":"o"})", SampleKind::kInstruction},
+      {R"({"messages":[{"role":"assistant","content":"a"}]})", SampleKind::kMessages},
+      {R"({"conversations":[{"from":"gpt","value":"a"}]})", SampleKind::kMessages},
   };
-  for (const auto& [line, shape] : shapes) {
+  for (const auto& [line, kind] : kinds) {
     std::ofstream(file, std::ios::binary) << line;
-    EXPECT_EQ(ReadSamples(file).shape, shape) << line;
+    EXPECT_EQ(ReadSamples(file).kind, kind) << line;
   }
 }
 

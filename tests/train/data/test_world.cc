@@ -162,7 +162,7 @@ TEST(World, QuestionsAreManyShortAndDifferent) {
     std::set<std::string> prompts;
     for (const Sample& sample : World(seed).Questions().all) {
       EXPECT_TRUE(prompts.insert(Prompt(sample)).second) << Prompt(sample);
-      const std::string text = UserText(Shape::kQuestion, sample, models::ChatFormat::kPlain);
+      const std::string text = UserText(SampleKind::kQuestion, sample, models::ChatFormat::kPlain);
       EXPECT_EQ(text, "Question: " + Prompt(sample) + "\nAnswer: ");
       EXPECT_TRUE(Prompt(sample).ends_with("?")) << Prompt(sample);
       EXPECT_LE(text.size() + Answer(sample).size(), 96u) << text << Answer(sample);

@@ -122,7 +122,7 @@ TEST(Prepare, FullTrainsEveryNumber) {
   models::Gpt model = Nano();
   models::SetTrainable(model, false);
   Prepare(model, {});
-  EXPECT_EQ(models::CountNumbers(models::TrainableParams(model)), kNumbers);
+  EXPECT_EQ(models::CountParameters(models::TrainableParameters(model)), kNumbers);
 }
 
 TEST(Prepare, AmplitudeTrainsScoresAlone) {
@@ -130,11 +130,11 @@ TEST(Prepare, AmplitudeTrainsScoresAlone) {
     SCOPED_TRACE(ct::ToString(start));
     models::Gpt model = Nano();
     Prepare(model, {.method = "amplitude", .k = 3, .start = start}, BasisOf(model, 5));
-    const std::vector<Param*> trainable = models::TrainableParams(model);
+    const std::vector<Param*> trainable = models::TrainableParameters(model);
     EXPECT_EQ(trainable.size(), 8u);  // four matrices in each of two blocks
-    EXPECT_EQ(models::CountNumbers(trainable), 3 * kRows);
+    EXPECT_EQ(models::CountParameters(trainable), 3 * kRows);
     std::vector<Param*> frozen;
-    for (Param* param : models::Params(model)) {
+    for (Param* param : models::Parameters(model)) {
       EXPECT_EQ(param->trainable, param->name.rfind("scores.", 0) == 0) << param->name;
       if (!param->trainable) frozen.push_back(param);
     }
@@ -241,12 +241,12 @@ TEST(RunSweep, ChainsEndAlike) {
 
 TEST(RunSweep, LeavesTheBaseAlone) {
   models::Gpt model = Nano();
-  const auto before = Bytes(models::Params(model));
+  const auto before = Bytes(models::Parameters(model));
   RunLog log("");
   SweepOptions options = Sweep();
   options.ks = {2};
   RunSweep(model, Pairs().data, options, log);
-  EXPECT_TRUE(Bytes(models::Params(model)) == before);
+  EXPECT_TRUE(Bytes(models::Parameters(model)) == before);
 }
 
 TEST(RunSweep, ChoosesTheRateThatEndsLowest) {
