@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,14 +10,12 @@
 #include "models/tokenizer/utf8.h"
 #include "tensor/io/json.h"
 #include "tensor/io/text_file.h"
+#include "tests/support/golden.h"
 
 namespace ampgrad::models {
 namespace {
 
 namespace fs = std::filesystem;
-
-const fs::path kShared = fs::path(AMPGRAD_SOURCE_DIR).parent_path() / "shared";
-const fs::path kLlama = kShared / "data" / "llama-tokenizer", kGpt2 = kShared / "data" / "gpt2-tokenizer";
 
 // The tokenizer.json of a directory. The one for GPT-2 asks for texts to be cut at 50 tokens, which those who made the
 // expected ids turned off.
@@ -28,7 +27,6 @@ Tokenizer ReadUncut(const fs::path& directory) {
 
 // Checks every text of `directory`/expected.json, which hold what Hugging Face's library gives.
 void CheckExpected(const fs::path& directory) {
-  if (!fs::exists(directory / "expected.json")) GTEST_SKIP() << directory << " is not there";
   const Tokenizer tokenizer = ReadUncut(directory);
   const nlohmann::json expected = io::ParseJson(io::ReadTextFile(directory / "expected.json"), "expected.json");
   ASSERT_GE(expected.size(), 20u);
@@ -45,14 +43,77 @@ void CheckExpected(const fs::path& directory) {
   }
 }
 
-TEST(Tokenizer, EqualsHuggingFacesOnGpt2) { CheckExpected(kGpt2); }
-TEST(Tokenizer, EqualsHuggingFacesOnLlama) { CheckExpected(kLlama); }
-TEST(Tokenizer, EqualsHuggingFacesOnStories) { CheckExpected(kShared / "golden" / "stories260K"); }
+class ExpectedTokens : public ::testing::TestWithParam<fs::path> {};
+
+TEST_P(ExpectedTokens, EqualHuggingFaces) { CheckExpected(GetParam()); }
+
+std::string NameOf(const fs::path& directory) {
+  std::string name = directory.filename().string();
+  name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ExpectedTokens,
+                         ::testing::ValuesIn(GoldenAndShared({"tokenizers/gpt2", "tokenizers/llama"},
+                                                             {"data/gpt2-tokenizer", "data/llama-tokenizer",
+                                                              "golden/stories260K"})),
+                         [](const auto& info) { return NameOf(info.param); });
+
+// A tokenizer of Llama and one of GPT-2: the small ones, or the real ones.
+struct PairOfFiles {
+  fs::path llama, gpt2;
+};
+
+class TokenizerPair : public ::testing::TestWithParam<PairOfFiles> {
+ protected:
+  const Tokenizer llama = ReadUncut(GetParam().llama), gpt2 = ReadUncut(GetParam().gpt2);
+};
+
+std::vector<PairOfFiles> Pairs() {
+  std::vector<PairOfFiles> pairs = {{Golden("tokenizers/llama"), Golden("tokenizers/gpt2")}};
+#ifdef AMPGRAD_SHARED_DIR
+  pairs.push_back({Shared("data/llama-tokenizer"), Shared("data/gpt2-tokenizer")});
+#endif
+  return pairs;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, TokenizerPair, ::testing::ValuesIn(Pairs()),
+                         [](const auto& info) { return NameOf(info.param.llama); });
+
+// The same characters written by a user are text.
+TEST_P(TokenizerPair, MarkupOfUsersIsText) {
+  const int end_of_text = *gpt2.Id("<|endoftext|>");
+  for (const std::string text : {"a</s>b", "<s>", "<|endoftext|>", "x<0x41>y"}) {
+    for (const int id : llama.Encode(text)) EXPECT_GT(id, 2) << text;
+    for (const int id : gpt2.Encode(text)) EXPECT_NE(id, end_of_text) << text;
+    EXPECT_EQ(llama.Decode(llama.Encode(text)), text);
+    EXPECT_EQ(gpt2.Decode(gpt2.Encode(text)), text);
+  }
+  EXPECT_EQ(gpt2.Encode("<|endoftext|>", false, Tokenizer::Markup::kTokens), (std::vector<int>{end_of_text}));
+}
+
+// Every code point of plane 0 and some beyond it comes back, in one text and one by one.
+TEST_P(TokenizerPair, EveryCharacterComesBack) {
+  std::string all;
+  for (char32_t c = 0; c <= 0x10FFFF; c += c < 0x10000 ? 1 : 0x101) {
+    if (c == 0xD800) c = 0xE000;
+    if (c == 0x2581) continue;  // Llama's decoder makes a space of it
+    std::string character;
+    AppendUtf8(c, character);
+    all += character;
+    ASSERT_EQ(llama.Decode(llama.Encode(character)), character) << +c;
+    ASSERT_EQ(gpt2.Decode(gpt2.Encode(character)), character) << +c;
+  }
+  EXPECT_EQ(llama.Decode(llama.Encode(all)), all);
+  EXPECT_EQ(gpt2.Decode(gpt2.Encode(all)), all);
+  EXPECT_EQ(gpt2.Decode(gpt2.Encode("\uFEFF\u200D\U0010FFFF")), "\uFEFF\u200D\U0010FFFF");
+}
+
+#ifdef AMPGRAD_SHARED_DIR
 
 // Vectors that others have published for the Llama-2 tokenizer as it was first stored.
 TEST(Tokenizer, GoldenVectorsOfLlama) {
-  if (!fs::exists(kLlama)) GTEST_SKIP() << kLlama << " is not there";
-  const Tokenizer tokenizer = Tokenizer::FromFile(kLlama / "tokenizer.json");
+  const Tokenizer tokenizer = Tokenizer::FromFile(Shared("data/llama-tokenizer/tokenizer.json"));
   const std::vector<std::pair<std::string, std::vector<int>>> golden = {
       {"", {1}},
       {"Hello world", {1, 15043, 3186}},
@@ -77,11 +138,10 @@ TEST(Tokenizer, GoldenVectorsOfLlama) {
 // After a special token, the file as first stored starts the next piece with U+2581 (29871 before 13); the form
 // that later exporters write, with Metaspace, does so at the start of the text only.
 TEST(Tokenizer, BothFormsOfLlamasFile) {
-  if (!fs::exists(kLlama)) GTEST_SKIP() << kLlama << " is not there";
   const std::string turn = "</s>\n<|assistant|>\n";
   const std::string prompt =
       "<|system|>\nYou are a helpful assistant." + turn.substr(0, 5) + "<|user|>\nWhat is 2+2?" + turn;
-  nlohmann::json json = io::ReadJsonObject(kLlama / "tokenizer.json");
+  nlohmann::json json = io::ReadJsonObject(Shared("data/llama-tokenizer/tokenizer.json"));
   const Tokenizer first = Tokenizer::FromJson(json, "first");
   EXPECT_EQ(first.Encode(prompt, true, Tokenizer::Markup::kTokens),
             (std::vector<int>{1,     529,   29989, 5205,  29989, 29958, 13,    3492,  526, 263,   8444,  20255, 29889,
@@ -103,43 +163,13 @@ TEST(Tokenizer, BothFormsOfLlamasFile) {
   EXPECT_EQ(later.Encode(" x"), (std::vector<int>{921}));
 }
 
-// The same characters written by a user are text.
-TEST(Tokenizer, MarkupOfUsersIsText) {
-  if (!fs::exists(kLlama) || !fs::exists(kGpt2)) GTEST_SKIP() << kShared << " is not there";
-  const Tokenizer llama = Tokenizer::FromFile(kLlama / "tokenizer.json"), gpt2 = ReadUncut(kGpt2);
-  for (const std::string text : {"a</s>b", "<s>", "<|endoftext|>", "x<0x41>y"}) {
-    for (const int id : llama.Encode(text)) EXPECT_GT(id, 2) << text;
-    for (const int id : gpt2.Encode(text)) EXPECT_NE(id, 50256) << text;
-    EXPECT_EQ(llama.Decode(llama.Encode(text)), text);
-    EXPECT_EQ(gpt2.Decode(gpt2.Encode(text)), text);
-  }
-  EXPECT_EQ(gpt2.Encode("<|endoftext|>", false, Tokenizer::Markup::kTokens), (std::vector<int>{50256}));
-}
-
 TEST(Tokenizer, GoldenVectorOfGpt2) {
-  if (!fs::exists(kGpt2)) GTEST_SKIP() << kGpt2 << " is not there";
-  EXPECT_EQ(ReadUncut(kGpt2).Encode("Hello, world!", true), (std::vector<int>{15496, 11, 995, 0}));
-  EXPECT_EQ(ReadUncut(kGpt2).vocabulary(), 50257);
+  EXPECT_EQ(ReadUncut(Shared("data/gpt2-tokenizer")).Encode("Hello, world!", true),
+            (std::vector<int>{15496, 11, 995, 0}));
+  EXPECT_EQ(ReadUncut(Shared("data/gpt2-tokenizer")).vocabulary(), 50257);
 }
 
-// Every code point of plane 0 and some beyond it comes back, in one text and one by one.
-TEST(Tokenizer, EveryCharacterComesBack) {
-  if (!fs::exists(kLlama) || !fs::exists(kGpt2)) GTEST_SKIP() << kShared << " is not there";
-  const Tokenizer llama = Tokenizer::FromFile(kLlama / "tokenizer.json"), gpt2 = ReadUncut(kGpt2);
-  std::string all;
-  for (char32_t c = 0; c <= 0x10FFFF; c += c < 0x10000 ? 1 : 0x101) {
-    if (c == 0xD800) c = 0xE000;
-    if (c == 0x2581) continue;  // Llama's decoder makes a space of it
-    std::string character;
-    AppendUtf8(c, character);
-    all += character;
-    ASSERT_EQ(llama.Decode(llama.Encode(character)), character) << +c;
-    ASSERT_EQ(gpt2.Decode(gpt2.Encode(character)), character) << +c;
-  }
-  EXPECT_EQ(llama.Decode(llama.Encode(all)), all);
-  EXPECT_EQ(gpt2.Decode(gpt2.Encode(all)), all);
-  EXPECT_EQ(gpt2.Decode(gpt2.Encode("\uFEFF\u200D\U0010FFFF")), "\uFEFF\u200D\U0010FFFF");
-}
+#endif  // AMPGRAD_SHARED_DIR
 
 }  // namespace
 }  // namespace ampgrad::models

@@ -10,6 +10,7 @@
 #include "tensor/io/safetensors_reader.h"
 #include "tensor/io/safetensors_writer.h"
 #include "tensor/kernels/kernels.h"
+#include "tests/support/golden.h"
 #include "tests/support/temp_dir.h"
 #include "train/analysis/reference_check.h"
 
@@ -19,23 +20,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kGolden = fs::path(AMPGRAD_SOURCE_DIR) / "../shared/golden";
-
 struct Reference {
-  const char* name;
+  fs::path directory;
   Index tensors, decomposed;
 };
 
-class Golden : public ::testing::TestWithParam<Reference> {
- protected:
-  void SetUp() override {
-    if (!fs::exists(directory() / "golden.safetensors")) GTEST_SKIP() << "no reference results in " << directory();
-  }
-  fs::path directory() const { return kGolden / GetParam().name; }
-};
+class GoldenModel : public ::testing::TestWithParam<Reference> {};
 
-TEST_P(Golden, EveryNumberMatches) {
-  const ReferenceCheck check = CheckReference(directory());
+TEST_P(GoldenModel, EveryNumberMatches) {
+  const ReferenceCheck check = CheckReference(GetParam().directory);
   for (const GroupResult& group : check.groups) {
     EXPECT_LE(group.error, group.bound) << group.group << ", worst " << group.worst;
     EXPECT_LE(group.bound, group.group == "loss curves" ? 1e-4 : 1e-5) << group.group;
@@ -44,9 +37,9 @@ TEST_P(Golden, EveryNumberMatches) {
 }
 
 // A group that was not compared would pass unseen.
-TEST_P(Golden, NothingIsLeftOut) {
+TEST_P(GoldenModel, NothingIsLeftOut) {
   std::map<std::string, Index> tensors;
-  for (const GroupResult& group : CheckReference(directory()).groups) tensors[group.group] = group.tensors;
+  for (const GroupResult& group : CheckReference(GetParam().directory).groups) tensors[group.group] = group.tensors;
   const Index all = GetParam().tensors, decomposed = GetParam().decomposed;
   EXPECT_EQ(tensors, (std::map<std::string, Index>{{"logits", 1},
                                                    {"loss", 1},
@@ -65,14 +58,19 @@ TEST_P(Golden, NothingIsLeftOut) {
 
 // Two blocks of 12 tensors, 4 of them decomposed, and 4 more; blocks of 9, 7 of them decomposed, and 3 more or, with a tied
 // vocabulary, 2.
-INSTANTIATE_TEST_SUITE_P(Models, Golden,
-                         ::testing::Values(Reference{"gpt2-tiny", 28, 8}, Reference{"llama-tiny", 21, 14},
-                                           Reference{"stories260K", 47, 35}),
-                         [](const auto& info) {
-                           std::string name = info.param.name;
-                           name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
-                           return name;
-                         });
+std::vector<Reference> References() {
+  std::vector<Reference> references = {{Golden("gpt2-tiny"), 28, 8}, {Golden("llama-tiny"), 21, 14}};
+#ifdef AMPGRAD_SHARED_DIR
+  references.push_back({Shared("golden/stories260K"), 47, 35});
+#endif
+  return references;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GoldenModel, ::testing::ValuesIn(References()), [](const auto& info) {
+  std::string name = info.param.directory.filename().string();
+  name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+  return name;
+});
 
 // What no check of shapes sees: a square projection transposed, the queries' or keys' rows in the order of neighbouring
 // pairs instead of halves, two matrices of one shape exchanged. Returns the error of each group.
@@ -113,26 +111,19 @@ Tensor InNeighbouringPairs(const Tensor& w, Index heads) {
   return out;
 }
 
-class GoldenDamage : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!fs::exists(kGolden)) GTEST_SKIP() << "no reference results in " << kGolden;
-  }
-};
-
-TEST_F(GoldenDamage, ATransposedProjectionFails) {
-  ExpectSeen(ErrorsWith(kGolden / "gpt2-tiny", [](std::map<std::string, Tensor>& w) {
+TEST(GoldenDamage, ATransposedProjectionFails) {
+  ExpectSeen(ErrorsWith(Golden("gpt2-tiny"), [](std::map<std::string, Tensor>& w) {
     Tensor& c_proj = w.at("h.0.attn.c_proj.weight");
     c_proj = kernels::Transposed(c_proj);
   }));
-  ExpectSeen(ErrorsWith(kGolden / "llama-tiny", [](std::map<std::string, Tensor>& w) {
+  ExpectSeen(ErrorsWith(Golden("llama-tiny"), [](std::map<std::string, Tensor>& w) {
     Tensor& o_proj = w.at("model.layers.0.self_attn.o_proj.weight");
     o_proj = kernels::Transposed(o_proj);
   }));
 }
 
-TEST_F(GoldenDamage, QueriesAndKeysInNeighbouringPairsFail) {
-  ExpectSeen(ErrorsWith(kGolden / "llama-tiny", [](std::map<std::string, Tensor>& w) {
+TEST(GoldenDamage, QueriesAndKeysInNeighbouringPairsFail) {
+  ExpectSeen(ErrorsWith(Golden("llama-tiny"), [](std::map<std::string, Tensor>& w) {
     for (const std::string layer : {"model.layers.0.self_attn.", "model.layers.1.self_attn."}) {
       w.at(layer + "q_proj.weight") = InNeighbouringPairs(w.at(layer + "q_proj.weight"), 4);
       w.at(layer + "k_proj.weight") = InNeighbouringPairs(w.at(layer + "k_proj.weight"), 2);
@@ -140,8 +131,8 @@ TEST_F(GoldenDamage, QueriesAndKeysInNeighbouringPairsFail) {
   }));
 }
 
-TEST_F(GoldenDamage, ExchangedKeysAndValuesFail) {
-  ExpectSeen(ErrorsWith(kGolden / "llama-tiny", [](std::map<std::string, Tensor>& w) {
+TEST(GoldenDamage, ExchangedKeysAndValuesFail) {
+  ExpectSeen(ErrorsWith(Golden("llama-tiny"), [](std::map<std::string, Tensor>& w) {
     std::swap(w.at("model.layers.1.self_attn.k_proj.weight"), w.at("model.layers.1.self_attn.v_proj.weight"));
   }));
 }

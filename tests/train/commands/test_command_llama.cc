@@ -7,16 +7,17 @@
 #include "tensor/io/safetensors_reader.h"
 #include "tensor/io/safetensors_writer.h"
 #include "tests/support/command_line.h"
+#include "tests/support/golden.h"
 
 /// The program on Llama directories, and on part of a model.
 namespace ampgrad::train {
 namespace {
 
-const fs::path kStories = fs::path(AMPGRAD_SOURCE_DIR) / "../shared/golden/stories260K";
+#ifdef AMPGRAD_SHARED_DIR
+const fs::path kStories = Shared("golden/stories260K");
 
 // The text that other programs continue from nothing, word for word.
 TEST_F(CommandLine, GeneratePrintsTheReferenceText) {
-  if (!fs::exists(kStories)) GTEST_SKIP() << "no reference results at " << kStories;
   for (const char* threads : {"1", "3"}) {
     const Result result = ExpectRuns({"generate", "--model", kStories.string(), "--threads", threads});
     EXPECT_EQ(result.out, Get(kStories / "greedy.txt"));
@@ -25,7 +26,6 @@ TEST_F(CommandLine, GeneratePrintsTheReferenceText) {
 }
 
 TEST_F(CommandLine, GenerateReadsHalfWidthWeights) {
-  if (!fs::exists(kStories)) GTEST_SKIP() << "no reference results at " << kStories;
   fs::create_directory(Path("half"));
   for (const char* name : {"config.json", "tokenizer.json"}) Put(Path("half") / fs::path(name), Get(kStories / name));
   const io::SafetensorsReader reader(kStories / "model.safetensors");
@@ -38,6 +38,8 @@ TEST_F(CommandLine, GenerateReadsHalfWidthWeights) {
   EXPECT_TRUE(result.out.starts_with("Once upon a time, there was a little ")) << result.out;
   EXPECT_EQ(ExpectRuns(Join(generate, {"--threads", "3"})).out, result.out);
 }
+
+#endif  // AMPGRAD_SHARED_DIR
 
 // A made-up Llama in BF16, of which every part can be chosen.
 TEST_F(CommandLine, CheckpointedRunsWriteTheSameBytes) {
