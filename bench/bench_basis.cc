@@ -5,6 +5,7 @@
 
 #include "bench/measure.h"
 #include "ct/basis.h"
+#include "nn/forms/dense.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/random.h"
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "bench/measure.h"
-#include "tensor/stored_tensor.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/random.h"
+#include "tensor/stored_tensor.h"
 
 namespace ampgrad::bench {
 namespace {
@@ -34,7 +34,8 @@ Case Product(Index m, Index n, Index k, const std::string& layout, bool half = f
   const auto narrow = std::make_shared<std::vector<Bf16>>();
   if (half) std::transform(b.begin(), b.end(), std::back_inserter(*narrow), ToBf16);
   const Operand left{a.data(), a.cols(), a_transposed};
-  const Operand right{half ? nullptr : b.data(), b.cols(), b_transposed, half ? narrow->data() : nullptr};
+  const Operand right = half ? Operand{narrow->data(), b.cols(), b_transposed, StoredType::kBf16}
+                             : Operand{b.data(), b.cols(), b_transposed};
   Tensor c({m, n});
   const auto run = [=, held = std::tuple(a, b, narrow)]() mutable {
     kernels::Gemm(m, n, k, left, right, {}, c.data(), n);
@@ -67,6 +68,9 @@ void RegisterProducts() {
     const std::string name = "gemm/1x" + std::to_string(n) + "x" + std::to_string(k);
     RegisterCase(name + "/nt", [=] { return Product(1, n, k, "nt"); });
     RegisterCase(name + "/nn", [=] { return Product(1, n, k, "nn"); });
+    const std::string bf16 = "gemm_bf16/1x" + std::to_string(n) + "x" + std::to_string(k);
+    RegisterCase(bf16 + "/nt", [=] { return Product(1, n, k, "nt", true); });
+    RegisterCase(bf16 + "/nn", [=] { return Product(1, n, k, "nn", true); });
   }
 }
 

@@ -3,13 +3,14 @@
 #include "bench/measure.h"
 #include "models/gpt.h"
 #include "tensor/random.h"
-#include "train/study/sweep.h"
+#include "train/method.h"
+#include "train/trainer.h"
 
 namespace ampgrad::bench {
 namespace {
 
 using train::Batch;
-using train::Method;
+using train::MethodSettings;
 
 constexpr int kWarmupSteps = 4;
 
@@ -39,9 +40,9 @@ Batch RandomBatch(const Setting& setting, uint64_t stream) {
 }
 
 // Operations of the products that one block matrix takes part in, forward and backward, for N tokens.
-double MatrixFlops(const Method& method, double tokens, double in, double out, double width) {
+double MatrixFlops(const MethodSettings& method, double tokens, double in, double out, double width) {
   const double product = 2 * tokens * in * out;
-  if (!method.amplitude) return 3 * product;                             // y, dx, dW
+  if (!method.NeedsBasis()) return 3 * product;                          // y, dx, dW
   const double n = in * out / width, k = static_cast<double>(method.k);  // the matrix is n rows
   const double rebuild = 2 * n * k * width;
   if (method.chain == ct::Chain::kExplicit) return 3 * product + 2 * rebuild;  // … and W, dS
@@ -52,14 +53,14 @@ double MatrixFlops(const Method& method, double tokens, double in, double out, d
 
 // Operations of a step. Attention takes 6·T·C a layer and token: two products forward, four backward, half of each behind
 // the mask. What an implementation computes twice does not count.
-double FlopsOfStep(models::LanguageModel& model, const Method& method, const Batch& batch, Index layers) {
+double FlopsOfStep(models::LanguageModel& model, const MethodSettings& method, const Batch& batch, Index layers) {
   const auto tokens = static_cast<double>(batch.tokens()), width = static_cast<double>(model.width());
   double flops = tokens * static_cast<double>(6 * layers * batch.length) * width;
   for (const nn::Matrix* matrix : model.Parts().matrices) {
     const auto in = static_cast<double>(matrix->in), out = static_cast<double>(matrix->out);
-    if (matrix->role == nn::MatrixKind::kBlock) flops += MatrixFlops(method, tokens, in, out, width);
-    if (matrix->role == nn::MatrixKind::kVocabulary)
-      flops += (method.amplitude ? 4 : 6) * tokens * in * out;  // frozen: no dW
+    if (matrix->kind == nn::MatrixKind::kBlock) flops += MatrixFlops(method, tokens, in, out, width);
+    if (matrix->kind == nn::MatrixKind::kVocabulary)
+      flops += (method.NeedsBasis() ? 4 : 6) * tokens * in * out;  // frozen: no dW
   }
   return flops;
 }
@@ -77,8 +78,9 @@ bool GradientMatchesLoss(models::LanguageModel& model, const Batch& batch) {
   const double norm = params.GradNorm();
   const double reach = 0.001 / (norm * norm);  // ± this much of g
   const auto loss_at = [&](double factor) {
-    for (Param* param : params.params()) {
-      for (Index i = 0; i < param->value.size(); ++i) param->value[i] += static_cast<Real>(factor * param->grad[i]);
+    for (const train::AdamW::Slot& slot : params.slots()) {
+      Param& param = *slot.param;
+      for (Index i = 0; i < param.value.size(); ++i) param.value[i] += static_cast<Real>(factor * param.grad[i]);
     }
     return train::Evaluate(model, {batch});
   };
@@ -88,27 +90,27 @@ bool GradientMatchesLoss(models::LanguageModel& model, const Batch& batch) {
   return std::abs((above - below) / 0.002 - 1) < 0.01;
 }
 
-void RunStep(benchmark::State& state, const Setting& setting, const Method& method) {
+void RunStep(benchmark::State& state, const Setting& setting, const MethodSettings& method) {
   SetNumThreads(static_cast<int>(state.range(0)));
   const models::GptConfig config = Config(setting);
   models::Gpt model(config);
   model.Initialise(1);
-  if (method.amplitude) {
+  if (method.NeedsBasis()) {
     const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
     const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k));
-    train::Prepare(model, method, basis, ct::RowsPolicy::kBlocks);
+    train::Prepare(model, method, basis);
   }
   std::vector<Batch> batches;
   for (int i = 0; i < 4; ++i) batches.push_back(RandomBatch(setting, i));
   if (!GradientMatchesLoss(model, batches[0])) {
     return state.SkipWithError("the loss does not rise along its gradient as fast as the gradient says");
   }
-  train::AdamW optimizer(models::TrainableParameters(model), {.weight_decay = method.amplitude ? 0 : 0.1});
+  train::AdamW optimizer(models::TrainableParameters(model), {.weight_decay = method.NeedsBasis() ? 0 : 0.1});
   int steps = 0;
   const auto step = [&] {
     optimizer.ZeroGrad();
     Backward(model, batches[steps++ % batches.size()]);
-    optimizer.Step(method.amplitude ? 1e-3 : 3e-4);
+    optimizer.Step(method.NeedsBasis() ? 1e-3 : 3e-4);
   };
   for (int i = 0; i < kWarmupSteps; ++i) step();
   const double seconds = Measure(state, {.flops = FlopsOfStep(model, method, batches[0], config.n_layer)}, step);
@@ -116,7 +118,7 @@ void RunStep(benchmark::State& state, const Setting& setting, const Method& meth
   state.counters["peak_MiB"] = PeakMemoryMib();
 }
 
-void Register(const std::string& name, const Setting& setting, const Method& method, int threads) {
+void Register(const std::string& name, const Setting& setting, const MethodSettings& method, int threads) {
   const std::string sizes = "/V:" + std::to_string(setting.vocabulary) + "/B:" + std::to_string(setting.batch) +
                             "/T:" + std::to_string(setting.length);
   benchmark::RegisterBenchmark((name + sizes).c_str(), RunStep, setting, method)
@@ -135,7 +137,8 @@ void RegisterAll() {
     for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
       for (const Index k : {8, 64}) {
         const std::string form = std::string(ToString(chain)) + "/" + ToString(start) + "/K:" + std::to_string(k);
-        Register("amplitude/" + form, {256, 8, 128}, {true, start, k, chain}, 2);
+        Register("amplitude/" + form, {256, 8, 128}, {.method = "amplitude", .k = k, .start = start, .chain = chain},
+                 2);
       }
     }
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "train/report/format.h"
+
 namespace ampgrad::train {
 namespace {
 
@@ -37,6 +39,13 @@ constexpr MethodEntry kMethods[] = {{"full", PrepareFull}, {"amplitude", Prepare
 std::string MethodSettings::Label() const {
   if (method != "amplitude") return method;
   return std::string(ct::ToString(start)) + " K=" + std::to_string(k);
+}
+
+std::string Describe(const ct::Basis& basis, const std::vector<ct::RowSource>& sources) {
+  return report::Format(
+      "universal basis: K = %lld of %lld rows of width %lld, variance captured %.4f, R² %.4f, PR %.1f",
+      static_cast<long long>(basis.k()), static_cast<long long>(basis.rows), static_cast<long long>(basis.width()),
+      ct::VarianceCaptured(basis), ct::RSquared(sources, basis), ct::ParticipationRatio(basis.eigenvalues));
 }
 
 std::vector<std::string> MethodNames() {

@@ -26,6 +26,9 @@ struct MethodSettings {
   std::string Label() const;
 };
 
+/// "universal basis: K = 8 of 24576 rows of width 256, variance captured 0.2076, R² 0.2076, PR 183.2"
+std::string Describe(const ct::Basis& basis, const std::vector<ct::RowSource>& sources);
+
 /// The methods that there are.
 std::vector<std::string> MethodNames();
 

@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "ct/amplitude.h"
+#include "ct/basis.h"
 #include "ct/rows.h"
 #include "models/gpt.h"
+#include "nn/forms/frozen.h"
+#include "tensor/kernels/kernels.h"
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
 
@@ -211,6 +214,25 @@ TEST(Rows, PolicyWords) {
   for (const std::string word : {"", "Blocks", "width ", "every"}) {
     ExpectMessage<std::invalid_argument>([&] { ParseRowsPolicy(word); },
                                          "[rows] expected the policy blocks, width or all, found '" + word + "'");
+  }
+}
+
+// Of a matrix as it lies in a file a sample reads its own rows and no others, in either layout.
+TEST(Rows, OfASampleAreTheOnlyOnesWidened) {
+  const Tensor values = Random(9, 0).NormalTensor({4000, 40}, 1);
+  for (const ops::Layout layout : {ops::Layout::kOutIn, ops::Layout::kInOut}) {
+    const Tensor stored = layout == ops::Layout::kOutIn ? values : kernels::Transposed(values);
+    const auto dense = MakeMatrix("a", layout, stored), frozen = MakeMatrix("a", layout, stored);
+    frozen->form = std::make_unique<nn::Frozen>(Stored(stored, StoredType::kF32), layout);
+    dense->form = std::make_unique<nn::Dense>("a", frozen->form->Merged().Widened(), layout);
+    const RowSample sample{52, 3};
+    const Basis expected = ComputeBasis({RowsOf(*dense)}, 3, sample);
+    Tensor::ResetPeakBytes();
+    const Index before = Tensor::LiveBytes();
+    const Basis basis = ComputeBasis({RowsOf(*frozen)}, 3, sample);
+    EXPECT_LT(Tensor::PeakBytes() - before, values.size() * static_cast<Index>(sizeof(Real)) / 4);
+    EXPECT_TRUE(SameBits(basis.vectors, expected.vectors));
+    EXPECT_TRUE(SameBits(basis.mean, expected.mean));
   }
 }
 

@@ -1,8 +1,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "ct/amplitude_file.h"
 #include "models/model_directory.h"
-#include "tensor/io/safetensors_writer.h"
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
@@ -12,21 +12,6 @@
 
 namespace ampgrad::train {
 namespace {
-
-// Basis, mean row and scores: all that a variant of the model adds to its base.
-void SaveAmplitudes(const std::filesystem::path& file, models::LanguageModel& model, const ct::Basis& basis,
-                    ct::Start start) {
-  std::vector<io::NamedTensor> tensors = {{"basis", basis.vectors}, {"mean", basis.mean}};
-  for (const Param* param : models::TrainableParameters(model)) tensors.push_back({param->name, param->value});
-  io::WriteSafetensors(file, tensors, {{"format", "pt"}, {"start", ct::ToString(start)}});
-}
-
-void PrintBasis(const ct::Basis& basis, const std::vector<ct::RowSource>& sources) {
-  std::printf("universal basis: K = %lld of %lld rows of width %lld, variance captured %.4f, R² %.4f, PR %.1f\n",
-              static_cast<long long>(basis.k()), static_cast<long long>(basis.rows),
-              static_cast<long long>(basis.width()), ct::VarianceCaptured(basis), ct::RSquared(sources, basis),
-              ct::ParticipationRatio(basis.eigenvalues));
-}
 
 int Run(const Options& options) {
   MethodSettings method = ReadMethod(options);
@@ -50,7 +35,7 @@ int Run(const Options& options) {
   if (method.NeedsBasis()) {
     const auto sources = ct::SelectRows(model->Parts().matrices, model->width(), method.rows);
     basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k, ReadRowSample(options)));
-    PrintBasis(*basis, sources);
+    std::printf("%s\n", Describe(*basis, sources).c_str());
   }
   const bool lossy = method.StartIsLossy();  // all other ways start from the model itself
   const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
@@ -67,7 +52,10 @@ int Run(const Options& options) {
   const Index peak = Tensor::PeakBytes();
   const double end_loss = Evaluate(*model, samples.data.held_out);
   models::SaveModel(out.path(), *model, tokenizer, directory);
-  if (basis) SaveAmplitudes(out.path() / "amplitudes.safetensors", *model, *basis, method.start);
+  if (basis) {
+    ct::WriteAmplitudes(out.path() / "amplitudes.safetensors", *basis, method.start,
+                        models::TrainableParameters(*model));
+  }
   out.Commit();
   std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
               start_loss, end_loss, seconds, Megabytes(peak).c_str(), options.String("out").c_str());
