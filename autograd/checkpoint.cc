@@ -7,12 +7,12 @@ namespace ampgrad {
 
 // Checkpoint   y = f(x)
 //   shapes    x, y as f has them
-//   forward   f, whose own record is let go
+//   forward   f, whose own tape is dropped
 //   backward  f once more, recorded, and back from dy: dx, and the gradients of f's parameters in their own buffers
 //   saves     x
 Var Checkpoint(const Var& x, std::function<Var(const Var&)> f) {
   if (x.tape->mode() == Tape::Mode::kInference) return f(x);
-  // What f's parameters alone would record: nothing when they are all frozen and x needs no gradient.
+  // Runs f(x) on its own tape. It records nothing if all of f's parameters are frozen and x needs no gradient.
   Tensor y;
   {
     Tape first;
@@ -21,7 +21,7 @@ Var Checkpoint(const Var& x, std::function<Var(const Var&)> f) {
     if (!out.needs_grad()) return x.tape->Constant(out.value);
     y = out.value;
   }
-  // x itself may need no gradient, and yet the node must be reached.
+  // x itself may need no gradient, but the backward pass must still reach the node.
   const auto anchor = std::make_shared<Param>(Param{"checkpoint", Tensor({1}), {}});
   const Var reached = x.tape->Leaf(*anchor);
   const auto backward = [f = std::move(f), value = x.value, trained = x.needs_grad(), anchor](const Tensor& dy,

@@ -6,11 +6,11 @@
 
 namespace ampgrad {
 
-/// f(x), of which a recording pass keeps x alone: the backward pass runs f a second time and takes the gradients from that
-/// (Chen et al., "Training deep nets with sublinear memory cost", arXiv:1604.06174). The gradients have the bits that they
-/// have without it where x is read by f alone; else f's parts of x's gradient are summed before they join the rest. `f`
-/// gets x on another tape, may use parameters through leaves of that tape, must do the same both times, and must stay
-/// valid until the backward pass. Where nothing in f(x) is trained this is f(x).
+/// f(x), but a recording pass keeps only x: the backward pass runs f a second time and takes the gradients from that
+/// run (Chen et al., "Training deep nets with sublinear memory cost", arXiv:1604.06174). If only f reads x, the
+/// gradients have the same bits as without checkpointing; otherwise f's parts of dx are summed before they are added to
+/// the rest. `f` gets x on another tape, may use parameters through leaves of that tape, must do the same both times,
+/// and must stay valid until the backward pass. If nothing in f(x) is trained, this is f(x).
 Var Checkpoint(const Var& x, std::function<Var(const Var& x)> f);
 
 }  // namespace ampgrad

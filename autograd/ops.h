@@ -5,17 +5,17 @@
 #include "autograd/tape.h"
 #include "tensor/stored_tensor.h"
 
-/// The differentiable ops. Each stands in an ops_*.cc as one function, under a comment block that gives its shapes, forward,
-/// backward and what it saves. Every op throws std::invalid_argument, its own name first, when shapes do not fit.
+/// The differentiable ops. Each is one function in an ops_*.cc, under a comment block that gives its shapes, forward,
+/// backward and saves. When shapes do not fit, an op throws std::invalid_argument; the message begins with its name.
 ///
-/// Letters: B batch, T sequence length, N = B·T rows, C channels, V vocabulary, H query heads, G key/value heads,
-/// D head dimension.
+/// Letters: B batch, T sequence length, N = B·T rows, C channels (the hidden size), V vocabulary, H query heads,
+/// G key/value heads, D head dimension.
 namespace ampgrad::ops {
 
 /// How a weight is stored: as nn.Linear stores it, y = x·Wᵀ, or as GPT-2's Conv1D does, y = x·W.
 enum class Layout { kOutIn, kInOut };
 
-/// A target that is no part of the loss, as in PyTorch.
+/// A target that does not count in the loss, as in PyTorch.
 inline constexpr int kIgnored = -100;
 
 // ops_basic.cc
@@ -35,7 +35,7 @@ Var Embedding(const Var& table, const std::vector<int>& ids);
 Var Linear(const Var& x, const Var& weight, Layout layout, const Var* bias);
 
 // ops_frozen.cc
-/// Linear with a weight that never trains and stays as it lies.
+/// Linear with a weight that never trains and is read in its stored type.
 Var FrozenLinear(const Var& x, const StoredTensor& weight, Layout layout, const Var* bias);
 /// Rows `ids` of a table [V, C] that never trains, as a constant [N, C]; ids are checked against V.
 Tensor FrozenRows(const StoredTensor& table, const std::vector<int>& ids);
@@ -47,18 +47,18 @@ Var LayerNorm(const Var& x, const Var& gain, const Var& bias, Real eps);
 Var RmsNorm(const Var& x, const Var& gain, Real eps);
 
 // ops_attention.cc
-/// How far rotary positions turn: cosines and sines [length, D/2] of the angles position·frequency.
+/// Cosines and sines [length, D/2] of the angles position·frequency by which rotary positions rotate.
 struct RotaryTable {
   Tensor cosines, sines;
 };
-/// The table of positions offset..offset + length, made once for all layers; `inverse_frequencies` [D/2].
+/// The table of positions offset..offset + length, computed once for all layers; `inverse_frequencies` [D/2].
 RotaryTable MakeRotaryTable(const Tensor& inverse_frequencies, Index length, Index offset = 0);
-/// Rotary position embedding (Su et al., arXiv:2104.09864) of x [N, heads·D] in the rotate-half convention: row n stands
-/// at position n mod length of the table.
+/// Rotary position embedding (Su et al., arXiv:2104.09864) of x [N, heads·D] in the rotate-half convention. Row n has
+/// position n mod length of the table.
 Var Rotary(const Var& x, const RotaryTable& table);
 /// Causal scaled-dot-product attention: q [B·length, H·D], k and v [B·(offset + length), G·D]; query head h reads
-/// key/value head h / (H/G). The queries of a sequence stand at its last `length` positions: query i sees keys
-/// 0..offset + i.
+/// key/value head h / (H/G). The queries of a sequence are its last `length` positions: under the causal mask, query i
+/// attends to keys 0 to offset + i.
 Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Index heads, Index kv_heads,
                     Index offset = 0);
 /// The same with q, k and v side by side: qkv [N, 3·H·D].
@@ -67,9 +67,9 @@ Var CausalSelfAttention(const Var& qkv, Index length, Index heads);
 // ops_loss.cc
 /// How many of `targets` are not kIgnored.
 Index CountTargets(const std::vector<int>& targets);
-/// The negative log-likelihood of `targets` [N] under softmax(logits [N, V]), summed over those that are not kIgnored and
-/// divided by `count`: their number, for a mean; or the number of a whole step of which these rows are a part, so that
-/// the losses and gradients of its parts add up to those of the step.
+/// The negative log-likelihood of `targets` [N] under softmax(logits [N, V]), summed over targets other than kIgnored
+/// and divided by `count`. For a mean, `count` is the number of these targets. If the rows are a part of a step,
+/// `count` is the number of the whole step, so that the losses and gradients of its parts add up to those of the step.
 Var CrossEntropy(const Var& logits, const std::vector<int>& targets, Index count);
 
 }  // namespace ampgrad::ops

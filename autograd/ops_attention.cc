@@ -26,8 +26,8 @@ RotaryTable MakeRotaryTable(const Tensor& inverse_frequencies, Index length, Ind
 }
 
 // Rotary   y = R(position)·x, head by head
-//   shapes    x, y [N, heads·D]   cosines, sines [length, D/2]   row n of x turns by row n mod length of the table
-//   forward   the pair (x_j, x_j+D/2) turns by the angle t·f_j of position t:
+//   shapes    x, y [N, heads·D]   cosines, sines [length, D/2]   row n of x uses row n mod length of the table
+//   forward   the pair (x_j, x_j+D/2) is rotated by the angle t·f_j of position t:
 //             y_j = x_j cos − x_j+D/2 sin,   y_j+D/2 = x_j+D/2 cos + x_j sin
 //   backward  dx += R(−position)·dy: a rotation's transpose is its inverse
 //   saves     the table, which all layers share: 0 bytes of its own
@@ -52,7 +52,7 @@ Var Rotary(const Var& x, const RotaryTable& table) {
 //             o_i = Σ_j P_ij v_j
 //   backward  dv_j += Σ_i P_ij do_i,   dP_ij = do_i·v_j,   dS_ij = P_ij (dP_ij − o_i·do_i),
 //             dq_i += Σ_j dS_ij k_j/√D,   dk_j += Σ_i dS_ij q_i/√D;   dk and dv sum over the query heads of their group
-//   saves     q, k, v, o, L (B·length·H numbers); P, a number for each S, is computed again, a block of rows at a time
+//   saves     q, k, v, o, L (B·length·H numbers); P, as large as S, is computed again, a block of rows at a time
 Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Index heads, Index kv_heads, Index offset) {
   const Index rows = q.shape().rows();
   if (length <= 0 || rows % length != 0 || kv_heads <= 0 || heads <= 0 || heads % kv_heads != 0 || offset < 0) {

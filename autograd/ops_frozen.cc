@@ -9,7 +9,7 @@ namespace ampgrad::ops {
 //   shapes    x [N, in]   W [out, in] or [in, out], of any stored type   b [out]   y [N, out]
 //   forward   y_no = Σ_i x_ni W_oi + b_o, every W_oi widened as the product reads it
 //   backward  dx += dy·W  or dy·Wᵀ;   db += Σ_n dy_n;   W is a constant
-//   saves     W, which lies where it lay
+//   saves     W, in its place
 Var FrozenLinear(const Var& x, const StoredTensor& w, Layout layout, const Var* bias) {
   const bool out_in = layout == Layout::kOutIn;
   const Index in = w.shape().dim(out_in ? 1 : 0), out = w.shape().dim(out_in ? 0 : 1);

@@ -8,7 +8,7 @@
 namespace ampgrad::ops {
 namespace {
 
-// Each target must be in the vocabulary or kIgnored, and `count` at least the number of those that are in it.
+// Each target must be in the vocabulary or kIgnored. `count` must be at least the number of targets in the vocabulary.
 void CheckTargets(const std::vector<int>& targets, Index vocab, Index count) {
   for (size_t n = 0; n < targets.size(); ++n) {
     if (targets[n] == kIgnored || (targets[n] >= 0 && targets[n] < vocab)) continue;
@@ -48,7 +48,7 @@ Var CrossEntropy(const Var& logits, const std::vector<int>& targets, Index count
 
   const auto backward = [logits = logits.value, targets, max, log_sums, rows, vocab, count](const Tensor& dloss,
                                                                                             InputGrads& d) mutable {
-    // Logits that nobody else holds make room for their gradient: for a large vocabulary they are the largest tensor.
+    // Unshared logits are overwritten by their gradient: with a large vocabulary they are the largest tensor.
     const bool in_place = !logits.IsShared();
     const kernels::Sink dlogits = in_place ? kernels::Sink{logits.data()} : d.AddTo(0);
     kernels::CrossEntropyBackward(logits.data(), targets.data(), max.data(), log_sums.data(), rows, vocab,

@@ -25,7 +25,7 @@ Var Embedding(const Var& table, const std::vector<int>& ids) {
 
   return table.tape->Record("embedding", y, {&table}, [ids](const Tensor& dy, InputGrads& d) {
     Tensor& dtable = *d.AddWithin(0);
-    // Tasks own columns, so that two positions with the same id never meet.
+    // Each task owns some columns, so that two positions with the same id never write to the same element at once.
     ParallelChunks(dy.cols(), 32, [&](Index begin, Index end) {
       for (Index n = 0; n < dy.rows(); ++n) {
         kernels::AddInto(dy.row(n) + begin, dtable.row(ids[n]) + begin, end - begin);

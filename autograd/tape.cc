@@ -22,7 +22,7 @@ void InputGrads::Add(int i, const Tensor& part) {
 kernels::Sink InputGrads::AddTo(int i) {
   if (inputs_[i] < 0) return {};
   Tensor& grad = tape_.GradOf(inputs_[i]);
-  // Parts that meet in one buffer are all added, so that a closure may take its sinks before it writes to any of them.
+  // If several inputs share one buffer, all parts are added, so that a closure may take all its sinks before it writes.
   const auto meets = [&](int node) { return node >= 0 && &tape_.GradOf(node) == &grad; };
   if (std::count_if(inputs_.begin(), inputs_.end(), meets) > 1) AddWithin(i);
   if (!grad.empty() && !grad.IsShared()) return {grad.data(), grad.data()};
@@ -88,7 +88,7 @@ void Tape::Backward(const Var& y, const Tensor& dY, const Observer& observer) {
   InputGrads(*this, std::vector<int>{y.node}).Add(0, dY);
   for (int i = y.node; i >= 0; --i) {
     Node& node = nodes_[i];
-    if (node.param || node.grad.empty()) continue;  // leaves end here; no gradient arrived at the others
+    if (node.param || node.grad.empty()) continue;  // a leaf, or no gradient arrived
     if (observer) observer(i, node.grad);
     InputGrads d(*this, node.inputs);
     node.backward(node.grad, d);

@@ -12,7 +12,7 @@ namespace ampgrad {
 
 class Tape;
 
-/// A tensor that a module owns and an optimiser may train. It outlives tapes.
+/// A parameter: a tensor that a module owns and an optimiser may train. It outlives tapes.
 struct Param {
   std::string name;
   Tensor value;
@@ -24,25 +24,26 @@ struct Param {
 struct Var {
   Tensor value;
   Tape* tape = nullptr;
-  int node = -1;  // index on the tape; -1 when nothing below it is trained
+  int node = -1;  // index on the tape; -1 when it needs no gradient
 
   const Shape& shape() const { return value.shape(); }
   bool needs_grad() const { return node >= 0; }
 };
 
-/// What a backward closure may touch: the gradients of its op's inputs, to which it only ever adds. An input that needs no
-/// gradient has none: nothing is added to it.
+/// The gradients of an op's inputs, for its backward closure, which only ever adds to them. If an input needs no
+/// gradient, nothing is added for it.
 class InputGrads {
  public:
   InputGrads(Tape& tape, const std::vector<int>& inputs) : tape_(tape), inputs_(inputs) {}
 
-  /// dX += part, for input `i`; `part` itself becomes dX when it is the first to arrive. A parameter gets its own copy: it
-  /// outlives the pass, and an optimiser may write to it.
+  /// dX += part, for input `i`. The first part to arrive becomes dX itself. A parameter gets its own copy, because it
+  /// outlives the pass and an optimiser may write to it.
   void Add(int i, const Tensor& part);
-  /// Where a kernel adds its part to dX of input `i`, every element of it, once: the first part to arrive sets the buffer
-  /// and no zeros are written before, unless inputs share it. False when input `i` needs none.
+  /// Where a kernel adds its part to dX of input `i`. The kernel must write every element once. The first part to
+  /// arrive sets the buffer without writing zeros before, unless inputs share it. False when input `i` needs no
+  /// gradient.
   kernels::Sink AddTo(int i);
-  /// dX of input `i`, zeros at first, for a closure that adds to some elements only. Null when input `i` needs none.
+  /// dX of input `i`, initially zero, for a closure that adds to some elements only. Null when `i` needs no gradient.
   Tensor* AddWithin(int i);
 
  private:
@@ -57,7 +58,7 @@ using BackwardFn = std::function<void(const Tensor& dY, InputGrads& d)>;
 /// The record of a forward pass: its ops in execution order, which is a topological order, so the backward pass is a
 /// reverse loop. The tape is the only owner of nodes and holds no forward value: a value lives as long as a Var or a
 /// closure holds it, so what a pass keeps in memory is what the closures capture (each op's `saves` line).
-/// Cost accepted: one std::function per node, which is nothing beside a matrix product.
+/// It costs one std::function per node, which is negligible next to a matrix product.
 class Tape {
  public:
   enum class Mode { kRecord, kInference };
@@ -71,17 +72,17 @@ class Tape {
   /// A parameter. If it is trainable and the tape records, its node adds into `param.grad`.
   Var Leaf(Param& param);
 
-  /// The output of an op; an input that is null is absent. When no input needs a gradient nothing is recorded and
-  /// `backward` is dropped at once. `source` is where the op records itself.
+  /// Records an op and returns its output. An input that is null is absent. When no input needs a gradient, nothing is
+  /// recorded and `backward` is dropped at once. `source` is where the op calls this function.
   Var Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward,
              std::source_location source = std::source_location::current());
 
   /// Sees the gradient dY of a node's output before the node's closure runs.
   using Observer = std::function<void(int node, const Tensor& dY)>;
 
-  /// Runs the closures from `loss`, a scalar, back to the first node; each closure and its gradient are let go as soon as
-  /// it has run. Throws std::invalid_argument when loss is no scalar or nothing below it is trained, and
-  /// std::logic_error on a second call.
+  /// Runs the closures from `loss`, a scalar, back to the first node. Each closure and its gradient are freed as soon
+  /// as it has run. Throws std::invalid_argument when `loss` is not a scalar or needs no gradient, and std::logic_error
+  /// on a second call.
   void Backward(const Var& loss, const Observer& observer = nullptr);
   /// The same from any output y, given its gradient dY.
   void Backward(const Var& y, const Tensor& dY, const Observer& observer = nullptr);
@@ -89,8 +90,8 @@ class Tape {
   Mode mode() const { return mode_; }
   /// Number of recorded nodes.
   Index size() const { return static_cast<Index>(nodes_.size()); }
-  /// The op that made a node ("param" for a leaf) and the line that recorded it, the shape of its output, and the nodes of
-  /// its inputs (-1: a constant).
+  /// The op of a node ("param" for a leaf), the line that recorded it, the shape of its output, and the nodes of its
+  /// inputs (-1 if constant or absent).
   const char* op(int node) const { return nodes_[node].op; }
   const std::source_location& source(int node) const { return nodes_[node].source; }
   const Shape& shape(int node) const { return nodes_[node].shape; }
@@ -111,8 +112,8 @@ class Tape {
     std::source_location source;
   };
 
-  /// The buffer where the gradient of a node gathers; empty until touched. It may be shared with another node until one
-  /// of them is written.
+  /// The buffer that accumulates the gradient of a node; empty until touched. Another node may share it until one of
+  /// them is written to.
   Tensor& GradOf(int node) { return nodes_[node].param ? nodes_[node].param->grad : nodes_[node].grad; }
 
   Mode mode_;

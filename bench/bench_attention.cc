@@ -29,7 +29,7 @@ struct Attention {
                                      d_o.data(), {d}, {d + k_at}, {d + v_at});
   }
 
-  /// Pairs of a query and a key that it may see, times the numbers of a head: 2 operations of each product q·k, p·v, …
+  /// Operations of one product such as q·k or p·v: 2·dim for each pair of a query and a key under the causal mask.
   double PairFlops() const {
     const auto& [batch, length, heads, kv_heads, dim, q_stride, kv_stride, offset] = shape;
     return static_cast<double>(batch * heads * length * (length + 1) / 2 * dim * 2);
@@ -87,7 +87,7 @@ struct AttentionTwin {
   std::vector<double> o, dqkv;
 };
 
-// Near to 1e-5, since an error of q·k in float becomes a share of e^(q·k).
+// The share is 1e-5, because an error of q·k in float becomes a relative error of e^(q·k).
 bool LastSequenceMatches(const Attention& a, const Tensor& got, const std::vector<double>& twin) {
   const Index rows = got.rows();
   return Matches(got.Rows(rows - a.shape.length, rows), twin, 1e-5);
@@ -99,7 +99,7 @@ Case Forward(Attention a) {
   return {{a.PairFlops() * 2, Bytes(a.qkv.size() + a.o.size())}, run, matches};
 }
 
-// Four products; that the probabilities are built a second time is the kernel's choice and does not count.
+// Four products. The kernel also computes the probabilities a second time; that is its choice and does not count.
 Case Backward(Attention a) {
   a.Forward();
   const auto run = [a]() mutable { a.Backward(); };

@@ -1,5 +1,5 @@
-// The universal basis of planted rows: a part of rank K with a falling spectrum, and noise. With AMPGRAD_ROWS_DIR set, the
-// rows are also written there, as float32, so that somebody else can work on the same numbers.
+// The universal basis of planted rows: a part of rank K with a falling spectrum, and noise. If AMPGRAD_ROWS_DIR is set,
+// the rows are also written there, as float32, so that another program can use the same numbers.
 #include <cstdlib>
 #include <fstream>
 

@@ -16,7 +16,7 @@ std::vector<double> Each(Index n, const F& f) {
   return values;
 }
 
-// GELU and SiLU are x·σ(a(x)) with a = 2√(2/π)(x + 0.044715x³) and a = x; here are a and a'.
+// GELU and SiLU are x·σ(a(x)) with a = 2√(2/π)(x + 0.044715x³) and a = x; a Gate holds a and a'.
 struct Gate {
   double argument, slope;
 };
@@ -74,7 +74,7 @@ Case Mul(Index n) {
   return {{.bytes = Bytes(3 * n)}, run, matches};
 }
 
-// Times −1, so that the numbers keep their size however often it runs.
+// The factor is −1, so that the numbers keep their size however often it runs.
 Case Scale(Index n) {
   Tensor x = Normal(n, 1);
   const auto run = [=]() mutable { kernels::Scale(-1, x.data(), n); };
@@ -149,7 +149,7 @@ Case AdamW(Index n) {
 }
 
 void RegisterAll() {
-  const Index hidden = 1024 * 1024;      // tokens x hidden width of the MLP
+  const Index hidden = 1024 * 1024;      // tokens x inner size of the MLP
   const Index vocabulary = 16384 * 256;  // the largest parameter
   RegisterCase("Add/1024x1024", [=] { return Add(hidden); });
   RegisterCase("Mul/1024x1024", [=] { return Mul(hidden); });

@@ -1,4 +1,4 @@
-// Matrix products in the three layouts of a linear layer of N outputs, K inputs and M tokens, at the shapes of the models.
+// Matrix products in the three layouts of a linear layer of N outputs, K inputs and M tokens, at the models' shapes.
 #include <algorithm>
 #include <iterator>
 #include <memory>
@@ -25,8 +25,8 @@ constexpr Layer kLayers[] = {{1024, 256, 256},  {1024, 768, 256},   {1024, 1024,
                              {256, 2048, 2048}, {256, 5632, 2048},  {256, 2048, 5632},  // TinyLlama
                              {2048, 2048, 2048}};
 
-// C = A·B of random numbers, A [m, k] and B [k, n] each stored transposed where its letter says so: "nt", "nn" or "tn".
-// `half`: with B in bfloat16, as a frozen weight. Checked in its first, middle and last row.
+// C = A·B of random numbers. `layout` is "nt", "nn" or "tn": a letter t says that A [m, k] or B [k, n] is stored
+// transposed. `half`: B is in bfloat16, like a frozen weight. The first, middle and last row are checked.
 Case Product(Index m, Index n, Index k, const std::string& layout, bool half = false) {
   const bool a_transposed = layout[0] == 't', b_transposed = layout[1] == 't';
   const Tensor a = Random(1, 1).NormalTensor(a_transposed ? Shape{k, m} : Shape{m, k}, 1);

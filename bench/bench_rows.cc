@@ -8,7 +8,7 @@ namespace {
 
 constexpr Real kEps = 1e-5f;
 
-// Both norms of rows x [rows, cols] by their definition, and their gradients, given dy. RMSNorm takes no mean.
+// Both norms of rows x [rows, cols] by definition, and their gradients, given dy. RMSNorm subtracts no mean.
 struct NormTwin {
   std::vector<double> y, dx, dgain, dbias;
 
@@ -95,7 +95,7 @@ Case NormBackward(Index rows, Index cols, bool centred) {
   return {{.bytes = Bytes(3 * rows * cols)}, run, matches};
 }
 
-// The data of a cross-entropy, one target a row.
+// The data of a cross-entropy, one target per row.
 struct Loss {
   Loss(Index rows, Index cols)
       : rows(rows),

@@ -1,5 +1,5 @@
-// A training step of the photonic model: forward, loss, backward, AdamW; full and amplitude-only. Run one configuration to a
-// process (--benchmark_filter) where peak memory matters.
+// A training step of the photonic model: forward, loss, backward, AdamW; full and amplitude-only. Run one configuration
+// per process (--benchmark_filter) where peak memory matters.
 #include "bench/measure.h"
 #include "models/gpt.h"
 #include "tensor/random.h"
@@ -14,7 +14,7 @@ using train::MethodSettings;
 
 constexpr int kWarmupSteps = 4;
 
-// What a step works on. The model is always the photonic one with a vocabulary of its own.
+// The sizes of a step. The model is always the photonic one, with this vocabulary.
 struct Setting {
   Index vocabulary, batch, length;
 };
@@ -46,13 +46,13 @@ double MatrixFlops(const MethodSettings& method, double tokens, double in, doubl
   const double n = in * out / width, k = static_cast<double>(method.k);  // the matrix is n rows
   const double rebuild = 2 * n * k * width;
   if (method.chain == ct::Chain::kExplicit) return 3 * product + 2 * rebuild;  // … and W, dS
-  const double narrow = 2 * tokens * k;                                        // a product with K numbers a token
+  const double narrow = 2 * tokens * k;                                        // a product with K numbers per token
   if (method.start == ct::Start::kExact) return 2 * product + rebuild + narrow * (n + width);  // y, dx, W, P = x·Bᵀ, dS
   return narrow * (3 * n + 2 * width);  // two products forward; B needs no gradient
 }
 
-// Operations of a step. Attention takes 6·T·C a layer and token: two products forward, four backward, half of each behind
-// the mask. What an implementation computes twice does not count.
+// Operations of a step. Attention takes 6·T·C per layer and token: two products forward and four backward, of T·C each,
+// because half of each is behind the causal mask. What an implementation computes twice does not count.
 double FlopsOfStep(models::LanguageModel& model, const MethodSettings& method, const Batch& batch, Index layers) {
   const auto tokens = static_cast<double>(batch.tokens()), width = static_cast<double>(model.width());
   double flops = tokens * static_cast<double>(6 * layers * batch.length) * width;
@@ -70,13 +70,13 @@ void Backward(models::LanguageModel& model, const Batch& batch) {
   tape.Backward(train::BatchLoss(model, tape, batch));
 }
 
-// The step's naive twin: along its own gradient g the loss must rise by |g| a unit, as two more evaluations tell. They lie
-// 0.002 nats of loss apart, where float still gives three digits and the curvature does not show.
+// The naive twin of a step: along its own gradient g the loss must rise by |g| per unit, which two more evaluations
+// show. They are 0.002 nats of loss apart, where float still gives three digits and the curvature does not show.
 bool GradientMatchesLoss(models::LanguageModel& model, const Batch& batch) {
   train::AdamW params(models::TrainableParameters(model), {});
   Backward(model, batch);
   const double norm = params.GradNorm();
-  const double reach = 0.001 / (norm * norm);  // ± this much of g
+  const double reach = 0.001 / (norm * norm);  // the step along g, in both directions
   const auto loss_at = [&](double factor) {
     for (const train::AdamW::Slot& slot : params.slots()) {
       Param& param = *slot.param;
@@ -85,7 +85,7 @@ bool GradientMatchesLoss(models::LanguageModel& model, const Batch& batch) {
     return train::Evaluate(model, {batch});
   };
   const double above = loss_at(reach), below = loss_at(-2 * reach);
-  loss_at(reach);  // back to where it began, but for rounding
+  loss_at(reach);  // back to the start, except for rounding
   params.ZeroGrad();
   return std::abs((above - below) / 0.002 - 1) < 0.01;
 }

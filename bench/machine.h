@@ -10,15 +10,15 @@
 #include "tensor/tensor.h"
 #include "tensor/thread_pool.h"
 
-/// What the machine can do at the moment, measured in the process that is compared with it: clocks drift and cores are
-/// shared, so figures of a data sheet say little.
+/// What the machine can do at the moment, measured in the process that is compared with it. Clocks drift and cores are
+/// shared, so the figures of a data sheet say little.
 namespace ampgrad::bench {
 
 inline double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// Seconds of the fastest of the calls of `work` that fit into 20 ms, at least three.
+/// Seconds of the fastest call of `work`, of those that fit into 20 ms, at least three.
 template <class Work>
 double FastestSeconds(const Work& work) {
   const double stop = Now() + 0.02;
@@ -31,8 +31,8 @@ double FastestSeconds(const Work& work) {
   return fastest;
 }
 
-/// Multiply-adds from registers on all threads of the pool, in GFLOP/s. The work is cut into more tasks than threads, so
-/// that a thread which was held up does not hold up the others.
+/// The rate of multiply-adds in registers on all threads of the pool, in GFLOP/s. There are more tasks than threads, so
+/// that one delayed thread does not delay the others.
 inline double FmaPeak() {
   constexpr Index kRounds = 50000;
   const Index tasks = 8 * NumThreads();
@@ -41,8 +41,8 @@ inline double FmaPeak() {
          FastestSeconds([tasks] { ParallelFor(tasks, [](Index) { kernels::RunMultiplyAdds(kRounds); }); });
 }
 
-/// A copy that reads and writes `bytes` bytes altogether, on all threads of the pool, in GB/s. The same number of bytes as
-/// a kernel moves, so that both live in the same cache.
+/// The rate of a copy that reads and writes `bytes` bytes altogether, on all threads of the pool, in GB/s. A kernel
+/// moves the same number of bytes, so both use the same cache.
 inline double CopyBandwidth(double bytes) {
   const Index size = std::max<Index>(1, static_cast<Index>(bytes / 2 / sizeof(Real)));
   const Tensor from({size});
@@ -56,7 +56,7 @@ inline double CopyBandwidth(double bytes) {
   return 2e-9 * static_cast<double>(size) * sizeof(Real) / seconds;
 }
 
-/// The largest resident memory of this process so far, in MiB; 0 where the system does not tell.
+/// The largest resident memory of this process so far, in MiB; 0 where the system does not report it.
 inline double PeakMemoryMib() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {

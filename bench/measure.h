@@ -12,11 +12,11 @@
 #include "tensor/allocator.h"
 #include "tensor/kernels/simd/simd_target.h"
 
-/// How everything here is checked, timed and reported.
+/// How benchmarks are checked, timed and reported.
 namespace ampgrad::bench {
 
-/// What a call has to do, whoever does it: floating-point operations, and bytes that must be read or written at least
-/// once. Zero: not stated.
+/// The work of a call, independent of its implementation: floating-point operations, and bytes that must be read or
+/// written at least once. Zero means not stated.
 struct Cost {
   double flops = 0, bytes = 0;
 };
@@ -24,8 +24,8 @@ struct Cost {
 /// Bytes of `count` numbers.
 inline double Bytes(Index count) { return static_cast<double>(count) * sizeof(Real); }
 
-/// Whether every number is near its twin t: |number − t| <= share·(|t| + r), r the root mean square of the twins, below
-/// which a sum may have cancelled. False for a NaN.
+/// Whether every number x is near its twin t: |x − t| <= share·(|t| + r). r is the root mean square of the twins;
+/// smaller numbers may be sums that cancelled. False for a NaN.
 inline bool Matches(const Tensor& got, const std::vector<double>& twin, double share = 2e-6) {
   if (static_cast<size_t>(got.size()) != twin.size()) return false;
   double squares = 0;
@@ -50,7 +50,7 @@ double MedianSeconds(benchmark::State& state, const Work& work) {
   return seconds[seconds.size() / 2];
 }
 
-/// Times `work` and reports rates from the median call, beside what the machine could do just before and after.
+/// Times `work` and reports rates from the median call, next to what the machine could do just before and after.
 /// Returns the median seconds.
 template <class Work>
 double Measure(benchmark::State& state, const Cost& cost, const Work& work) {

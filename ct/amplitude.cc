@@ -54,7 +54,7 @@ Var Amplitude::Apply(nn::Input& input, const Var* bias) {
   const ops::Layout layout = made_layout();
   const bool rows_are_outputs = layout == ops::Layout::kOutIn;
 
-  if (setup_->start == Start::kExact) {  // W₀ is no product of narrow matrices, so W is made and only dW is not
+  if (setup_->start == Start::kExact) {  // W₀ is not low-rank, so W is computed; only dW is not
     const Tensor& vectors = setup_->basis->vectors;
     const auto project = [&](const Var& x) {
       Tensor projection = Tensor::Uninitialized({x.shape().rows(), vectors.rows()});

@@ -11,14 +11,14 @@ namespace ampgrad::ct {
 
 /// Where amplitude-only fine-tuning starts from.
 enum class Start {
-  kReconstructed,  // W = S·B + μ: what the basis does not span is thrown away (the papers' way)
+  kReconstructed,  // W = S·B + μ: the part that the basis does not span is lost (the papers' way)
   kExact,          // W = ΔS·B + W₀ with ΔS = 0: step 0 is the pretrained model, bit for bit
 };
 
-/// Which way the gradient takes to the scores. Both give the same numbers to rounding.
+/// How the gradient reaches the scores. Both ways give the same numbers to rounding.
 enum class Chain {
-  kExplicit,  // W is made, and dS = dW·Bᵀ: every step can be looked at
-  kFactored,  // dS = dYᵀ·(X·Bᵀ), without dW; from start reconstructed without W either
+  kExplicit,  // W is computed, and dS = dW·Bᵀ: every step can be inspected
+  kFactored,  // dS = dYᵀ·(X·Bᵀ), without dW; with start reconstructed also without W
 };
 
 const char* ToString(Start start);
@@ -29,7 +29,7 @@ const char* ToString(Chain chain);
 /// "explicit" or "factored"; throws std::invalid_argument for another word.
 Chain ParseChain(const std::string& word);
 
-/// What all weights of a model in amplitude form share.
+/// What all weights in amplitude form share in a model.
 struct AmplitudeSetup {
   AmplitudeSetup(std::shared_ptr<const Basis> basis, Start start, Chain chain);
 
@@ -39,11 +39,11 @@ struct AmplitudeSetup {
   Chain chain;
 };
 
-/// A weight matrix of which only the scores may be trained: W = S·B + C, with C the mean row (start reconstructed) or the
-/// pretrained rows (start exact). One form and one op for both.
+/// A weight matrix whose only parameters are the scores: W = S·B + C, where C is the mean row (start reconstructed) or
+/// the pretrained rows (start exact). One form and one op serve both.
 class Amplitude : public nn::MadeForm {
  public:
-  /// Takes over the matrix as it stands. The scores are named "scores.<matrix>".
+  /// Starts from the current weight of the matrix. The scores are named "scores.<matrix>".
   Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup);
 
   Var Make(Tape& tape) override;
@@ -58,8 +58,8 @@ class Amplitude : public nn::MadeForm {
   ops::Layout stored_layout_;
 };
 
-/// Puts every source into amplitude form. The vocabulary takes the explicit chain whatever `chain` says: rows of it are looked
-/// up, too, which needs W. What trains elsewhere is the caller's business.
+/// Puts every source into amplitude form. The vocabulary uses the explicit chain whatever `chain` is, because its rows
+/// are also looked up, which needs W. The caller decides what else trains.
 void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,
                   Chain chain = Chain::kExplicit);
 

@@ -12,22 +12,22 @@
 namespace ampgrad::ct {
 namespace {
 
-// Rows of one partial Gram product, whose sums are in Real: runs of kernels::kDepth rows, then those runs. Enough rows
-// for the product to cost far more than adding it up in double, and few enough that rounding stays near that of one
-// run.
+// Rows of one partial Gram product. Its sums are in Real: over runs of kernels::kDepth rows, then over the runs. The
+// rows are enough for the product to cost far more than its addition in double, and few enough for the rounding error
+// to stay near that of one run.
 constexpr Index kBlockRows = 2048;
 
-// Rows whose sum is taken in Real: the mean ends in Real, and an error of that size in it moves the Gram matrix by its
-// square only.
+// Rows that are summed in Real before the sum is added in double. The mean is stored in Real anyway, and an error of
+// that size in the mean changes the Gram matrix only by its square.
 constexpr Index kSumRows = 32;
 
 // Fewest rows of the Gram matrix that a task takes.
 constexpr Index kMinGramRows = 64;
 
-// Bytes of the rows that are read at a time, some blocks of them.
+// Bytes of rows that are read at a time, in whole blocks.
 constexpr Index kReadBytes = 1 << 26;
 
-// The rows that a sample takes of a matrix, ascending; `stream` tells the matrices apart.
+// The rows of a matrix that a sample takes, ascending. Each matrix has its own `stream` of random numbers.
 std::vector<Index> SampledRows(Index rows, const RowSample& sample, uint64_t stream) {
   std::vector<Index> chosen = Random(sample.seed, stream).Permutation(rows);
   chosen.resize(sample.rows_per_matrix);
@@ -35,7 +35,7 @@ std::vector<Index> SampledRows(Index rows, const RowSample& sample, uint64_t str
   return chosen;
 }
 
-// Calls body(rows, repeats) with the rows of each source, sampled, some blocks at a time.
+// Calls body(rows, repeats) with the rows of each source, or a sample of them, some blocks at a time.
 template <class Body>
 void ForEachBlock(const std::vector<RowSource>& sources, const RowSample& sample, Index d, Body body) {
   const Index block_bytes = kBlockRows * d * static_cast<Index>(sizeof(Real));
@@ -81,9 +81,9 @@ Tensor Centred(const Tensor& rows, const Tensor& mean) {
   return centred;
 }
 
-// The upper triangle of gram [d, d] += repeats·centredᵀ·centred; what lies below it is not meant to be read. A task
-// takes a few rows of it, from the diagonal on: eight tasks do 9/16 of the work of the full square, and are tall enough
-// to do it at full speed.
+// The upper triangle of gram [d, d] += repeats·centredᵀ·centred; entries below it must not be read. A task computes a
+// few of its rows, from the diagonal on. Eight tasks do 9/16 of the work of the full square, and their products are
+// tall enough for full speed.
 void AddGram(const Tensor& centred, double repeats, std::vector<double>& gram) {
   const Index d = centred.cols(), chunk = std::max<Index>(kMinGramRows, d / 8);
   ParallelChunks(d, chunk, [&](Index begin, Index end) {

@@ -12,20 +12,21 @@ struct Basis {
   Tensor vectors;                   // B [K, d], orthonormal rows: the top eigenvectors of (R − μ)ᵀ(R − μ)
   Tensor mean;                      // μ [d], the mean of all rows R
   std::vector<double> eigenvalues;  // [d], descending
-  Index rows;                       // N, how many rows it was computed from, repeats included
+  Index rows;                       // N, the number of rows that it was computed from, repeats included
 
   Index k() const { return vectors.rows(); }
   Index width() const { return vectors.cols(); }
 };
 
-/// Which rows the basis sees: all of them, or a sample.
+/// Which rows the basis is computed from: all of them, or a sample.
 struct RowSample {
   Index rows_per_matrix = 0;  // 0: all rows; else that many of each matrix, without replacement (all if it has fewer)
   uint64_t seed = 0;
 };
 
-/// Computes μ and the top-K right singular vectors of the centred rows by way of the d x d Gram matrix. Its blocks of
-/// rows are multiplied in Real and gathered in double, one after the other, so that no second copy of the model exists; of a sample no other row is read.
+/// Computes μ and the top-K right singular vectors of the centred rows, from the d x d Gram matrix. Blocks of rows are
+/// multiplied in Real and summed in double, one after another, so that no second copy of the model exists. With a
+/// sample, only its rows are read.
 /// Throws std::invalid_argument when there are no rows or K is not in 1..d.
 Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSample& sample = {});
 
@@ -41,7 +42,7 @@ Tensor Rebuild(const Tensor& scores, const Basis& basis);
 /// Σ_{i<=K} λ_i / Σ λ_i, 1 when all rows are equal; equal to R² when the basis was computed from all rows.
 double VarianceCaptured(const Basis& basis);
 
-/// (Σ λ_i)² / Σ λ_i², the effective number of dimensions that the rows occupy: 1 to d, 0 when
+/// The participation ratio (Σ λ_i)² / Σ λ_i², the effective number of dimensions that the rows occupy: 1 to d, 0 when
 /// all rows are equal.
 double ParticipationRatio(const std::vector<double>& eigenvalues);
 

@@ -33,7 +33,7 @@ Var AppendOnes(const Var& s) {
 // FactoredLinear   y = x·Wᵀ + b   (Layout::kOutIn)      y = x·W + b   (Layout::kInOut)      W = S·B + C
 //   shapes    S [n, K]   B [K, d]   C, W [n, d]   x [N, d] or [N, n]   y [N, n] or [N, d]   b as wide as y
 //             P = x·Bᵀ [N, K], for kOutIn
-//   forward   W as reconstruct makes it, then the product
+//   forward   W as in Reconstruct, then the product
 //   backward  dx += dy·W  or dy·Wᵀ;   dS += dyᵀ·P  or xᵀ·(dy·Bᵀ);   db += Σ_n dy_n;   dW (n·d) is never formed
 //   saves     W if x needs a gradient; P (N·K) or x if S does; B, shared by all matrices of the model
 Var FactoredLinear(const Var& x, const Tensor& p, const Var& s, const Tensor& b, const Tensor& c, ops::Layout layout,

@@ -5,15 +5,15 @@
 
 #include "nn/matrix.h"
 
-/// Every matrix seen as rows of the model's width d, so that all of them can share one basis.
+/// Every matrix is read as rows of d numbers, d being the model's hidden size, so that all matrices share one basis.
 namespace ampgrad::ct {
 
 /// Which matrices are decomposed.
 enum class RowsPolicy {
-  kBlocks,  // the matrices of the blocks: W [out, in] where in = d, its transpose where only out = d
-  kWidth,  // every matrix with in = d as nn.Linear would store it, [out, in], and the vocabulary; none transposed. A tied
-           // vocabulary counts twice, as in the papers' 10.2M model; positions are left out, as there
-  kAll,    // the matrices of the blocks, as kBlocks reads them, and the vocabulary: 156 of TinyLlama, as in the papers
+  kBlocks,  // the matrices of the blocks: W [out, in] if in = d, its transpose if only out = d
+  kWidth,   // every matrix with in = d in nn.Linear's layout [out, in], and the vocabulary; none transposed. A tied
+            // vocabulary counts twice, as in the papers' 10.2M model; positions are left out, as there
+  kAll,     // the matrices of the blocks, as kBlocks reads them, and the vocabulary: 156 of TinyLlama, as in the papers
 };
 
 /// "blocks", "width" or "all"; throws std::invalid_argument for another word.
@@ -33,13 +33,13 @@ std::vector<RowSource> SelectRows(const std::vector<nn::Matrix*>& matrices, Inde
 /// Number of rows, repeats included.
 Index CountRows(const std::vector<RowSource>& sources);
 
-/// The rows of a source, widened as they are asked for and no others.
+/// Reads rows of a source and widens only the rows that are asked for.
 class RowReader {
  public:
   explicit RowReader(const RowSource& source);
 
   Index count() const;
-  /// Rows begin..end [end − begin, d]; a view where the matrix holds them in Real, one behind the other.
+  /// Rows begin..end [end − begin, d]; a view if the matrix holds them in Real, contiguously.
   Tensor Rows(Index begin, Index end) const;
   /// Rows `ids` [ids, d], as a copy.
   Tensor Rows(const std::vector<Index>& ids) const;
@@ -49,7 +49,7 @@ class RowReader {
   bool transposed_;  // the rows are the columns of the stored matrix
 };
 
-/// All rows [rows, d] of a source; a copy unless the matrix holds them in Real, one behind the other.
+/// All rows [rows, d] of a source; a copy unless the matrix holds them in Real, contiguously.
 Tensor ReadRows(const RowSource& source);
 
 }  // namespace ampgrad::ct

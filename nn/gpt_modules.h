@@ -5,10 +5,10 @@
 #include "nn/kv_cache.h"
 #include "nn/modules.h"
 
-/// The modules of GPT-2: learned positions stand in the model, norms and GELU here.
+/// The modules of GPT-2, with LayerNorm and GELU. The learned position embedding belongs to the model.
 namespace ampgrad::nn {
 
-/// GPT-2's attention: one matrix makes queries, keys and values.
+/// GPT-2's attention: one matrix computes queries, keys and values.
 class GptAttention {
  public:
   GptAttention(const std::string& name, Index channels, Index heads);

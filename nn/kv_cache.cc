@@ -7,7 +7,7 @@
 namespace ampgrad::nn {
 namespace {
 
-// The cached rows up to those of x, which are put behind the first `offset`.
+// Writes the rows of x after the first `offset` cached rows and returns all cached rows up to the last of x.
 Var Append(const Var& x, Index offset, Tensor& cached) {
   RequireNoGradient(x);
   const Index end = offset + x.shape().rows();

@@ -4,21 +4,22 @@
 
 #include "autograd/ops.h"
 
-/// What attention has computed of a sequence, kept for the tokens that follow: one sequence, and no gradients.
+/// The keys and values that attention has computed for one sequence, kept for later tokens. They carry no gradients.
 namespace ampgrad::nn {
 
 /// The keys and values of one attention layer, a row for each position.
 struct LayerCache {
-  Tensor keys, values;  // [positions, G·D]; rows that are not filled yet hold anything
+  Tensor keys, values;  // [positions, G·D]; rows that are not filled yet hold any numbers
 };
 
 /// How the rows that a module receives are grouped: N = batch·length rows, in sequences of `length`. In generation they
-/// are one sequence that goes on at position `offset`: the layer's cache holds what came before, and receives these.
+/// continue one sequence at position `offset`. The layer's cache holds the keys and values before it and receives
+/// theirs.
 struct Sequences {
   Index length;
   Index offset = 0;
   LayerCache* cache = nullptr;   // null in training
-  ops::RotaryTable rotary = {};  // of the positions of a sequence, in models that turn by them
+  ops::RotaryTable rotary = {};  // for the positions of a sequence, in models with rotary positions
 };
 
 /// The layers' keys and values of one sequence, of which the first `length` positions are filled.
@@ -27,7 +28,7 @@ struct KvCache {
   KvCache(Index layers, Index positions, Index width);
 
   Index positions() const { return layers.empty() ? 0 : layers.front().keys.rows(); }
-  /// What the layer is told when `count` tokens follow the filled ones. Throws std::invalid_argument when count is
+  /// The Sequences of a layer for `count` tokens after the filled positions. Throws std::invalid_argument when count is
   /// below 1 or there is no room.
   Sequences Next(Index layer, Index count);
 
@@ -35,16 +36,16 @@ struct KvCache {
   Index length = 0;
 };
 
-/// Throws std::logic_error when x needs a gradient: what stands in a cache has none.
+/// Throws std::logic_error when x needs a gradient: cached keys and values carry none.
 void RequireNoGradient(const Var& x);
 
-/// Keys and values that queries see, as constants on a tape.
+/// Keys and values that queries attend to; constants on the tape if they come from a cache.
 struct SeenKeys {
-  Var keys, values;  // [offset + length, G·D]
+  Var keys, values;  // [batch·(offset + length), G·D]
 };
 
 /// Puts k and v [length, G·D] into the cache at positions offset..offset + length, and returns all rows up to there.
-/// Throws std::invalid_argument when they do not fit, and as RequireNoGradient does.
+/// Throws std::invalid_argument when they do not fit, and std::logic_error when one needs a gradient.
 SeenKeys Remember(const Sequences& at, const Var& k, const Var& v);
 
 }  // namespace ampgrad::nn

@@ -10,16 +10,16 @@ namespace ampgrad::nn {
 
 /// Sizes of a block, as the config gives them.
 struct LlamaBlockSizes {
-  Index channels;  // C
+  Index channels;  // C, the hidden size
   Index heads;     // H query heads
   Index kv_heads;  // G key/value heads, a divisor of H
   Index head_dim;  // D
-  Index inner;     // I, width of the MLP
+  Index inner;     // I, inner size of the MLP
   bool attention_bias, mlp_bias;
   Real norm_eps;
 };
 
-/// Attention with rotary positions, whose query heads read key/value heads in groups.
+/// Grouped-query attention with rotary positions.
 class LlamaAttention {
  public:
   LlamaAttention(const std::string& name, const LlamaBlockSizes& sizes);
@@ -54,7 +54,7 @@ class LlamaBlock {
 
   RmsNorm input_layernorm;
   LlamaAttention self_attn;
-  RmsNorm post_attention_layernorm;  // in Hugging Face's naming; it is the norm before the MLP
+  RmsNorm post_attention_layernorm;  // Hugging Face's name; it is the norm before the MLP
   LlamaMlp mlp;
 };
 

@@ -8,10 +8,10 @@
 
 namespace ampgrad::nn {
 
-/// What a matrix is in its model.
+/// The place of a matrix in its model.
 enum class MatrixKind { kBlock, kVocabulary, kPosition };
 
-/// A named weight matrix of a model, in whatever form it is held.
+/// A named weight matrix of a model, in any weight form.
 struct Matrix {
   Matrix(std::string name, MatrixKind kind, ops::Layout layout, Index out, Index in);
 
@@ -26,20 +26,20 @@ struct Matrix {
 
   /// Its shape in the stored layout: [out, in] or [in, out].
   Shape StoredShape() const;
-  /// Whether it has parameters: a form that has none is held as it lies, and never trains.
+  /// Whether it has parameters. A form without parameters keeps the weight as stored and never trains.
   bool HasParameters() const { return !form->Parts().empty(); }
-  /// Holds the weight as it stands in a Dense form that trains.
+  /// Replaces the form with a Dense form of the same weight, which can train.
   void MakeTrainable();
-  /// Takes over the weight of `other`, a matrix of the same shape: as a dense copy where it has parameters, else as it
-  /// lies, in the same place.
+  /// Takes the weight of `other`, a matrix of the same shape: as a dense copy if `other` has parameters, else in its
+  /// stored type and sharing its storage.
   void CopyFrom(const Matrix& other);
 
   std::string name;
   MatrixKind kind;
   ops::Layout layout;  // of the checkpoint
   Index out, in;
-  int copies = 1;                    // how many weights of the model share this one: 2 for a tied vocabulary
-  std::unique_ptr<WeightForm> form;  // absent until the weight is loaded or drawn
+  int copies = 1;                    // how many weights of the model this matrix is: 2 for a tied vocabulary
+  std::unique_ptr<WeightForm> form;  // null until the weight is loaded or initialised
 };
 
 }  // namespace ampgrad::nn

@@ -5,17 +5,17 @@
 
 #include "nn/matrix.h"
 
-/// The modules that every transformer has: parameters with the names of the checkpoint, and a Forward that strings ops
-/// together. N = batch·length rows, C channels.
+/// The modules that every transformer has: parameters with the names of the checkpoint, and a Forward composed of ops.
+/// N = batch·length rows, C channels (the hidden size).
 namespace ampgrad::nn {
 
-/// Everything of a module that may be trained, in the order of the model.
+/// All weights of a module that may have parameters, in the order of the model.
 struct Parts {
   std::vector<Matrix*> matrices;
   std::vector<Param*> vectors;  // biases and norms
 };
 
-/// Copies every part of a model to that of another of the same configuration (`Matrix::CopyFrom`).
+/// Copies every part of a model to another model of the same configuration (`Matrix::CopyFrom`).
 void CopyParts(const Parts& from, const Parts& to);
 
 class Embedding {
@@ -35,7 +35,7 @@ class Linear {
   void AddTo(Parts& parts);
   /// x [N, in] → [N, out]
   Var Forward(const Var& x);
-  /// The same for an x that other matrices read too.
+  /// The same for an x that other matrices also read.
   Var Forward(Input& x);
 
   Matrix weight;

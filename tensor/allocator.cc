@@ -1,6 +1,6 @@
 #include "tensor/allocator.h"
 
-#include <climits>  // which also says whether this is glibc
+#include <climits>  // also defines __GLIBC__ if the C library is glibc
 
 #ifdef __GLIBC__
 #include <malloc.h>

@@ -2,12 +2,12 @@
 
 namespace ampgrad {
 
-/// How much address space the allocator asks for at once beyond what it needs, in bytes; nothing of it is touched.
+/// Each time the allocator grows the heap, it requests this many bytes more than it needs. It does not touch them.
 inline constexpr int kAllocatorGrowth = 1 << 26;
 
-/// Tells the C library's allocator to keep what is freed instead of handing it back to the system, so that a training step
-/// finds the memory of the step before, mapped and warm. For programs, at their start; without effect where the C library
-/// is not glibc.
+/// Tells the C library's allocator to keep freed memory instead of returning it to the system. A training step then
+/// reuses the memory of the step before, mapped and warm. Programs call this at their start. It has no effect where the
+/// C library is not glibc.
 void KeepFreedMemory();
 
 }  // namespace ampgrad

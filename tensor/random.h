@@ -8,11 +8,11 @@
 namespace ampgrad {
 
 /// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11): a keyed bijection
-/// of 128-bit counters. Being a function of its counter, it needs no state: number n of a stream is the same whichever
+/// of 128-bit counters. It depends on its counter alone and needs no state: number n of a stream is the same whichever
 /// thread asks for it, and a resumed run continues where it stopped.
 std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
-/// A stream of random numbers named by a seed and a stream id (what it is for); `n` picks the number.
+/// A stream of random numbers identified by a seed and a stream id (its purpose); `n` is the index of the number.
 class Random {
  public:
   Random(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {}

@@ -5,7 +5,7 @@
 namespace ampgrad {
 
 /// The number type of every tensor, chosen when the library is built: `float` in the shipped library, `double` in the
-/// audit library, which is the same sources with AMPGRAD_DOUBLE defined.
+/// audit library, which is built from the same sources with AMPGRAD_DOUBLE defined.
 #ifdef AMPGRAD_DOUBLE
 using Real = double;
 #else

@@ -10,7 +10,7 @@
 namespace ampgrad {
 namespace {
 
-// Numbers, and rows of a matrix, that a task converts at least.
+// What one task converts: this many numbers, or this many rows of a matrix.
 constexpr Index kChunk = 1 << 16, kRowChunk = 32;
 
 }  // namespace
@@ -28,7 +28,7 @@ Real Widen(Half x) {
 
 Bf16 ToBf16(float x) {
   const uint32_t bits = std::bit_cast<uint32_t>(x);
-  if (std::isnan(x)) return static_cast<Bf16>((bits >> 16) | 0x40);  // quiet, lest what is left reads as infinity
+  if (std::isnan(x)) return static_cast<Bf16>((bits >> 16) | 0x40);  // quiet: the upper bits alone may read as infinity
   const uint32_t odd = (bits >> 16) & 1;
   return static_cast<Bf16>((bits + 0x7FFF + odd) >> 16);
 }
@@ -86,7 +86,7 @@ Tensor StoredTensor::WidenedColumns(const std::vector<Index>& ids) const {
   const Index rows = shape_.rows(), cols = shape_.cols();
   Tensor wide = Tensor::Uninitialized({static_cast<Index>(ids.size()), rows});
   WithNumbers(type_, data(), [&](const auto* numbers) {
-    // A task takes some rows of the matrix, each of which lies in one piece.
+    // A task takes rows of the matrix, because each row is contiguous in memory.
     ParallelChunks(rows, kRowChunk, [&](Index begin, Index end) {
       for (Index i = 0; i < wide.rows(); ++i) {
         for (Index r = begin; r < end; ++r) wide.row(i)[r] = Widen(numbers[r * cols + ids[i]]);

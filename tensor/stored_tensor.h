@@ -16,28 +16,28 @@ struct Half {
   uint16_t bits;
 };
 
-/// The number itself; exact, infinities and NaN included.
+/// Converts to Real, exactly, infinities and NaN included.
 inline Real Widen(Real x) { return x; }
 #ifdef AMPGRAD_DOUBLE
 inline Real Widen(float x) { return x; }
 #endif
 Real Widen(Bf16 x);
 Real Widen(Half x);
-/// The nearest bfloat16, ties to even; infinity for what lies beyond its range, NaN for NaN.
+/// The nearest bfloat16, ties to even; infinity for values beyond its range, NaN for NaN.
 Bf16 ToBf16(float x);
 /// The nearest half-precision number, likewise.
 Half ToHalf(float x);
 
-/// How numbers lie in memory or in a file, whatever Real is.
+/// The type in which numbers are stored in memory or in a file. It does not depend on Real.
 enum class StoredType { kF64, kF32, kF16, kBf16 };
 
-/// The type of the numbers of a Tensor.
+/// The stored type of a Tensor's numbers.
 inline constexpr StoredType kRealType = sizeof(Real) == sizeof(float) ? StoredType::kF32 : StoredType::kF64;
 
 /// Bytes of one number.
 constexpr Index BytesOf(StoredType type) { return type == StoredType::kF64 ? 8 : type == StoredType::kF32 ? 4 : 2; }
 
-/// Calls body(numbers) with `data` as a pointer to numbers of their type, and returns what it returns.
+/// Casts `data` to a pointer to numbers of `type`, calls body(numbers) with it, and returns the result.
 template <class Body>
 auto WithNumbers(StoredType type, const void* data, Body body) {
   if (type == StoredType::kF16) return body(static_cast<const Half*>(data));
@@ -48,24 +48,24 @@ auto WithNumbers(StoredType type, const void* data, Body body) {
   return body(static_cast<const Real*>(data));
 }
 
-/// A tensor as it lies, most often in a mapped file: it is only read, and widened to Real where it is used. At most four
-/// dimensions, row-major; no type is wider than Real.
+/// A read-only tensor in its stored type, most often in a mapped file. Its numbers are widened to Real where they are
+/// used. It is row-major and has at most four dimensions; its type is not wider than Real.
 class StoredTensor {
  public:
-  /// `data` holds shape.size() numbers of `type` and keeps alive whatever they lie in. Throws std::invalid_argument for a
+  /// `data` points to shape.size() numbers of `type` and keeps their storage alive. Throws std::invalid_argument for a
   /// type that is wider than Real.
   StoredTensor(StoredType type, Shape shape, std::shared_ptr<const void> data);
-  /// The numbers of `tensor`, whose storage it shares.
+  /// Shares the storage of `tensor`.
   explicit StoredTensor(const Tensor& tensor);
 
   StoredType type() const { return type_; }
   const Shape& shape() const { return shape_; }
   const void* data() const { return data_.get(); }
   Index bytes() const { return shape_.size() * BytesOf(type_); }
-  /// The tensor whose storage this is; absent where the numbers lie elsewhere.
+  /// The Tensor that owns the storage; absent if no Tensor does.
   const Tensor& tensor() const { return tensor_; }
 
-  /// All numbers in Real: those of `tensor()` itself, or a copy.
+  /// All numbers in Real: `tensor()` itself unless it is absent, else a copy.
   Tensor Widened() const;
   /// Rows `ids` of the matrix view [rows, cols], as a copy [ids, cols].
   Tensor WidenedRows(const std::vector<Index>& ids) const;

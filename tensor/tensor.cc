@@ -16,7 +16,7 @@
 namespace ampgrad {
 namespace {
 
-// A cache line, and the width of the widest vector: a kernel's loads never straddle two lines.
+// A cache line, which is also the width of the widest vector: a load at a multiple of it stays within one line.
 constexpr size_t kAlignment = 64;
 
 std::atomic<Index> live_bytes{0}, peak_bytes{0};
@@ -28,9 +28,9 @@ void CountBytes(Index bytes) {
   }
 }
 
-// Blocks from this size on ask for pages of 2 MiB where the system has them: a product that walks down a column of a large
-// matrix would otherwise need the address of another page for each row. A large page comes only where no small one has been
-// touched, and the allocator notes sizes behind a block before the next one is asked for: so the advice runs ahead.
+// Blocks of at least this size request pages of 2 MiB: otherwise a product that walks down a column of a large matrix
+// needs the address of another page for each row. The system gives a large page only where no small page was touched
+// before. The allocator writes sizes behind a block before the next request, so the advice covers memory beyond it.
 constexpr size_t kLarge = 1 << 18;
 
 void AskForHugePages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
@@ -38,7 +38,7 @@ void AskForHugePages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes)
   constexpr uintptr_t kPage = 1 << 21;
   const uintptr_t begin = reinterpret_cast<uintptr_t>(data) / kPage * kPage;
   const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes + kAllocatorGrowth) / kPage * kPage;
-  // Advice: what is not mapped is left out, and where it fails, small pages do.
+  // This is advice: the system skips memory that is not mapped, and if the call fails, small pages are used.
   madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 #endif
 }

@@ -17,14 +17,14 @@ class Tensor {
   explicit Tensor(Shape shape);
   /// Storage that the caller fills before reading.
   static Tensor Uninitialized(Shape shape);
-  /// Throws std::invalid_argument when `values` has another length than the shape.
+  /// Throws std::invalid_argument when the number of `values` differs from the size of the shape.
   static Tensor FromValues(Shape shape, const std::vector<Real>& values);
   static Tensor Scalar(Real value) { return FromValues({}, {value}); }
 
   bool empty() const { return data_ == nullptr; }
   /// Whether another Tensor holds the same storage.
   bool IsShared() const { return data_.use_count() > 1; }
-  /// The storage, for whoever must keep it alive without a Tensor.
+  /// The storage, for owners that hold no Tensor.
   std::shared_ptr<const Real> storage() const { return data_; }
   const Shape& shape() const { return shape_; }
   Index size() const { return shape_.size(); }
@@ -55,7 +55,7 @@ class Tensor {
 
   /// Bytes of tensor storage alive in this process, for tests and memory reports.
   static Index LiveBytes();
-  /// The largest that LiveBytes() has been since the start, or since ResetPeakBytes().
+  /// The largest value of LiveBytes() since the start or since ResetPeakBytes().
   static Index PeakBytes();
   static void ResetPeakBytes();
 

@@ -17,11 +17,11 @@ namespace {
 
 thread_local bool inside_task = false;
 
-// How long a thread looks for a change before it sleeps. A training step makes a call every hundred microseconds or so, and
-// waking a sleeper costs a good part of that.
+// How long a thread polls before it sleeps. A training step makes a call about every hundred microseconds, and waking a
+// sleeping thread costs a good part of that.
 constexpr std::chrono::microseconds kSpin{100};
 
-// Watches `done` for kSpin; whether it came true.
+// Polls `done` for kSpin and returns whether it became true.
 template <class Condition>
 bool Spin(Condition done) {
   const auto end = std::chrono::steady_clock::now() + kSpin;
@@ -33,10 +33,10 @@ bool Spin(Condition done) {
   return false;
 }
 
-// A call publishes {body, tasks} under a new generation number, takes part itself, and returns when the last worker has
-// left the call. Each thread begins with a share of its own, the same for calls of the same size, because the cache of its
-// core still holds the rows that it wrote in the call before; then it helps the others. Who runs which task changes no
-// result.
+// A call publishes {body, tasks} under a new generation number, runs tasks itself, and returns when the last worker has
+// left the call. Each thread starts with its own share of the tasks. The share is the same for calls of the same size,
+// because the cache of its core still holds the rows that it wrote in the call before. Then it takes tasks of the other
+// threads. Which thread runs a task does not change the result.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads) : shares_(threads) {
@@ -113,7 +113,7 @@ class ThreadPool {
     }
   }
 
-  // Tasks next..end are still to be taken. On a cache line of its own, as every thread writes to its share.
+  // Tasks next..end are not yet taken. Each share has its own cache line, because every thread writes to its share.
   struct alignas(64) Share {
     std::atomic<Index> next{0};
     Index end = 0;
@@ -126,7 +126,7 @@ class ThreadPool {
   std::vector<Share> shares_;  // one for each thread, the caller's first
   std::exception_ptr error_;
   std::atomic<int> active_{0};           // workers still in the call
-  std::atomic<uint64_t> generation_{0};  // of the call
+  std::atomic<uint64_t> generation_{0};  // number of the call
   bool stopping_ = false;
 };
 

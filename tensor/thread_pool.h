@@ -16,8 +16,8 @@ int FreeThreads();
 void SetNumThreads(int threads);
 
 /// Calls `body(i)` once for each i in [0, tasks), on several threads in no particular order.
-/// The promise of equal bits for any number of threads rests on two rules that every caller keeps: tasks write disjoint
-/// outputs, and how the work is cut never changes the order of a sum. A call from inside a task runs in place.
+/// Results have the same bits for any number of threads because every caller keeps two rules: tasks write disjoint
+/// outputs, and the division into tasks never changes the order of a sum. A call inside a task runs on the same thread.
 void ParallelFor(Index tasks, const std::function<void(Index)>& body);
 
 /// Cuts [0, size) into chunks of a fixed length and calls `body(begin, end)` for each in parallel.

@@ -10,7 +10,7 @@ namespace ampgrad::nn {
 /// The matrix itself as one parameter: full fine-tuning.
 class Dense : public MadeForm {
  public:
-  /// `name` is that of the matrix; `value` is in the stored layout.
+  /// `name` is the name of the matrix; `value` is in the stored layout.
   Dense(std::string name, Tensor value, ops::Layout layout)
       : MadeForm(layout), weight_{std::move(name), std::move(value), {}} {}
 

@@ -6,7 +6,7 @@
 
 namespace ampgrad::nn {
 
-/// A matrix that never trains and is held as it lies, most often in a mapped file: it has no parameters.
+/// A matrix that never trains and has no parameters. It is kept as stored, most often in a mapped file.
 class Frozen : public WeightForm {
  public:
   Frozen(StoredTensor weight, ops::Layout layout) : weight_(std::move(weight)), layout_(layout) {}

@@ -8,14 +8,14 @@
 
 namespace ampgrad::nn {
 
-/// An activation that one or several matrices read, with what their forms derive from it once for all of them.
+/// An activation that one or more matrices read, with what their forms derive from it, once for all of them.
 class Input {
  public:
   explicit Input(Var x) : x_(std::move(x)) {}
   const Var& x() const { return x_; }
 
-  /// What `make` returns for x; it is called the first time that `key` is seen, and `key` must be the same for the same
-  /// `make`.
+  /// The result of `make` for x. `make` is called only the first time that `key` is seen, so a key must always come
+  /// with the same `make`.
   const Var& Derived(const void* key, const std::function<Var(const Var& x)>& make) {
     const auto found = derived_.find(key);
     return found != derived_.end() ? found->second : derived_.emplace(key, make(x_)).first->second;

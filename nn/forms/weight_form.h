@@ -9,13 +9,13 @@
 
 namespace ampgrad::nn {
 
-/// A parameter of a form, and what it is there: "weight", "scores".
+/// A parameter of a form and its role: "weight", "scores".
 struct FormPart {
   const char* role;
   Param* param;
 };
 
-/// How a weight matrix is made from what may be trained. A fine-tuning method is a choice of form.
+/// How a weight matrix is computed from its parameters. A fine-tuning method is a choice of form.
 class WeightForm {
  public:
   virtual ~WeightForm() = default;
@@ -25,21 +25,21 @@ class WeightForm {
   /// Rows `ids` of the weight as a table [V, C] → [N, C].
   virtual Var Lookup(Tape& tape, const std::vector<int>& ids) = 0;
 
-  /// The parameters that it is made from, each by its role: those that train, and those that must be saved with them.
+  /// The parameters of the weight with their roles: those that train, and those that must be saved with them.
   virtual std::vector<FormPart> Parts() = 0;
-  /// The parameter of a role; throws std::invalid_argument, naming those that there are, when there is none.
+  /// The parameter with this role. Throws std::invalid_argument, which lists the existing roles, when there is none.
   Param& Part(const std::string& role);
 
   /// The weight in its stored layout, as a checkpoint holds it.
   virtual StoredTensor Merged() const = 0;
-  /// Bytes of it that lie outside of tensors, in a mapped file.
+  /// Bytes of the weight that are not in tensors but in a mapped file.
   virtual Index MappedBytes() const { return 0; }
 };
 
-/// A form that makes the whole matrix on the tape, from which everything else follows.
+/// A form that computes the whole matrix on the tape; Apply and Lookup use this matrix.
 class MadeForm : public WeightForm {
  public:
-  /// `layout` is that of the made matrix.
+  /// `layout` is the layout of the computed matrix.
   explicit MadeForm(ops::Layout layout) : made_layout_(layout) {}
 
   /// W as a function of the parameters.

@@ -14,7 +14,7 @@
 namespace ampgrad::io {
 namespace {
 
-// Reads errno, so nothing may come between the failed call and this.
+// Reads errno, so it must be called directly after the call that failed.
 [[noreturn]] void FailWithErrno(const std::filesystem::path& path, const char* action) {
   const char* reason = std::strerror(errno);
   throw std::runtime_error(path.string() + ": cannot " + action + ": " + reason);
@@ -31,14 +31,14 @@ int SyncRetrying(int fd) {
 }  // namespace
 
 AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target) {
-  // A rename would replace a device such as /dev/null by a plain file.
+  // A rename would replace a device such as /dev/null with a plain file.
   struct stat status;
   if (stat(target_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     throw std::runtime_error(target_.string() +
                              ": cannot write here: expected a regular file or none, found something else");
   }
-  // The directory stays open from the start: then nothing but the sync itself can fail after the rename, and temporary
-  // and target stay together even when the directory is moved meanwhile.
+  // The directory is opened here and stays open. After the rename only the sync itself can fail, and the temporary file
+  // and the target stay in one directory even if it is moved meanwhile.
   const std::filesystem::path parent = target_.has_parent_path() ? target_.parent_path() : ".";
   directory_ = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory_ < 0) FailWithErrno(target_, "open its directory");
@@ -57,7 +57,7 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::CreateTemporary() {
   static std::atomic<uint64_t> counter{0};
-  // A name is taken only by the orphan of a killed process that had the same id.
+  // A name can be taken only by the orphan of a killed process that had the same process id.
   constexpr int kAttempts = 1000;
   for (int attempt = 0; attempt < kAttempts && file_ < 0; ++attempt) {
     temporary_ = ".ampgrad-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".tmp";
@@ -81,8 +81,8 @@ void AtomicFile::Write(const void* data, size_t size) {
 }
 
 void AtomicFile::Commit() {
-  // Without this a power loss could leave the new name over missing bytes. A failure is final: the kernel may have
-  // dropped the pages that it could not write, and a second call would then report success.
+  // Without this sync a power loss could leave a file with missing bytes in place. A failure is final: the kernel may
+  // have dropped the pages that it could not write, and a second call would then report success.
   if (SyncRetrying(file_) != 0) FailWithErrno(target_, "bring the new content to disk");
   // The descriptor is gone even when close fails, so it is never closed twice.
   if (close(std::exchange(file_, -1)) != 0) FailWithErrno(target_, "close the new content");
@@ -90,7 +90,7 @@ void AtomicFile::Commit() {
     FailWithErrno(target_, "move the new content into place");
   }
   temporary_.clear();
-  // The rename itself lives in the directory. Some network file systems cannot sync one and say EINVAL.
+  // The directory stores the rename. Some network file systems cannot sync a directory and return EINVAL.
   if (SyncRetrying(directory_) != 0 && errno != EINVAL) {
     FailWithErrno(target_, "bring its new directory entry to disk, though the new content is in place");
   }

@@ -8,8 +8,8 @@
 namespace ampgrad::io {
 
 /// A file that appears under its name only when it is complete: a crash, a full disk or an exception before `Commit`
-/// leaves whatever stood there before. The bytes gather in `.ampgrad-<pid>-<n>.tmp` in the same directory, because a
-/// rename is atomic only within one file system; a killed process leaves at most that orphan.
+/// leaves the previous file as it was. The bytes are first written to `.ampgrad-<pid>-<n>.tmp` in the same directory,
+/// because a rename is atomic only within one file system. A killed process leaves at most this temporary file.
 /// Every error is a std::runtime_error with the path and the system's reason.
 class AtomicFile {
  public:
@@ -23,8 +23,8 @@ class AtomicFile {
   /// Appends `size` bytes.
   void Write(const void* data, size_t size);
 
-  /// Puts the file in place, so that it survives a power loss from here on. To be called once; nothing can be written
-  /// afterwards. After an error the old file still stands, except where the message says otherwise.
+  /// Moves the file into place; from then on it survives a power loss. Call it once, after the last `Write`. After an
+  /// error the old file is still in place, unless the message says otherwise.
   void Commit();
 
  private:
@@ -37,11 +37,11 @@ class AtomicFile {
   int file_ = -1;
 };
 
-/// Throws std::runtime_error unless `target` could be created: its directory, or the nearest ancestor that is there, must be
-/// a directory that this process may write to. For asking before long work, not instead of handling the error.
+/// Throws std::runtime_error unless `target` could be created: its directory, or the nearest ancestor that exists, must
+/// be a directory that this process may write to. For a check before long work; it does not replace error handling.
 void RequireWritable(const std::filesystem::path& target);
 
-/// Replaces the content of `path` by `bytes`, or leaves it as it was and throws std::runtime_error.
+/// Replaces the content of `path` with `bytes`, or leaves it as it was and throws std::runtime_error.
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace ampgrad::io

@@ -9,8 +9,8 @@
 namespace ampgrad::io {
 namespace {
 
-// The bits of as many numbers as fit in a word. One added to the lowest bit of an exponent carries into the place of the sign
-// only where all bits of the exponent are ones, and never beyond, as the sign itself is masked out.
+// Bit masks for the numbers that fit in one word. One added to the lowest bit of an exponent carries into the sign bit
+// only if all bits of the exponent are ones. The sign itself is masked out, so the carry goes no further.
 struct WordOf {
   uint64_t exponents, ones, signs;
 };
@@ -33,7 +33,7 @@ WordOf WordOfType(StoredType type) {
 bool AnyNotFinite(const WordOf& word, const char* bytes, Index count) {
   uint64_t carries = 0;
   for (Index i = 0; i < count; i += 8) {
-    uint64_t numbers = 0;  // what is missing from the last word is zero, and finite
+    uint64_t numbers = 0;  // missing bytes of the last word are zero, which is finite
     std::memcpy(&numbers, bytes + i, static_cast<size_t>(std::min<Index>(8, count - i)));
     carries |= (numbers & word.exponents) + word.ones;
   }

@@ -16,13 +16,13 @@ std::string Cut(const std::string& text) {
   return text.size() <= kLongest ? text : text.substr(0, kLongest) + "…";
 }
 
-// JSON text in printable ASCII, whatever bytes the value's strings hold: a message must neither fail itself nor give
-// orders to a terminal.
+// JSON text in printable ASCII, whatever bytes the value's strings hold: a message must neither fail itself nor send
+// control codes to a terminal.
 std::string Dump(const nlohmann::json& json) {
   return json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
-// Any text fit for a message.
+// Text made safe for a message.
 std::string Plain(const std::string& text) {
   const std::string quoted = Dump(text);
   return Cut(quoted.substr(1, quoted.size() - 2));
@@ -46,7 +46,7 @@ nlohmann::json ParseJson(std::string_view text, const std::string& where) {
   constexpr int kMaxDepth = 64;
   if (text.starts_with("\xEF\xBB\xBF"))
     throw std::runtime_error(where + ": not valid JSON: it starts with a byte-order mark");
-  // The keys of the objects that are open, by depth; the parser itself would silently keep the last of two.
+  // The keys of the open objects, by depth. The parser itself would silently keep the last of two equal keys.
   std::vector<std::unordered_set<std::string>> keys(kMaxDepth + 2);
   const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
     if (depth > kMaxDepth) throw std::runtime_error(where + ": JSON nested deeper than " + std::to_string(kMaxDepth));
@@ -59,7 +59,7 @@ nlohmann::json ParseJson(std::string_view text, const std::string& where) {
   try {
     return nlohmann::json::parse(text, check);
   } catch (const nlohmann::json::exception& e) {
-    // "[json.exception.parse_error.101] parse error at …": the bracketed part says nothing to a user.
+    // "[json.exception.parse_error.101] parse error at …": the bracketed part means nothing to a user.
     const std::string message = e.what();
     throw std::runtime_error(where + ": not valid JSON: " + Plain(message.substr(message.find("] ") + 2)));
   }

@@ -10,25 +10,25 @@
 
 namespace ampgrad::io {
 
-/// Parses a JSON value, nested at most 64 deep; a key that stands twice in one object is refused. `where` is for
-/// messages: a file, or a file and a line.
+/// Parses a JSON value, nested at most 64 deep, and refuses a key that occurs twice in one object. `where` names the
+/// source in messages: a file, or a file and a line. Throws std::runtime_error.
 nlohmann::json ParseJson(std::string_view text, const std::string& where);
-/// The same of an object, and of nothing else.
+/// The same, but the value must be an object.
 nlohmann::json ParseJsonObject(std::string_view text, const std::string& where);
 /// Parses a JSON file whose value is an object.
 nlohmann::json ReadJsonObject(const std::filesystem::path& path);
 
 class JsonItems;
 
-/// A value inside a JSON file together with where it stands, so that whoever reads it can refuse it in a sentence:
-/// "FILE: expected a.b[3] to be …, found …". What is missing and what is null look alike, as in Hugging Face's files.
-/// What reads a value throws std::runtime_error when it has another type or range.
+/// A value in a JSON file together with its place, so that a reader can refuse it in a sentence:
+/// "FILE: expected a.b[3] to be …, found …". Missing and null values are treated alike, as in Hugging Face's files.
+/// Functions that read a value throw std::runtime_error when it has another type or range.
 class JsonValue {
  public:
-  /// The outermost value of `file` (or of a line: "FILE:LINE"). `json` must outlive all that is taken from it.
+  /// The outermost value of `file` (or of a line: "FILE:LINE"). `json` must outlive every JsonValue made from it.
   JsonValue(const nlohmann::json& json, std::string file) : JsonValue(json, std::move(file), "") {}
 
-  /// A member of an object, an element of an array; null when it is not there.
+  /// A member of an object, or an element of an array; null when it does not exist.
   JsonValue Field(const std::string& key) const;
   JsonValue Item(size_t index) const;
   bool Has(const std::string& key) const { return !Field(key).null(); }
@@ -43,7 +43,7 @@ class JsonValue {
   const std::string& NonEmptyString() const;
   bool Boolean() const;
   Index Integer(Index min, Index max) const;
-  /// One integer, or a list of them; none for null.
+  /// One integer or a list of integers; an empty list for null.
   std::vector<Index> Integers(Index min, Index max) const;
   double Number() const;
   /// A finite number over 0.
@@ -55,11 +55,11 @@ class JsonValue {
   Index IntegerOr(Index fallback, Index min, Index max) const { return null() ? fallback : Integer(min, max); }
   double PositiveOr(double fallback) const { return null() ? fallback : Positive(); }
 
-  /// Throws unless the value is null or the only boolean that is supported.
+  /// Throws unless the value is null or equals `supported`.
   void RefuseUnless(bool supported) const;
   /// Throws "FILE: expected <the value's name> to be <expected>, found <the value>".
   [[noreturn]] void Fail(const std::string& expected) const;
-  /// Throws "FILE: expected <what>, found <found>", for what concerns more than one value.
+  /// Throws "FILE: expected <what>, found <found>", for an error that concerns more than one value.
   [[noreturn]] void Fail(const std::string& what, const std::string& found) const;
   /// A value as messages show it: printable ASCII, cut when it is long; "nothing" for null.
   static std::string Shown(const nlohmann::json& json);
@@ -73,7 +73,7 @@ class JsonValue {
   std::string file_, name_;
 };
 
-/// The elements of an array, each made when its turn comes: a file may hold millions.
+/// The elements of an array, each created when it is reached: a file may hold millions.
 class JsonItems {
  public:
   JsonItems(JsonValue array, size_t size) : array_(std::move(array)), size_(size) {}

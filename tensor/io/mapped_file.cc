@@ -15,8 +15,8 @@
 namespace ampgrad::io {
 namespace {
 
-// What the signal handler knows of a mapping. Nodes are reused but never freed, so that the handler may walk the list at
-// any moment; a node whose `begin` is null is free.
+// A mapping as the signal handler sees it. Nodes are reused but never freed, so that the handler may walk the list at
+// any moment. A node whose `begin` is null is free.
 struct Mapping {
   std::atomic<const char*> begin{nullptr};
   uint64_t size = 0;
@@ -26,7 +26,7 @@ struct Mapping {
 };
 
 std::atomic<Mapping*> first_mapping{nullptr};
-std::mutex list_mutex;  // for changes; the handler takes no lock
+std::mutex list_mutex;  // guards changes of the list; the handler takes no lock
 struct sigaction previous_action;
 
 const Mapping* FindMapping(const void* address) {
@@ -102,7 +102,7 @@ void ReportShrunkFiles() {
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) : name_(path.string()) {
-  // Without O_NONBLOCK a pipe would keep us waiting for somebody to write into it.
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
   fd_ = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd_ < 0) throw std::runtime_error(name_ + ": cannot open the file: " + std::strerror(errno));
   struct stat status;

@@ -6,16 +6,16 @@
 
 namespace ampgrad::io {
 
-/// From here on, whoever cuts a mapped file short while its bytes are in use ends this process with one sentence on stderr
-/// that names the file and exit code 1, instead of the death by SIGBUS that the system has in store (temporary files then stay
-/// behind, as after a kill). Other causes of SIGBUS keep the effect that they had before. For programs, at their start.
+/// After this call, if a mapped file is cut short while its bytes are in use, the process prints one sentence on stderr
+/// that names the file and exits with code 1, instead of dying from SIGBUS. Temporary files stay behind, as after a
+/// kill. Other causes of SIGBUS keep their previous effect. Programs call this at their start.
 void ReportShrunkFiles();
 
-/// A regular file, mapped into memory for reading. A program whose mapped files may be cut short calls `ReportShrunkFiles`.
+/// A regular file, mapped into memory for reading. A program whose files may be cut short calls `ReportShrunkFiles`.
 class MappedFile {
  public:
-  /// Throws std::runtime_error when the file cannot be opened or mapped, or is anything but a regular file; a pipe does
-  /// not keep it waiting.
+  /// Throws std::runtime_error when the file cannot be opened or mapped, or is not a regular file. It does not wait for
+  /// the writer of a pipe.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -27,8 +27,8 @@ class MappedFile {
   /// The first byte; null when there is none.
   const char* data() const { return data_; }
 
-  /// Throws std::runtime_error when the file is shorter than it was when it was opened. To be called before bytes are
-  /// taken from it: those that are gone from its last page would read as zeros.
+  /// Throws std::runtime_error when the file is shorter than when it was opened. Call it before reading bytes: bytes
+  /// that are missing from the last page would read as zeros.
   void RequireWhole() const;
 
  private:

@@ -29,8 +29,8 @@ constexpr std::array<Dtype, 22> kDtypes = {{
   throw std::runtime_error(file + ": " + message);
 }
 
-// Turns the events of the JSON parser into entries. No tree is built for JsonValue to walk: that of a header of 100 MB
-// takes gigabytes.
+// Turns the events of the JSON parser into entries. It builds no tree of values: for a header of 100 MB a tree would
+// take gigabytes.
 class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
  public:
   HeaderHandler(std::string_view text, const std::string& file) : text_(text), file_(file) {}
@@ -39,9 +39,9 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
 
   bool null() override { return AtMetadata() || OtherValue("null"); }
   bool boolean(bool value) override { return OtherValue(value ? "true" : "false"); }
-  // The parser calls this for what has a minus sign, "-0" included.
+  // The parser calls this for integers with a minus sign, "-0" included.
   bool number_integer(number_integer_t value) override { return OtherValue(value == 0 ? "-0" : std::to_string(value)); }
-  // Everything with a point or an exponent, and integers that do not fit in 64 bits.
+  // Numbers with a point or an exponent, and integers that do not fit in 64 bits.
   bool number_float(number_float_t, const string_t& text) override { return OtherValue(Cut(text)); }
   bool number_unsigned(number_unsigned_t value) override;
   bool string(string_t& value) override;
@@ -54,8 +54,8 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) override;
 
  private:
-  // Where the next value stands. The format has a fixed depth, so the place within it says what an event means; only
-  // the values of unknown fields are nested freely.
+  // The place of the next value. The format has a fixed depth, so the place determines what an event means. Only the
+  // values of unknown fields may nest freely.
   enum class Place { kOutside, kTop, kMetadata, kEntry, kShape, kOffsets, kUnknownValue };
   enum Field { kDtype, kShapeField, kOffsetsField, kUnknownField };
   static constexpr std::array<const char*, 3> kFieldNames = {"dtype", "shape", "data_offsets"};
@@ -216,7 +216,7 @@ bool HeaderHandler::parse_error(size_t position, const std::string&, const nlohm
 }
 
 SafetensorsHeader ReadJson(std::string_view text, const std::string& file) {
-  // The JSON library takes a zero byte for the end of the text and skips a byte order mark. JSON has neither.
+  // The JSON library treats a zero byte as the end of the text and skips a byte order mark. JSON has neither.
   if (text.find('\0') != text.npos) Fail(file, "the header holds a zero byte, expected JSON padded by spaces");
   if (text.starts_with("\xEF\xBB\xBF")) Fail(file, "the header begins with a byte order mark, expected a JSON object");
   // Padding can be long, and the library would keep a copy of it.
@@ -246,7 +246,7 @@ std::string ShapeText(const std::vector<uint64_t>& shape) {
   return text + (shape.size() > kMaxShown ? ", ...]" : "]");
 }
 
-// The bytes that dtype and shape ask for. The product runs from the left, as in the reference reader: [0, 2^63, 2^63]
+// The bytes that dtype and shape require. The product runs from the left, as in the reference reader: [0, 2^63, 2^63]
 // has no elements, [2^63, 2^63, 0] overflows.
 uint64_t BytesOf(const TensorEntry& entry, const std::string& file) {
   const auto dtype =

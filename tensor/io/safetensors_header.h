@@ -24,14 +24,14 @@ struct SafetensorsHeader {
 /// Longest header that a file may have, in bytes; the reference reader's limit.
 inline constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 
-/// Reads the JSON header `text` of `file` (a name for messages), behind which lie `data_bytes` bytes of data, and
-/// checks all that can be checked without the data: after this every entry has a known dtype, its span has the bytes
-/// that dtype and shape ask for and lies within the data, and the spans follow each other from the first byte to the
-/// last without gap or overlap. Accepts what the reference reader accepts, except that a repeated tensor or metadata
-/// name is refused. Throws std::runtime_error.
+/// Reads the JSON header `text` of `file` (a name for messages), which `data_bytes` bytes of data follow, and checks
+/// everything that can be checked without the data. Afterwards every entry has a known dtype, its span lies within the
+/// data and has as many bytes as dtype and shape require, and the spans follow each other from the first byte to the
+/// last without gap or overlap. Accepts what the reference reader accepts, but refuses a repeated tensor or metadata
+/// name. Throws std::runtime_error.
 SafetensorsHeader ParseSafetensorsHeader(std::string_view text, uint64_t data_bytes, const std::string& file);
 
-/// A name from a file, fit for a message: in quotes, cut when long, all but printable ASCII as \xNN.
+/// A name from a file, made safe for a message: in quotes, cut when long, other bytes than printable ASCII as \xNN.
 std::string QuoteName(std::string_view name);
 
 }  // namespace ampgrad::io

@@ -16,15 +16,15 @@
 namespace ampgrad::io {
 namespace {
 
-// The format is little-endian, and numbers are copied as they lie.
+// The format is little-endian, and numbers are copied without swapping bytes.
 static_assert(std::endian::native == std::endian::little);
 
-constexpr uint64_t kLengthBytes = 8;  // the header's length, which the file begins with
+constexpr uint64_t kLengthBytes = 8;  // the file begins with the length of the header
 
-// Numbers that a thread converts at a time.
+// Numbers that one task converts.
 constexpr Index kChunk = 1 << 16;
 
-// Throws std::invalid_argument when the shape has no place in a Tensor.
+// Throws std::invalid_argument when a Shape cannot hold the dimensions.
 Shape ToShape(const std::vector<uint64_t>& dims) {
   std::array<Index, Shape::kMaxRank> d{};
   for (size_t i = 0; i < dims.size() && i < d.size(); ++i) {
@@ -48,7 +48,7 @@ Shape ToShape(const std::vector<uint64_t>& dims) {
   throw std::invalid_argument("expected at most 4 dimensions, found " + std::to_string(dims.size()));
 }
 
-// What files that are given for safetensors begin with. Read as the length of a header, each of these is too large.
+// The first bytes of other formats that users may pass by mistake. Read as a header length, each of them is too large.
 struct ForeignFormat {
   std::string_view start;
   const char* name;
@@ -74,7 +74,7 @@ Real ToReal(Stored x) {
 }
 Real ToReal(double x) { return static_cast<Real>(x); }
 
-// Types that stay as they lie.
+// Types that are used in place, without conversion.
 struct StoredName {
   const char* dtype;
   StoredType type;
@@ -82,7 +82,7 @@ struct StoredName {
 constexpr std::array<StoredName, 3> kStoredTypes = {
     {{"F32", StoredType::kF32}, {"F16", StoredType::kF16}, {"BF16", StoredType::kBf16}}};
 
-// Bytes as they lie in a file may begin at any address.
+// Numbers in a file may be at any address, aligned or not.
 template <typename Stored>
 Stored NumberAt(const char* bytes, Index i) {
   Stored number;
@@ -90,7 +90,7 @@ Stored NumberAt(const char* bytes, Index i) {
   return number;
 }
 
-// Converts as many numbers as `to` has place for; the index of the first that is not finite then, or their count.
+// Converts to.size() numbers into `to`. Returns the index of the first result that is not finite, else to.size().
 template <typename Stored>
 Index Convert(const char* bytes, Tensor& to) {
   std::atomic<Index> first{to.size()};
@@ -115,7 +115,7 @@ SafetensorsReader::SafetensorsReader(const std::filesystem::path& path) : file_(
     fail("too small for a safetensors file: expected at least 8 bytes, found " + std::to_string(file_->size()));
   }
   const uint64_t length = NumberAt<uint64_t>(file_->data(), 0);
-  // Before any memory is asked for: these eight bytes are all it takes to name 2^64 - 1.
+  // Checked before any memory is requested: eight damaged bytes can give any length up to 2^64 - 1.
   if (length > kMaxHeaderBytes) {
     RefuseForeignFormats(*file_);
     fail("the header length is too large for a safetensors file: expected at most " + std::to_string(kMaxHeaderBytes) +
@@ -179,7 +179,7 @@ Tensor SafetensorsReader::ReadAs(const TensorEntry& entry, Shape shape) const {
   FailNotFinite(entry, shape, overflow ? "an overflow in F32" : std::isnan(tensor[first]) ? "NaN" : "infinity", first);
 }
 
-// They live as long as the mapping, or in a copy of their own.
+// The result keeps the mapping alive, or owns a copy if the bytes are not aligned.
 std::shared_ptr<const void> SafetensorsReader::NumbersAt(const char* bytes, uint64_t size, Index alignment) const {
   if (reinterpret_cast<uintptr_t>(bytes) % static_cast<uintptr_t>(alignment) == 0) return {file_, bytes};
   const auto copy = std::make_shared<std::vector<std::max_align_t>>(size / sizeof(std::max_align_t) + 1);

@@ -14,9 +14,9 @@ namespace ampgrad::io {
 
 class MappedFile;
 
-/// A safetensors file, mapped for reading. Tensors are read on demand, from several threads if wanted; copies of a reader
-/// share the mapping (`ReportShrunkFiles` tells what becomes of a process whose file is cut short). Every error is a
-/// std::runtime_error that names the file and, where there is one, the tensor.
+/// A safetensors file, mapped for reading. Tensors are read on demand, from several threads if wanted. Copies of a
+/// reader share the mapping (`ReportShrunkFiles` says what happens when the file is cut short). Every error is a
+/// std::runtime_error that names the file and, if it concerns a tensor, the tensor.
 class SafetensorsReader {
  public:
   /// Opens a regular file and checks its layout (`ParseSafetensorsHeader`); the data is not read yet.
@@ -26,18 +26,17 @@ class SafetensorsReader {
   const std::string& file() const;
   const SafetensorsHeader& header() const { return header_; }
   bool Has(const std::string& name) const { return by_name_.contains(name); }
-  /// What the header says of a tensor.
+  /// The header's entry for a tensor.
   const TensorEntry& Entry(const std::string& name) const;
-  /// The same shape as a Tensor has it: at most four dimensions.
+  /// The shape of a tensor as a Shape, which has at most four dimensions.
   Shape ShapeOf(const std::string& name) const;
 
   /// The numbers of an F32, F64, F16 or BF16 tensor of at most four dimensions, rounded to Real where Real is narrower.
-  /// Refuses other dtypes, and NaN, infinity and what rounds to infinity, naming the first.
+  /// Refuses other dtypes, NaN, infinity, and numbers that round to infinity; the message names the first of them.
   Tensor ReadReal(const std::string& name) const;
 
-  /// The numbers of an F32, F16 or BF16 tensor where they lie in the mapping, which lives as long as they do, or in a copy
-  /// where they lie at an address that their type does not allow; of an F64 tensor those of ReadReal. Refuses what
-  /// ReadReal refuses.
+  /// An F32, F16 or BF16 tensor in its place in the mapping, which then lives as long as the result. A copy if its
+  /// address is not aligned for its type. For an F64 tensor, the result of ReadReal. Refuses what ReadReal refuses.
   StoredTensor ReadStored(const std::string& name) const;
 
   /// The numbers of an I64 tensor of any shape, in row-major order.

@@ -13,7 +13,7 @@
 namespace ampgrad::io {
 namespace {
 
-// Numbers converted between two writes, and by a thread at a time.
+// Numbers converted between two writes, and numbers that one task converts.
 constexpr Index kBlock = 1 << 20, kChunk = 1 << 14;
 
 [[noreturn]] void Reject(const std::filesystem::path& path, const std::string& message) {
@@ -42,7 +42,7 @@ std::string JsonString(const std::filesystem::path& path, const std::string& tex
   }
 }
 
-// In the order of the file.
+// Checks the names and sorts the tensors into the order of the file.
 std::vector<TensorPlan> Ordered(const std::filesystem::path& path, std::vector<TensorPlan> tensors) {
   std::sort(tensors.begin(), tensors.end(), [](const TensorPlan& a, const TensorPlan& b) { return a.name < b.name; });
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -84,8 +84,8 @@ std::string HeaderText(const std::filesystem::path& path, const std::vector<Tens
   return text;
 }
 
-// A float from which rounding to 16 bits gives what rounding x itself would, though x may have more digits: rounded to an odd
-// last digit, it keeps the side of a tie on which x lies.
+// A float near x that rounds to 16 bits as x itself would, although x may have more digits. x is rounded to a float
+// with an odd last digit, so that the result stays on x's side of a tie.
 float NearFloat(Real x) {
   float near = static_cast<float>(x);
   if (static_cast<Real>(near) != x && !std::isnan(x)) {

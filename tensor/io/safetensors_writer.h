@@ -15,29 +15,30 @@ struct NamedTensor {
   Tensor value;
 };
 
-/// A tensor of a file that is to be written.
+/// The name, type and shape of a tensor to be written.
 struct TensorPlan {
   std::string name;
   StoredType type;
   Shape shape;
 };
 
-/// Writes a safetensors file tensor by tensor, so that one of them at a time need be in memory. The header comes first, so
-/// all names, types and shapes are declared before any number. The file's bytes depend on nothing but what is passed; it
-/// appears whole or not at all (`AtomicFile`).
+/// Writes a safetensors file tensor by tensor, so that only one of them at a time must be in memory. The header comes
+/// first, so all names, types and shapes are declared before any number. The file's bytes depend only on the arguments.
+/// The file appears whole or not at all (`AtomicFile`).
 class SafetensorsWriter {
  public:
-  /// Lays the tensors out as the reference writer does, the widest numbers first and by name among equals.
-  /// Throws std::invalid_argument for what no reader would take back: a name that is repeated, reserved or not UTF-8.
+  /// Orders the tensors as the reference writer does: the widest types first, then by name. Throws
+  /// std::invalid_argument for what no reader accepts: a name that is repeated, reserved or not UTF-8, or a header over
+  /// kMaxHeaderBytes.
   /// Throws std::runtime_error when writing fails, as `Write` and `Commit` do.
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorPlan> tensors,
                     const std::map<std::string, std::string>& metadata);
 
-  /// The tensors in the order in which they are to be written.
+  /// The order in which the tensors must be written.
   const std::vector<TensorPlan>& order() const { return order_; }
 
-  /// Appends the numbers of the next tensor, rounded to its type, ties to even. Throws std::invalid_argument when there is
-  /// none to come, when `value` has another shape, or for a number that is not finite in the stored type.
+  /// Appends the next tensor, its numbers rounded to its type, ties to even. Throws std::invalid_argument when no
+  /// tensor is left, when `value` has another shape, or when a number is not finite in the stored type.
   void Write(const StoredTensor& value);
   void Write(const Tensor& value) { Write(StoredTensor(value)); }
 

@@ -42,7 +42,7 @@ namespace ampgrad::kernels {
 namespace {
 
 HWY_EXPORT(AdamWRange);
-// Work of one task: 64 KiB of the four arrays together, large beside the cost of handing out a task.
+// Work of one task: 64 KiB of the four arrays together, large compared with the cost of starting a task.
 constexpr Index kChunk = 4096;
 
 }  // namespace

@@ -15,19 +15,19 @@
 #include "tensor/kernels/simd/simd-inl.h"
 // clang-format on
 
-// Attention works through blocks of queries against all keys up to the block's end, so that of the T x T products only
-// kQueryBlock x T exist at a time, for each thread. The backward pass rebuilds each block's probabilities from the saved
-// log-sums (Dao et al., "FlashAttention", arXiv:2205.14135). A task is one key/value head of one sequence: all query heads
-// that read it belong to the task, so dk and dv have one writer and a fixed order of sums.
+// Attention processes blocks of queries against all keys up to the block's end, so each thread holds only kQueryBlock x
+// T of the T x T products at a time. The backward pass recomputes each block's probabilities from the saved log-sums
+// (Dao et al., "FlashAttention", arXiv:2205.14135). A task is one key/value head of one sequence with all query heads
+// that read it, so dk and dv have one writer and a fixed order of sums.
 //
-// Row i of a block whose first query stands at position `first` attends to keys 0..first + i; behind them its row is
-// exactly 0. Adding zeros changes no sum, so a row has the same bits in whatever block it stands, where products use no tiles.
+// Row i of a block whose first query has position `first` attends to keys 0 to first + i; the rest of its row is
+// exactly 0. Adding zeros changes no sum, so a row has the same bits in every block, unless products use tiles.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
-// s [rows, keys], the products q·k, becomes e^(scale·s − max of the row); inverse_sums [rows] receives one over the sum of
-// each row and log_sums[i·stride] its log Σ e^(scale·s).
+// Replaces s [rows, keys], the products q·k, with e^(scale·s − max of the row). inverse_sums [rows] receives 1 / (sum
+// of the row), and log_sums[i·stride] receives log Σ e^(scale·s) of row i.
 void ExponentiateRows(Index rows, Index keys, Index first, Real scale, Real* s, Real* inverse_sums, Real* log_sums,
                       Index stride) {
   const D d;
@@ -56,7 +56,7 @@ void ExponentiateRows(Index rows, Index keys, Index first, Real scale, Real* s, 
   }
 }
 
-// Row i of x [rows, cols] times factors[i].
+// Multiplies row i of x [rows, cols] by factors[i].
 void ScaleRows(Index rows, Index cols, const Real* factors, Real* x, Index stride) {
   for (Index i = 0; i < rows; ++i, x += stride) {
     const V f = hn::Set(D(), factors[i]);
@@ -64,8 +64,8 @@ void ScaleRows(Index rows, Index cols, const Real* factors, Real* x, Index strid
   }
 }
 
-// p [rows, keys], the products q·k, becomes P = e^(scale·p − L), and dp [rows, keys], the products do·v, becomes
-// dS = scale·P ⊙ (dP − o·do).   o and d_o [rows, dim], rows `stride` apart; L at log_sums[i·log_stride].
+// Replaces p [rows, keys], the products q·k, with P = e^(scale·p − L), and dp [rows, keys], the products do·v, with
+// scale·dS = scale·P ⊙ (dP − o·do).   o and d_o [rows, dim], rows `stride` apart; L at log_sums[i·log_stride].
 void ProbabilitiesAndGradient(Index rows, Index keys, Index first, Real scale, Real* p, Real* dp, const Real* o,
                               const Real* d_o, Index dim, Index stride, const Real* log_sums, Index log_stride) {
   const D d;
@@ -92,12 +92,12 @@ HWY_EXPORT(ExponentiateRows);
 HWY_EXPORT(ScaleRows);
 HWY_EXPORT(ProbabilitiesAndGradient);
 
-// Two such blocks of 512 keys, P and dS, are 256 KiB, an eighth of an L2 cache of 2 MiB.
+// P and dS of a block with 512 keys take 256 KiB, an eighth of an L2 cache of 2 MiB.
 constexpr Index kQueryBlock = 64;
-// Products q·k times the numbers of a head, below which other threads cost more than they save: one query of a small model.
+// Multiply-adds of q·kᵀ below which more threads cost more than they save, as for one query of a small model.
 constexpr Index kWorthThreads = 1 << 18;
 
-// One query head of one sequence, and the key/value head it reads: where their first numbers lie.
+// Offsets of the first numbers of one query head of one sequence, and of the key/value head that it reads.
 struct Head {
   Index q, kv;       // in q, and in k and v
   Index o, log_sum;  // in o, and in log_sums
@@ -140,8 +140,8 @@ struct HeadInputs {
   const Tensor &k_t, &v_t;  // [dim, keys]
 };
 
-// One head of the backward pass, from the last block of queries to the first: the last one reaches all keys, so that it sets
-// dk and dv, and what follows, here and in the next heads, adds to them.
+// One head of the backward pass, from the last block of queries to the first. The last block reaches all keys, so it
+// sets dk and dv; the blocks and heads that follow add to them.
 void AttendHeadBackward(const AttentionSizes& s, const HeadInputs& in, const Sink& dq, Sink& dk, Sink& dv) {
   Tensor p_block = Tensor::Uninitialized({std::min(kQueryBlock, s.length), s.keys()});
   Tensor ds_block = Tensor::Uninitialized(p_block.shape());

@@ -90,7 +90,7 @@ HWY_EXPORT(GeluBackwardRange);
 HWY_EXPORT(SiluRange);
 HWY_EXPORT(SiluBackwardRange);
 
-// Work of one task: 64 KiB of floats per array, large beside the cost of handing out a task.
+// Work of one task: 64 KiB of floats per array, large compared with the cost of starting a task.
 constexpr Index kChunk = 16384;
 
 }  // namespace

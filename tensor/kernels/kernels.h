@@ -3,10 +3,10 @@
 #include "tensor/kernels/simd/sink.h"
 #include "tensor/tensor.h"
 
-/// Vectorised loops over plain memory. Kernels check nothing: shapes are the callers' business. A result goes to a `Sink`
-/// where it may have to be added to something; names that begin with `Add` add to their output, all others set it; outputs
+/// Vectorised loops over plain memory. Kernels check nothing: callers check shapes. A result that may have to be added
+/// to something goes to a `Sink`. Every other output is set, unless its line says `+=` or that it is added to. Outputs
 /// do not overlap inputs unless a line says so.
-/// Sums run in Real with one partial sum per vector lane unless a line says otherwise.
+/// Sums run in Real with partial sums per vector lane unless a line says otherwise.
 namespace ampgrad::kernels {
 
 // --- elementwise.cc: arrays of n numbers --------------------------------------------------------------------------
@@ -19,7 +19,7 @@ inline void AddInto(const Real* x, Real* y, Index n) { Add(x, y, y, n); }
 void Mul(const Real* x, const Real* y, Sink z, Index n);
 /// x *= factor
 void Scale(Real factor, Real* x, Index n);
-/// y [cols, rows] = the transpose of x [rows, cols], whose rows are `stride` numbers apart; by the calling thread alone.
+/// y [cols, rows] = the transpose of x [rows, cols], whose rows are `stride` numbers apart. Runs on the calling thread.
 void Transpose(const Real* x, Index rows, Index cols, Index stride, Real* y);
 /// The transpose of a matrix [rows, cols], as a copy [cols, rows].
 Tensor Transposed(const Tensor& x);
@@ -56,19 +56,19 @@ void RmsNormBackward(const Real* x, const Real* gain, const Real* rstd, const Re
 
 // --- softmax.cc -----------------------------------------------------------------------------------------------------
 
-/// Σ over targets >= 0 of −log softmax(logits)[target], in double. logits [rows, cols]; targets [rows], negative = left
-/// out. max [rows] receives the largest logit M of each row, log_sums [rows] log Σ e^(logit − M): kept apart, because
-/// their sum would lose the digits of a small loss beside a large logit.
+/// Σ over targets >= 0 of −log softmax(logits)[target], in double. logits [rows, cols]; targets [rows], negative = no
+/// target. max [rows] receives the largest logit M of each row, log_sums [rows] receives log Σ e^(logit − M). They are
+/// kept apart because their sum would lose the digits of a small loss next to a large logit.
 double CrossEntropySum(const Real* logits, const int* targets, Index rows, Index cols, Real* max, Real* log_sums);
 /// dlogits = scale·(softmax(logits) − onehot(target)), and 0 for rows without a target; dlogits.to may be logits.
 void CrossEntropyBackward(const Real* logits, const int* targets, const Real* max, const Real* log_sums, Index rows,
                           Index cols, Real scale, Sink dlogits);
 
-// --- attention.cc: see ops_attention.cc for the formulas --------------------------------------------------------------
+// --- attention.cc: see ops_attention.cc for the formulas ------------------------------------------------------------
 
-/// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·(offset + length), kv_heads·dim]; the rows
-/// of q, and those of k and v, are `q_stride` and `kv_stride` numbers apart. The queries of a sequence stand at its
-/// last `length` positions: query i attends to keys 0..offset + i.
+/// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·(offset + length), kv_heads·dim]. Rows of q
+/// are `q_stride` numbers apart, rows of k and v `kv_stride`. The queries of a sequence are its last `length`
+/// positions: query i attends to keys 0 to offset + i.
 struct AttentionSizes {
   Index batch, length, heads, kv_heads, dim;
   Index q_stride, kv_stride;
@@ -77,8 +77,8 @@ struct AttentionSizes {
   Index keys() const { return offset + length; }  // of one sequence
 };
 
-/// o [batch·length, heads·dim], log_sums [batch·length, heads]. The bits of a row depend on its position and on what it
-/// attends to, not on how many other queries are asked with it, as long as no product of them uses tiles (gemm.h).
+/// o [batch·length, heads·dim], log_sums [batch·length, heads]. The bits of a row depend only on its position and on
+/// the keys and values that it attends to, not on the other queries of the call, unless a product uses tiles (gemm.h).
 void CausalAttention(const AttentionSizes& shape, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums);
 /// dq, dk and dv, laid out like q, k and v; any of them may be null.
 void CausalAttentionBackward(const AttentionSizes& shape, const Real* q, const Real* k, const Real* v, const Real* o,
@@ -86,14 +86,14 @@ void CausalAttentionBackward(const AttentionSizes& shape, const Real* q, const R
 
 // --- rotary.cc ------------------------------------------------------------------------------------------------------
 
-/// y = R(±angles)·x for every head of x [rows, heads·dim]; row n turns by the angles of row n mod length of cosines and
-/// sines [length, dim/2]. `sign` −1 rotates backwards, which is the transpose.
+/// y = R(±angles)·x for every head of x [rows, heads·dim]. Row n uses the angles in row n mod length of `cosines` and
+/// `sines` [length, dim/2]. `sign` −1 rotates backwards, which is the transpose.
 void Rotary(const Real* x, Index rows, Index length, Index heads, Index dim, const Real* cosines, const Real* sines,
             Real sign, Sink y);
 
 // --- adamw.cc -------------------------------------------------------------------------------------------------------
 
-/// Constants of one AdamW step, worked out in double by the caller: 1 − 0.999f would be off by 1e-5.
+/// Constants of one AdamW step, computed in double by the caller: 1 − 0.999f has a relative error of 1e-5.
 struct AdamWStep {
   Real beta1, rest1;  // β₁, 1 − β₁
   Real beta2, rest2;  // β₂, 1 − β₂

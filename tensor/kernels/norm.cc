@@ -31,7 +31,7 @@ void LayerNormRow(const Real* x, const Real* gain, const Real* bias, Index cols,
 }
 
 // One row:  dx = rstd·(g − mean(g) − x̂·mean(g ⊙ x̂)),  dgain += dy ⊙ x̂,  dbias += dy.
-// RMSNorm is the case mean = 0 without the term mean(g): `centred` tells which.
+// RMSNorm is the case mean = 0 without the term mean(g). `centred` is true for LayerNorm.
 void NormBackwardRow(const Real* x, const Real* gain, Real mean, Real rstd, const Real* dy, Index cols, bool centred,
                      kernels::Sink dx, Real* dgain, Real* dbias) {
   const D d;
@@ -72,7 +72,7 @@ HWY_EXPORT(NormBackwardRow);
 // Rows of one task. Fixed, because dgain and dbias are summed chunk by chunk and then over chunks in order.
 constexpr Index kRowChunk = 32;
 
-// Both norms: `mean` null is RMSNorm.
+// Both norms; `mean` is null for RMSNorm.
 void NormBackward(const Real* x, const Real* gain, const Real* mean, const Real* rstd, const Real* dy, Index rows,
                   Index cols, Sink dx, Real* dgain, Real* dbias) {
   const Index chunks = (rows + kRowChunk - 1) / kRowChunk;

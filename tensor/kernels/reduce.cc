@@ -23,7 +23,7 @@ void AddRows(const Real* x, Index rows, Index stride, Index cols, Real* sums) {
   }
 }
 
-// Σ x² in double, in four partial sums for each lane, so that the additions need not wait for one another.
+// Σ x² in double, with four partial sums for each lane, so that the additions need not wait for one another.
 double SumSquaresRange(const Real* x, Index n) {
   const hn::ScalableTag<double> d;
   const hn::Rebind<Real, decltype(d)> d_in;
@@ -59,7 +59,7 @@ namespace {
 HWY_EXPORT(AddRows);
 HWY_EXPORT(SumSquaresRange);
 
-// Rows of a task, which sums them by themselves. Fixed, because the sums of the tasks are then added in order.
+// Rows that one task sums. Fixed, because the sums of the tasks are then added in order.
 constexpr Index kRowChunk = 128;
 constexpr Index kChunk = 65536;
 

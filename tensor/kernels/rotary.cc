@@ -14,7 +14,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
-// One head: a pair (a, b) = (x[j], x[j + half]) turns by the angle of frequency j:  (a·c − b·s, b·c + a·s).
+// One head: each pair (a, b) = (x[j], x[j + half]) is rotated by the angle of frequency j to (a·c − b·s, b·c + a·s).
 void RotateHead(const Real* x, Index half, const Real* cosines, const Real* sines, Real sign, kernels::Sink y) {
   const D d;
   const Index lanes = LanesOf(d);

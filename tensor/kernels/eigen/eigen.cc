@@ -16,11 +16,10 @@ namespace {
 using kernels::kTile;
 using kernels::Rotation;
 
-// What counts as zero beside numbers near 1. Squares of larger numbers are exact enough.
+// Numbers below this count as zero next to numbers near 1. Squares of larger numbers are exact enough.
 constexpr double kNothing = 1e-100;
 
-// One sweep of the QL iteration: plane rotations of neighbouring rows. Rotation i turns rows first + i and first + i +
-// 1.
+// The plane rotations of one sweep of the QL iteration. Rotation i rotates rows first + i and first + i + 1.
 struct Sweep {
   Index first;
   std::vector<Rotation> rotations;
@@ -58,9 +57,9 @@ Sweep QlSweep(Index l, Index m, double* d, double* e) {
   return sweep;
 }
 
-// The QL iteration: drives e [n − 1] to zero and d [n] to the eigenvalues. The product of all rotations has the
-// eigenvectors as its columns. The entries of the whole matrix are near 1, so an e of one eps of that is no more than the
-// reduction's own rounding; where many eigenvalues are zero, no smaller bound could be reached.
+// The QL iteration: drives e [n − 1] to zero and d [n] to the eigenvalues. The columns of the product of all rotations
+// are the eigenvectors. The entries of the whole matrix are near 1, so an e of one eps is no larger than the rounding
+// error of the reduction. If many eigenvalues are zero, a smaller bound cannot be reached.
 std::vector<Sweep> Diagonalise(std::vector<double>& d, std::vector<double> e) {
   constexpr int kMaxSweeps = 60;  // two or three are usual
   constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
@@ -93,7 +92,7 @@ double LargestMagnitude(const std::vector<double>& a, Index n) {
   return *std::max_element(largest.begin(), largest.end());
 }
 
-// Gives v its length of 1 back, which hundreds of rotations have each changed by a rounding, and makes its entry of largest
+// Restores length 1 of v, which hundreds of rotations have changed by one rounding each, and makes its entry of largest
 // magnitude positive.
 void Normalise(double* v, Index n) {
   const double* largest = std::max_element(v, v + n, [](double x, double y) { return std::abs(x) < std::abs(y); });
@@ -101,10 +100,10 @@ void Normalise(double* v, Index n) {
   std::transform(v, v + n, v, [length](double x) { return x / length; });
 }
 
-// Row i of the result is the eigenvector at place places[i] of the tridiagonal form. A place's vector is
-// Q·G_1·G_2·…·G_s·e, with e a unit vector and G the rotations of a sweep, multiplied from the right: then only the
-// wanted vectors are worked on, and however close their eigenvalues are, they are as orthogonal as the rotations and
-// reflections.
+// Row i of the result is the eigenvector at place places[i] of the tridiagonal form. The vector of a place is
+// Q·G_1·G_2·…·G_s·e, where e is a unit vector and G_i are the rotations of sweep i, multiplied from right to left. So
+// only the wanted vectors are computed, and however close their eigenvalues are, they are as orthogonal as the
+// rotations and reflections.
 std::vector<double> Eigenvectors(const Tridiagonalisation& reduced, const std::vector<Sweep>& sweeps, Index n,
                                  const std::vector<Index>& places) {
   const Index wanted = static_cast<Index>(places.size());
@@ -136,7 +135,7 @@ SymmetricEigen DecomposeSymmetric(const std::vector<double>& a, Index n, Index w
     throw std::invalid_argument("[eigen] expected 0 to " + std::to_string(n) + " vectors, found " +
                                 std::to_string(wanted));
   }
-  // Divided by a power of two, the entries are near 1 and their squares are doubles.
+  // Division by a power of two brings the entries near 1, so that their squares fit in a double.
   const double largest = LargestMagnitude(a, n);
   const double scale = largest > 0 ? std::ldexp(1, std::clamp(std::ilogb(largest), -1000, 1000)) : 1;
   const Tridiagonalisation reduced(a, n, 1 / scale);

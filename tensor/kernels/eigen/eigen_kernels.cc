@@ -36,12 +36,12 @@ double DotDouble(const double* x, const double* y, Index n) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]))));
 }
 
-// A tile of C in registers: of 32 (AVX-512, NEON) it takes 16, of 16 (AVX2) 8.
+// A tile of C in registers: it takes 16 of 32 registers (AVX-512, NEON) or 8 of 16 (AVX2).
 constexpr Index kTileRows = 4;
 constexpr Index kTileVectors = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM) ? 4 : 2;
 
-// Steps along k: a piece of B, kTile columns wide, is then 32 KiB and stays in the L1 cache while the rows of A pass
-// by.
+// Depth of a step along k: a piece of B, kTile columns wide, is then 32 KiB and stays in the L1 cache while the kernel
+// goes through the rows of A.
 constexpr Index kTileDepth = 128;
 
 inline void AddTile(Index depth, StridedMatrix a, const double* HWY_RESTRICT b, Index b_stride, double* HWY_RESTRICT c,
@@ -51,7 +51,7 @@ inline void AddTile(Index depth, StridedMatrix a, const double* HWY_RESTRICT b, 
   V sums[kTileRows][kTileVectors];
 #pragma GCC unroll 4
   for (Index i = 0; i < kTileRows; ++i) {
-    hwy::Prefetch(c + i * c_stride);  // C may be far away: it is fetched while the sums are made
+    hwy::Prefetch(c + i * c_stride);  // C may not be in cache: it is fetched during the sums
     hwy::Prefetch(c + i * c_stride + kTileVectors * lanes / 2);
 #pragma GCC unroll 4
     for (Index j = 0; j < kTileVectors; ++j) sums[i][j] = hn::Zero(d);
@@ -92,7 +92,7 @@ void AddProduct(Index rows, Index cols, Index depth, StridedMatrix a, const doub
   }
 }
 
-// The columns of four vectors.
+// ReflectColumns for four vectors of columns.
 inline void ReflectFour(const double* HWY_RESTRICT v, Index n, double* HWY_RESTRICT block, Index stride) {
   const D d;
   const Index lanes = Lanes();

@@ -2,8 +2,8 @@
 
 #include "tensor/real.h"
 
-/// The loops of the symmetric eigensolver, always in double. Numbers of columns are multiples of kTile, and so are
-/// lengths of vectors: callers pad with zeros, which none of these loops turns into anything else.
+/// The loops of the symmetric eigensolver, always in double. Numbers of columns and lengths of vectors are multiples of
+/// kTile: callers pad with zeros, which stay zeros in all of these loops.
 namespace ampgrad::kernels {
 
 /// Width of panels, bands and strips of vectors.
@@ -22,7 +22,7 @@ struct StridedMatrix {
 void AddProduct(Index rows, Index cols, Index depth, StridedMatrix a, const double* b, Index b_stride, double* c,
                 Index c_stride);
 
-/// block [n, cols] ← H·block,  H = I − 2·v·vᵀ, v [n]; here n is any number
+/// block [n, cols] ← H·block,  H = I − 2·v·vᵀ, v [n]; here n may be any number
 void ReflectColumns(const double* v, Index n, double* block, Index stride, Index cols);
 /// block [rows, n] ← block·H
 void ReflectRows(const double* v, Index n, double* block, Index stride, Index rows);

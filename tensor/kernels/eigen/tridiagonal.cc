@@ -14,14 +14,15 @@ using kernels::kTile;
 using Tile = std::array<double, kTile * kTile>;
 
 // Row i of the band is stored from column i − kTile + 1 to column i + 2·kTile − 1: the full blocks on the diagonal, and
-// to the right of it the bulges. Rows being a constant length, blocks of the band are ordinary matrices of this stride.
+// the bulges to the right of it. All rows have the same length, so blocks of the band are ordinary matrices of this
+// stride.
 constexpr Index kBandStride = 3 * kTile - 1;
 
-// A cache line more than a power of two, or the rows of a column would all fall into a few cache sets.
+// A cache line more than a power of two: otherwise the rows of a column would all fall into a few cache sets.
 constexpr Index kOffPages = 8;
 
-// Turns x [n], zero before `first`, into the unit vector v of the reflection that maps it onto a multiple of e_first;
-// returns that multiple.
+// Replaces x [n], which is zero before `first`, with the unit vector v of the reflection that maps x to a multiple of
+// e_first, and returns that multiple.
 double MakeReflection(double* x, Index n, Index first) {
   constexpr double kNothing = 1e-100;  // squares of larger numbers are exact enough
   const double norm = std::sqrt(kernels::DotDouble(x, x, n)), head = x[first];
@@ -36,8 +37,8 @@ double MakeReflection(double* x, Index n, Index first) {
   return image;
 }
 
-// The triangular factor T of a block reflection: H_0·H_1·… = I + V·T·Vᵀ, where row i of vt is the i-th unit vector or
-// zero (Golub and Van Loan, section 5.1.7).
+// The triangular factor T of a block reflection: H_0·H_1·… = I + V·T·Vᵀ, where row i of vt is the unit vector of
+// reflection i, or zero (Golub and Van Loan, section 5.1.7).
 Tile TriangularFactor(const double* vt, Index stride, Index m) {
   Tile t{};
   for (Index j = 0; j < kTile; ++j) {
@@ -77,8 +78,8 @@ Tridiagonalisation::Tridiagonalisation(const std::vector<double>& a, Index n, do
   for (Index i = 0; i + 1 < n; ++i) off_diagonal_.push_back(Band(i, i + 1));
 }
 
-// Rows k.. of the matrix, kTile of them, as far as they lie right of the diagonal block, become L·Qᵀ with L lower
-// triangular: L goes to the band, the reflections stay.
+// Reduces the kTile rows from row k on, right of the diagonal block, to L·Qᵀ with L lower triangular. L goes to the
+// band; the reflections take the place of the rows.
 void Tridiagonalisation::ReducePanel(Index k) {
   const Index right = k + kTile, m = size_ - right;
   for (Index i = 0; i < kTile; ++i) {
@@ -90,9 +91,9 @@ void Tridiagonalisation::ReducePanel(Index k) {
   }
 }
 
-// The trailing block A' [m, m] behind the panel becomes Qᵀ·A'·Q, where Q = I + V·T·Vᵀ:
+// The trailing block A' [m, m] after the panel becomes Qᵀ·A'·Q, where Q = I + V·T·Vᵀ:
 //   U = A'·V·T,   U ← U + ½V·(Tᵀ·(Vᵀ·U)),   A' ← A' + U·Vᵀ + V·Uᵀ
-// Only tiles on or above the diagonal exist; A'·V reads the others as their mirror images.
+// Only tiles on or above the diagonal are stored; A'·V reads the others as transposes of them.
 void Tridiagonalisation::UpdateTrailing(Index k) {
   const Index right = k + kTile, m = size_ - right, tiles = m / kTile, stride = dense_stride_;
   const double* vt = Dense(k, right);
@@ -132,15 +133,16 @@ void Tridiagonalisation::ReduceToBand() {
     ReducePanel(k);
     UpdateTrailing(k);
   }
-  // The mirror image of L, which the blocks on the diagonal will need when they move down the band.
+  // Mirrors L: the blocks on the diagonal need it when they move down the band.
   for (Index i = 0; i < size_; ++i) {
     for (Index j = i + 1; j < std::min(size_, i + kTile); ++j) Band(j, i) = Band(i, j);
   }
 }
 
-// Takes what row j has behind its second entry out of the band. A reflection of rows and columns p..p + kTile does it
-// for the row `top`; it fills the block to the right of the diagonal, whose first row then sticks out of the band, and
-// is next. What sticks out of the block's other rows is left for the rows' own chases.
+// Removes the entries of row j after its second one, counted from the diagonal, from the band. A reflection of rows and
+// columns p..p + kTile does this for the row `top`. It fills the block to the right of the diagonal, whose first row
+// then sticks out of the band and is the next `top`. The parts of the block's other rows that stick out are left to the
+// chases of those rows.
 void Tridiagonalisation::ChaseFrom(Index j) {
   std::vector<double>& vectors = chases_[j];
   vectors.resize((n_ - j - 2) / kTile * kTile + kTile);
@@ -151,7 +153,7 @@ void Tridiagonalisation::ChaseFrom(Index j) {
     std::copy_n(row, kTile, v);
     std::fill_n(row, kTile, 0.0);
     row[0] = MakeReflection(v, kTile, 0);
-    // The block on the diagonal has moved by one since the last chase: its last row is known from its last column only.
+    // The block on the diagonal moved by one since the last chase, so its last row is stored only as its last column.
     for (Index i = p; i < last; ++i) Band(last, i) = Band(i, last);
     kernels::ReflectColumns(v, kTile, &Band(p, p), kBandStride, 2 * kTile);
     kernels::ReflectRows(v, kTile, &Band(top + 1, p), kBandStride, last - top);

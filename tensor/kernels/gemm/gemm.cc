@@ -22,17 +22,17 @@
 
 // How a product is blocked (after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008):
 //
-//   A task owns a block of C, and walks along k in steps of kDepth. In each step it packs B one panel of columns at a time,
-//   [kDepth, PanelCols()], which stays in the L1 cache while all rows of the block's A, which stay in L2, pass by. The
-//   micro-kernel keeps a tile of kPanelRows x PanelCols() of C in registers.
-//   Of B the kernel reads vectors, so its panel lies [k, columns]. Of A it reads single numbers, so A is read where it
-//   stands, unless its numbers lie so far apart that a copy pays: see NeedsPacking.
+//   A task owns a block of C and walks along k in steps of kDepth. In each step it packs B, one panel of columns
+//   [kDepth, PanelCols()] at a time. The panel stays in the L1 cache while the kernel goes through all rows of the
+//   block's A, which stay in L2. The micro-kernel keeps a tile of kPanelRows x PanelCols() of C in registers.
+//   The kernel reads vectors of B, so a panel is laid out as [k, columns]. It reads single numbers of A, so A is read
+//   in place, unless its numbers are so far apart that a copy pays: see NeedsPacking.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
-// Two vectors of columns by as many rows as registers allow: of 32 (AVX-512, NEON) 28 sums, 2 of B and 1 of A; of 16
-// (AVX2) 12 sums, 2 of B and 1 of A.
+// Two vectors of columns by as many rows as the registers allow. Of 32 registers (AVX-512, NEON), 28 hold sums, 2 hold
+// B and 1 holds A. Of 16 (AVX2), 12 hold sums, 2 hold B and 1 holds A.
 constexpr Index kPanelRows = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM) ? 14 : 6;
 constexpr Index kPanelVectors = 2;
 constexpr Index kMaxPanelCols = kPanelVectors * HWY_MAX_BYTES / sizeof(Real);
@@ -46,7 +46,7 @@ inline Index PanelCols() { return kPanelVectors * LanesOf(D()); }
 // One step along k:  C [rows, cols] = Init + A [rows, depth] · panel [depth, PanelCols()], with cols <= PanelCols().
 struct Step {
   Index depth;
-  const Real* a;  // element (i, k) at a[i * a_row + k * a_col]; from one panel of rows to the next are a_panel numbers
+  const Real* a;  // element (i, k) at a[i * a_row + k * a_col]; panels of rows are a_panel numbers apart
   Index a_row, a_col, a_panel;
   const Real* b = nullptr;
   Index cols = 0;
@@ -60,7 +60,7 @@ template <Index kRows, Index kVectors>
 void MicroKernel(const Step& s) {
   const D d;
   const Index lanes = LanesOf(d);
-  // C may be far away: it is fetched while the sums are made.
+  // C may not be in cache: it is fetched while the sums are computed.
 #pragma GCC unroll 14
   for (Index i = 0; i < kRows; ++i) {
     hwy::Prefetch(s.c + i * s.c_stride);
@@ -73,7 +73,7 @@ void MicroKernel(const Step& s) {
     for (Index j = 0; j < kVectors; ++j) sums[i][j] = hn::Zero(d);
   }
 
-  // The lower half of the rows has a pointer of its own: half as many distances between rows then fit into registers.
+  // The lower half of the rows has its own pointer, so that half as many distances between rows need registers.
   constexpr Index kHalf = (kRows + 1) / 2;
   const Index a_row = s.a_row, a_col = s.a_col;
   const Real *HWY_RESTRICT upper = s.a, *HWY_RESTRICT lower = s.a + kHalf * a_row, *HWY_RESTRICT b = s.b;
@@ -107,7 +107,7 @@ void MicroKernel(const Step& s) {
   }
 }
 
-// One kernel for each number of rows, so that the last rows of a block cost no more than they are.
+// One kernel for each number of rows, so that a last panel of fewer rows costs less.
 using Kernel = void (*)(const Step&);
 template <Index kVectors, Index... kIndices>
 constexpr std::array<Kernel, kPanelRows> KernelsOf(std::integer_sequence<Index, kIndices...>) {
@@ -135,12 +135,12 @@ inline void Copy(const Real* from, Index count, Real* to) {
   if (i < count) StoreTail(LoadTail(d, from + i, count - i), d, to + i, count - i);
 }
 
-// Distance of the rows of a copied A that is not transposed: a cache line more than kDepth, lest all rows fall into one cache
-// set.
+// Distance of the rows of a copied A that is not transposed: a cache line more than kDepth, so that the rows do not all
+// fall into one cache set.
 constexpr Index kRowStride = kDepth + 64 / sizeof(Real);
 
-// Rows 0..rows of an A that is read transposed, as panels [depth, kPanelRows] one behind the other. Sixteen k at a time:
-// their runs are read in one go, and each panel is written a kilobyte at a time.
+// Copies rows 0..rows of an A that is read transposed into panels [depth, kPanelRows], one after another. It takes
+// sixteen k at a time: their rows in memory are read in one go, and each panel is written a kilobyte at a time.
 void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real* packed) {
   for (Index k0 = 0; k0 < depth; k0 += 16) {
     const Index end = std::min(depth, k0 + 16);
@@ -161,7 +161,7 @@ void WidenRun(const Stored* from, Index count, Real* to) {
   for (; i < count; ++i) to[i] = Widen(from[i]);
 }
 
-// Columns 0..cols of a B that is not in Real, as PackB makes them, a few k at a time if their order has to change.
+// PackB for a B that is not in Real. If B is read transposed, it is widened and transposed a few k at a time.
 template <class Stored>
 void PackStoredB(const Stored* b, Index stride, bool transposed, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
@@ -194,14 +194,15 @@ void PackB(Operand b, Index cols, Index depth, Real* panel) {
   }
 }
 
-// Whether A is copied before it is multiplied by n columns: what is read transposed, and rows so far apart that each lies on
-// a page of its own and many of them fall into one cache set. For a few panels of B a copy costs more than it saves.
+// Whether A is copied before it is multiplied by n columns: if it is read transposed, or if its rows are so far apart
+// that each is on its own page and many of them fall into one cache set. For a few panels of B a copy costs more than
+// it saves.
 constexpr Index kPackingPays = 64;
 bool NeedsPacking(const Operand& a, Index n) {
   return n > kPackingPays && (a.transposed || a.stride * sizeof(Real) >= 4096);
 }
 
-// The left side of a step: rows 0..m of A [m, depth], in place or, where there is room for it, copied to `packed`.
+// The left side of a step: rows 0..m of A [m, depth], in place or, if `packed` is not null, copied to it.
 Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
   if (packed == nullptr) {
     return a.transposed ? Step{depth, a.real(), 1, a.stride, kPanelRows}
@@ -215,7 +216,7 @@ Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
   return {depth, packed, kRowStride, 1, kPanelRows * kRowStride};
 }
 
-// C [m, n] = Init + A·B, all by the calling thread. scratch: ScratchSize(m) numbers.
+// C [m, n] = Init + A·B, computed by the calling thread. scratch: ScratchSize(m) numbers.
 void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* scratch) {
   Real* packed_a = NeedsPacking(a, n) ? scratch : nullptr;
   if (m == 1) {
@@ -239,7 +240,7 @@ void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, 
   }
 }
 
-// The numbers of a packed A of m rows, the last panel being full.
+// The size of a packed A of m rows, with a full last panel.
 Index ScratchSize(Index m) { return (m + kPanelRows) * kRowStride; }
 Index PanelRowsOfTarget() { return kPanelRows; }
 Index PanelColsOfTarget() { return PanelCols(); }
@@ -260,14 +261,14 @@ HWY_EXPORT(PanelColsOfTarget);
 constexpr Index kBlockRows = 512;
 // Multiply-adds below which a second thread costs more than it saves.
 constexpr Index kWorthAThread = 1 << 16;
-// The same for products of one row: generation makes dozens of them for a token, each of which waits for memory, and then
-// for the last thread.
+// The same for products of one row. Generation computes dozens of them for each token, and each waits for memory and
+// then for the last thread.
 constexpr Index kRowWorthAThread = 1 << 19;
 
 Index CeilDiv(Index a, Index b) { return (a + b - 1) / b; }
 
-// Scratch memory of the calling thread, for a block of usual size at least: what a thread holds does not depend on the
-// products it happens to make.
+// Scratch memory of the calling thread. It has room for at least a block of full size, so that a thread's memory does
+// not depend on which products it computes.
 Real* Scratch(Index count) {
   thread_local Tensor buffer;
   if (buffer.empty() || buffer.size() < count) {
@@ -278,11 +279,11 @@ Real* Scratch(Index count) {
   return buffer.data();
 }
 
-// Where part i of `parts` begins when `panels` panels are dealt out evenly.
+// The first panel of part i when `panels` panels are divided evenly into `parts` parts.
 Index Begin(Index i, Index parts, Index panels) { return i * panels / parts; }
 
-// In how many blocks C is cut: few enough rows for the L2 cache, and a multiple of the number of threads, cut across
-// the longer side: a cut across rows packs B again, one across columns A.
+// The number of blocks of C in each direction: few enough rows for the L2 cache, and a multiple of the number of
+// threads. The longer side is cut: each cut across rows packs B again, each cut across columns packs A again.
 struct Grid {
   Index rows, cols;
 };
@@ -298,10 +299,10 @@ Grid Cut(Index m, Index n, Index k, Index row_panels, Index col_panels) {
   return grid;
 }
 
-// So few columns do not fill a vector of 16 floats.
+// Fewer columns than this do not fill a vector of 16 floats.
 constexpr Index kNarrow = 16;
 
-// The same product as Cᵀ = Bᵀ·Aᵀ: with A read transposed, its columns are what vectors want.
+// The same product as Cᵀ = Bᵀ·Aᵀ. A is stored transposed, so its columns are contiguous and fill vectors.
 void NarrowProduct(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
   Tensor transposed = Tensor::Uninitialized({n, m});
   Gemm(n, m, k, {b.data, b.stride, !b.transposed}, {a.data, a.stride, false}, {}, transposed.data(), m);

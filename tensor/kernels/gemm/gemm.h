@@ -6,8 +6,8 @@
 namespace ampgrad::kernels {
 
 /// A matrix as a product reads it: element (i, j) is number i * stride + j of `data`, or number j * stride + i when
-/// `transposed`. The left side of a product is in Real; the right side may be of any stored type, and is widened as it is
-/// read.
+/// `transposed`. The left side of a product is in Real. The right side may be of any stored type and is widened when it
+/// is read.
 struct Operand {
   const void* data;  // numbers of `type`
   Index stride;
@@ -23,13 +23,13 @@ struct Operand {
   }
 };
 
-/// A whole matrix as it lies.
+/// A whole matrix in its stored type.
 inline Operand OperandOf(const StoredTensor& x, bool transposed) {
   return {x.data(), x.shape().cols(), transposed, x.type()};
 }
 
-/// What a product starts from: nothing, one row for all rows (stride 0: a bias, the mean row), or a matrix. It may be
-/// the output itself, which then accumulates.
+/// The initial value of a product: nothing, one row for all rows (stride 0: a bias, the mean row), or a matrix. It may
+/// be the output itself; then the product is added to it.
 struct Init {
   const Real* data = nullptr;
   Index stride = 0;
@@ -43,12 +43,12 @@ struct Init {
 inline constexpr Index kDepth = 256 * sizeof(float) / sizeof(Real);
 
 /// C = Init + A·B     A [m, k]   B [k, n]   C [m, n], row i at c + i * c_stride
-/// Each element is summed over k in a fixed order, so its bits depend neither on the number of threads nor on where in C it
-/// stands. Where the CPU has a tile unit, products of at least 48 x 48 sums of 96 terms use it (gemm_tiles.h): a row then
-/// has other bits than by itself, both within the bound of a float product.
+/// Each element is summed over k in a fixed order, so its bits depend neither on the number of threads nor on its place
+/// in C. Where the CPU has a tile unit, products of at least 48 x 48 sums of 96 terms use it (gemm_tiles.h). A row then
+/// has other bits than when it is computed alone; both are within the error bound of a float product.
 void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride);
 
-/// The same by its definition, three loops; what `Gemm` is tested and timed against.
+/// The same by definition, in three loops. Tests and benchmarks compare `Gemm` with it.
 void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride);
 
 /// Whole tensors, seen as matrices [rows, cols]. The letters say which operand is read transposed. All three throw

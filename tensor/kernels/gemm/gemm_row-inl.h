@@ -1,7 +1,6 @@
-// The product of a single row, c = init + a·B, as generation needs it for every token: each number of B is read once,
-// so that a copy of B into panels would cost more than the product. B is read where it stands, and widened if
-// it is not in Real; the sums are those of
-// the micro-kernel in gemm.cc, in the same order, and so have the same bits.
+// The product of a single row, c = init + a·B, which generation needs for every token. Each number of B is read once,
+// so a copy of B into panels would cost more than the product. B is read in place and widened if it is not in Real. The
+// sums are those of the micro-kernel in gemm.cc, in the same order, so they have the same bits.
 #if defined(AMPGRAD_TENSOR_GEMM_ROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef AMPGRAD_TENSOR_GEMM_ROW_INL_H_
 #undef AMPGRAD_TENSOR_GEMM_ROW_INL_H_
@@ -19,7 +18,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
-// One step along k of some columns:  c = init + a [depth] · B [depth, columns], B of a stored type.
+// One step along k for some columns:  c = init + a [depth] · B [depth, columns], B of a stored type.
 template <class Stored>
 struct RowStep {
   Index depth;
@@ -31,7 +30,7 @@ struct RowStep {
   Real* c;
 };
 
-// kVectors vectors of columns, of which the last has `last` columns. A row of B is one run of memory.
+// kVectors vectors of columns; the last vector has `last` columns. A row of B is contiguous in memory.
 template <Index kVectors, class Stored>
 void RowColumns(const RowStep<Stored>& s, Index last) {
   const D d;
@@ -62,7 +61,7 @@ void RowColumns(const RowStep<Stored>& s, Index last) {
 // Numbers of a column that are transposed together: 16 bytes in Real.
 constexpr Index kBlock = 16 / sizeof(Real);
 
-// The vector whose numbers g·kBlock.. are the first kBlock numbers at from + g·stride.
+// The vector whose block g, of kBlock numbers, is loaded from address `from` + g·stride.
 template <class DV>
 hn::Vec<DV> LoadBlocks(DV d, const hn::TFromD<DV>* from, Index stride) {
   constexpr Index kBlocks = static_cast<Index>(hn::MaxLanes(DV())) / kBlock;
@@ -89,8 +88,8 @@ V LoadWideBlocks(D d, const Stored* from, Index stride) {
 }
 #endif
 
-// One vector of columns of a B that is read transposed: a column is one run of memory. They are transposed in
-// registers, kBlock numbers of each column at a time.
+// One vector of columns of a B that is read transposed, so that a column is contiguous in memory. The columns are
+// transposed in registers, kBlock numbers of each column at a time.
 template <class Stored>
 void RowTransposed(const RowStep<Stored>& s) {
   const D d;
@@ -128,7 +127,7 @@ void RowTransposed(const RowStep<Stored>& s) {
 }
 #endif
 
-// As many of the `left` columns as one kernel takes, at most; returns their number. 0: none, they need a panel.
+// Computes as many of the `left` columns as one kernel takes and returns their number; 0 if they need a panel.
 template <class Stored>
 Index SomeColumns(const RowStep<Stored>& s, bool transposed, Index left) {
   const Index lanes = LanesOf(D());
@@ -166,7 +165,7 @@ Index RowProductOf(Index n, Index k, const kernels::Operand& a, const Stored* b,
   return done;
 }
 
-// c [n] = init + a [k] · B [k, n], for the first columns; returns how many. The rest, less than a vector, need a panel.
+// c [n] = init + a [k] · B [k, n] for the first columns; returns how many. The rest, less than a vector, needs a panel.
 Index RowProduct(Index n, Index k, const kernels::Operand& a, const kernels::Operand& b, const Real* init, Real* c) {
   return WithNumbers(b.type, b.data, [&](const auto* numbers) HWY_ATTR {
     return RowProductOf(n, k, a, numbers, b.stride, b.transposed, init, c);

@@ -13,31 +13,32 @@
 #include "hwy/base.h"
 #endif
 
-// How a product is blocked: as in gemm.cc, a task packs all rows of its A for one step along k, which then stay in the L2
-// cache, and B one panel of columns at a time, which stays in L1. The unit keeps 32 x 32 sums in four of its eight tiles and
-// has two each for A and B. Between the steps the sums of kChunkCols columns lie packed in L2: C itself is written once, and
-// its next lines are fetched meanwhile, because in training most of C was last touched a step ago and lies in memory.
+// How a product is blocked. As in gemm.cc, a task packs all rows of its A for one step along k, which stay in the L2
+// cache, and B one panel of columns at a time, which stays in L1. The unit keeps 32 x 32 sums in four of its eight
+// tiles and uses two each for A and B. Between the steps the sums of kChunkCols columns are kept packed in L2, so that
+// C itself is written once. The next lines of C are fetched meanwhile, because in training most of C was last used a
+// step ago and is not in cache.
 
 namespace ampgrad::kernels {
 namespace {
 
-// A step along k: a panel of B is then 3 parts x 32 columns x 128 x 2 bytes = 24 KiB, half of a 48 KiB L1 cache, and 512 rows
-// of A 384 KiB.
+// Depth of a step along k. A panel of B then takes 3 parts x 32 columns x 128 x 2 bytes = 24 KiB, half of a 48 KiB L1
+// cache, and 512 rows of A take 384 KiB.
 constexpr Index kStepDepth = 128;
-// What is no deeper than this takes one step: a panel of B then comes from L2, which costs less than to put the sums aside.
+// A product up to this depth takes one step. A panel of B then comes from L2, which costs less than storing the sums.
 constexpr Index kDeepestStep = 256;
-// The sums of 512 rows are then 1 MiB, half of a 2 MiB L2 cache.
+// The sums of 512 rows then take 1 MiB, half of a 2 MiB L2 cache.
 constexpr Index kChunkCols = 512;
-// Smaller products pay for the packing with more than they gain.
+// For smaller products the packing costs more than the tiles save.
 constexpr Index kLeastSide = 48, kLeastDepth = 96;
 
-// Panels of `count` rows or columns.
+// Number of panels of `count` rows or columns.
 Index Panels(Index count) { return (count + kTilePanel - 1) / kTilePanel; }
 
-// Depth of the steps of a product that is k deep.
+// Depth of the steps of a product of depth k.
 Index StepDepth(Index k) { return k <= kDeepestStep ? k : kStepDepth; }
 
-// What the scratch memory holds, in floats; two bfloat16 numbers take the place of one.
+// Sizes of the parts of the scratch memory, in floats; two bfloat16 numbers fill one float.
 struct Room {
   Index a, b, sums;
 };
@@ -77,8 +78,8 @@ struct alignas(64) Config {
 static_assert(sizeof(Config) == 64);
 constinit const Config kConfig;
 
-// The product of a panel of A and one of B: sums = from + A·B, over `runs` runs of k. Meanwhile a whole block of C at `soon`,
-// if there is one, is fetched into L2.
+// The product of a panel of A and a panel of B: to = from + A·B, over `runs` runs of k. Meanwhile the block of C at
+// `soon`, unless null, is fetched into L2.
 struct PanelProduct {
   const Bf16 *a, *b;
   Index runs;
@@ -89,7 +90,7 @@ struct PanelProduct {
   Index soon_stride;
 };
 
-// Tiles 0 to 3 hold the sums, row by row, 4 and 5 are of A, 6 and 7 of B: two high and two wide, or one.
+// Tiles 0 to 3 hold the sums, row by row. Tiles 4 and 5 hold A (5 if kTall), tiles 6 and 7 hold B (7 if kWide).
 template <bool kTall>
 inline void LoadA(const Bf16* a, Index part) {
   _tile_loadd(4, a + part * kTilePartStride, kRowBytes);
@@ -135,8 +136,8 @@ inline void StoreSums(float* to, Index stride) {
   if constexpr (kTall && kWide) _tile_stored(3, to + kTileSide * stride + kTileSide, bytes);
 }
 
-// Asks for the share of `p.soon` that falls to one run: all at once, the requests would be in the way of the panels'. GCC
-// drops calls of a function that does nothing but this, so there must be no call.
+// Fetches the share of `p.soon` that belongs to one run: all requests at once would delay those for the panels. GCC
+// drops calls of a function that does nothing but this, so it must be inlined.
 HWY_INLINE void FetchSoon(const PanelProduct& p, Index run) {
   for (Index i = run * kTilePanel / p.runs; i < (run + 1) * kTilePanel / p.runs; ++i) {
     _mm_prefetch(p.soon + i * p.soon_stride, _MM_HINT_T1);
@@ -144,10 +145,10 @@ HWY_INLINE void FetchSoon(const PanelProduct& p, Index run) {
   }
 }
 
-// The order of the parts loads the fewest tiles.
+// This order of the terms loads the fewest tiles.
 template <bool kBf16, bool kTall, bool kWide>
 void MultiplyPanels(const PanelProduct& p) {
-  asm volatile("" ::: "memory");  // GCC does not know that a tile is loaded from memory: what is packed must be there
+  asm volatile("" ::: "memory");  // GCC does not know that tile loads read memory: packing must come first
   LoadSums<kTall, kWide>(p.from);
   const Bf16 *a = p.a, *b = p.b;
   for (Index run = 0; run < p.runs;
@@ -191,8 +192,8 @@ struct Block {
   Init init;
   float* c;
   Index c_stride;
-  float* sums;    // [kTilePanel, kTilePanel]: the block between the steps along k, and where it does not fill its tiles
-  bool followed;  // by a whole block below it, which is next
+  float* sums;    // [kTilePanel, kTilePanel]: the block between the steps along k, or if it does not fill its tiles
+  bool followed;  // whether a whole block below it comes next
 };
 
 // One step along k of a block; the first reads Init, the last writes C.

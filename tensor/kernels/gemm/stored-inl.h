@@ -1,4 +1,4 @@
-// Vectors of numbers that are not in Real: widened as they are read.
+// Loads vectors of numbers of any stored type, widened to Real.
 #if defined(AMPGRAD_TENSOR_STORED_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef AMPGRAD_TENSOR_STORED_INL_H_
 #undef AMPGRAD_TENSOR_STORED_INL_H_

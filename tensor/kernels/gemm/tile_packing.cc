@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "hwy/base.h"
-// GCC 12 takes the undefined lanes of its own intrinsics for a mistake of their caller (GCC bug 105593).
+// GCC 12 reports the undefined lanes of its own intrinsics as an error of their caller (GCC bug 105593).
 HWY_DIAGNOSTICS(push)
 HWY_DIAGNOSTICS_OFF(disable : 4700, ignored "-Wuninitialized")
 #if HWY_COMPILER_GCC_ACTUAL
@@ -22,7 +22,7 @@ namespace {
 
 constexpr Index kSide = kTileSide, kRun = kTileRun;
 
-// 16 x 16 numbers of 32 bits, a row a vector.
+// 16 x 16 numbers of 32 bits, one vector per row.
 struct Square {
   __m512i row[kSide];
 };
@@ -56,12 +56,12 @@ void Transpose(Square& s) {
   s = t;
 }
 
-// The first `count` of 16 and of 32 lanes.
+// Masks of the first `count` of 16 and of 32 lanes.
 inline __mmask16 First(Index count) { return static_cast<__mmask16>((1u << std::clamp<Index>(count, 0, kSide)) - 1); }
 inline __mmask32 FirstOfRun(Index count) { return count >= kRun ? ~0u : (1u << count) - 1; }
 
-// The first square of X [rows, cols]; what lies beyond X is zero. The square `ahead` numbers behind it in memory is
-// asked for, because it comes next; where there is none, nothing is read.
+// The first square of X [rows, cols]; entries beyond X are zero. It prefetches the square `ahead` numbers further in
+// memory, which comes next; a prefetch beyond X is harmless.
 inline Square LoadSquare(const Operand& x, Index rows, Index cols, Index ahead) {
   if (x.transposed) std::swap(rows, cols);
   const __mmask16 mask = First(cols);
@@ -76,7 +76,7 @@ inline Square LoadSquare(const Operand& x, Index rows, Index cols, Index ahead) 
   return s;
 }
 
-// 16 floats as sums of bfloat16 numbers, which stand in the upper halves of 32 bits.
+// 16 floats as sums of bfloat16 numbers, each in the upper half of 32 bits.
 struct Split {
   __m512i part[kTileParts];
 };
@@ -89,11 +89,11 @@ inline Split SplitFloats(__m512i x) {
     s.part[p] = _mm512_and_si512(_mm512_add_epi32(x, half_unit), upper);  // to the nearest
     x = _mm512_castps_si512(_mm512_sub_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(s.part[p])));
   }
-  s.part[kTileParts - 1] = x;  // at most 7 digits are left, and a NaN is still one
+  s.part[kTileParts - 1] = x;  // at most 7 binary digits are left; a NaN stays NaN
   return s;
 }
 
-// Where the upper halves lie in two vectors of 32 bits.
+// The places of the upper halves in two vectors of 32-bit lanes.
 struct UpperHalves {
   alignas(64) uint16_t lane[kRun];
   constexpr UpperHalves() : lane() {
@@ -112,7 +112,7 @@ inline void StoreRun(__m512i left, __m512i right, Bf16* to) {
   }
 }
 
-// Stores, for each part, two vectors as pairs: a row of tiles of B.
+// Stores, for each part, two vectors interleaved in pairs: a row of a tile of B.
 inline void StorePairs(__m512i even, __m512i odd, Bf16* to) {
   const Split e = SplitFloats(even), o = SplitFloats(odd);
 #pragma GCC unroll 3
@@ -156,13 +156,13 @@ inline void PackTileB(const Operand& b, Index depth, Index cols, Bf16* to) {
 
 inline const Bf16* Bf16Numbers(const Operand& b) { return static_cast<const Bf16*>(b.data); }
 
-// Row k of a B in bfloat16, 16 columns of which `cols` exist, in 32 bits each; zeros where there is no such row.
+// Row k of a B in bfloat16: 16 columns, of which `cols` exist, widened to 32 bits each; zeros if row k does not exist.
 inline __m512i Bf16Row(const Operand& b, Index k, Index depth, Index cols) {
   if (k >= depth) return _mm512_setzero_si512();
   return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(First(cols), Bf16Numbers(b) + k * b.stride));
 }
 
-// The same of a B in bfloat16, whose numbers are one part. Read transposed, a column is one run of memory, pair by pair.
+// PackTileB for a B in bfloat16, which has one part. If B is read transposed, a column is contiguous, pair by pair.
 inline void PackTileBf16B(const Operand& b, Index depth, Index cols, Bf16* to) {
   if (b.transposed) {
     Square s;
@@ -189,7 +189,7 @@ void PackTilesA(const Operand& a, Index rows, Index depth, Bf16* to) {
     const Index k = run * kRun;
     PackTileA(a.At(i, k), rows - i, depth - k, panel + run * TilePanelSize(1, kTileParts));
   };
-  // In the order in which A lies in memory.
+  // In the order in which A is stored.
   if (a.transposed) {
     for (Index run = 0; run < runs; ++run) {
       for (Index i = 0; i < rows; i += kSide) pack(i, run);

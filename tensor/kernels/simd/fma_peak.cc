@@ -11,8 +11,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
-// Two multiply-adds may start in a cycle and each takes up to five, so ten sums keep the units busy; with the two constants
-// they fit the 16 registers of AVX2. Every sum converges to offset / (1 − factor) = 1, so none becomes large or denormal.
+// Two multiply-adds may start in each cycle and each takes up to five cycles, so ten sums keep the units busy. With the
+// two constants they fit the 16 registers of AVX2. Every sum converges to offset / (1 − factor) = 1, so none becomes
+// large or denormal.
 double MultiplyAdds(Index rounds) {
   constexpr int kSums = 10;
   const D d;
@@ -27,7 +28,7 @@ double MultiplyAdds(Index rounds) {
   V total = hn::Zero(d);
 #pragma GCC unroll 10
   for (int i = 0; i < kSums; ++i) total = hn::Add(total, sums[i]);
-  volatile Real used = hn::GetLane(total);  // a result that nobody reads would let the compiler drop the loop
+  volatile Real used = hn::GetLane(total);  // if the result had no use, the compiler would drop the loop
   (void)used;
   return 2.0 * static_cast<double>(kSums * LanesOf(d) * rounds);
 }

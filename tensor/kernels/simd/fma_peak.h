@@ -4,8 +4,8 @@
 
 namespace ampgrad::kernels {
 
-/// Runs `rounds` rounds of independent multiply-adds that never leave the registers, on the calling thread, and returns
-/// how many floating-point operations they were: timed, the rate that no matrix product can exceed.
+/// Runs `rounds` rounds of independent multiply-adds in registers, on the calling thread, and returns the number of
+/// floating-point operations. Their rate is an upper bound for matrix products that do not use the tile unit.
 double RunMultiplyAdds(Index rounds);
 
 }  // namespace ampgrad::kernels

@@ -1,8 +1,8 @@
 // Vector helpers shared by the kernel files.
 //
 // Highway compiles a kernel file once per instruction set: `foreach_target.h` includes the file again for every target,
-// with HWY_NAMESPACE set to that target's name, and HWY_DYNAMIC_DISPATCH later calls the version that fits the CPU. This
-// header is therefore included several times too; the toggle below is an include guard per target.
+// with HWY_NAMESPACE set to that target's name, and HWY_DYNAMIC_DISPATCH later calls the version for the CPU. So this
+// header is also included several times; the toggle below is an include guard per target.
 #if defined(AMPGRAD_TENSOR_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef AMPGRAD_TENSOR_SIMD_INL_H_
 #undef AMPGRAD_TENSOR_SIMD_INL_H_
@@ -27,8 +27,8 @@ using V = hn::Vec<D>;
 
 inline Index LanesOf(D d) { return static_cast<Index>(hn::Lanes(d)); }
 
-// The first `count` lanes from memory, the others zero. AVX2 and AVX-512 load under a mask; elsewhere a masked load may
-// touch memory past the end, so it goes through a buffer.
+// Loads the first `count` lanes from memory and sets the others to zero. AVX2 and AVX-512 load under a mask. On other
+// targets a masked load may touch memory past the end, so the load goes through a buffer.
 inline V LoadTail(D d, const Real* p, Index count) {
 #if HWY_TARGET <= HWY_AVX2
   return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(count)), d, p);
@@ -39,7 +39,7 @@ inline V LoadTail(D d, const Real* p, Index count) {
 #endif
 }
 
-// The first `count` lanes to memory; what lies behind is not touched.
+// Stores the first `count` lanes to memory and does not touch memory after them.
 inline void StoreTail(V v, D d, Real* p, Index count) {
 #if HWY_TARGET <= HWY_AVX2
   hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, p);
@@ -50,7 +50,7 @@ inline void StoreTail(V v, D d, Real* p, Index count) {
 #endif
 }
 
-// to [cols, rows] = the transpose of from [rows, cols]; 16-byte blocks in registers, the edges one by one.
+// to [cols, rows] = the transpose of from [rows, cols]: blocks of 16 bytes in registers, the edges one by one.
 inline void TransposeMatrix(const Real* from, Index from_stride, Index rows, Index cols, Real* to, Index to_stride) {
   Index block_rows = 0, block_cols = 0;
 #if HWY_TARGET != HWY_SCALAR
@@ -145,8 +145,8 @@ void MapTo(kernels::Sink sink, const Real* x, const Real* y, const Real* z, Inde
   Map(x, y, z, sink.onto, sink.to, n, [f](V a, V b, V c, V onto) HWY_ATTR { return hn::Add(onto, f(a, b, c)); });
 }
 
-// Σ f(x[i], y[i], z[i]) over n elements. f must map zeros to zero: the tail is padded with them. Two partial sums for each
-// lane, so that the additions need not wait for one another.
+// Σ f(x[i], y[i], z[i]) over n elements. f must map zeros to zero, because the tail is padded with zeros. Each lane has
+// two partial sums, so that the additions need not wait for one another.
 template <class F>
 Real SumOf(const Real* x, const Real* y, const Real* z, Index n, F f) {
   const D d;
@@ -178,7 +178,7 @@ inline Real Dot(const Real* x, const Real* y, Index n) {
   return SumOf(x, y, n, [](V a, V b) HWY_ATTR { return hn::Mul(a, b); });
 }
 
-// max over x[0..n), n >= 1. A NaN may be lost here; the exponentials that follow bring it back.
+// max over x[0..n), n >= 1. A NaN may be lost here; the exponentials that follow produce it again.
 inline Real Max(const Real* x, Index n) {
   const D d;
   const Index lanes = LanesOf(d);
@@ -193,8 +193,8 @@ inline Real Max(const Real* x, Index n) {
   return best;
 }
 
-// e^x within 2 units in the last place. In float 0 below e^-87.3, near the smallest normal number; infinity above e^88
-// (float) or e^708 (double). NaN stays NaN, so that a broken number is still seen in the loss.
+// e^x within 2 units in the last place. In float the result is 0 for x < −87.3, where e^x nears the smallest normal
+// number, and infinity for x > 88; in double it is infinity for x > 708. NaN stays NaN, so that it shows in the loss.
 inline V Exp(D d, V x) {
   const V infinity = hn::Set(d, std::numeric_limits<Real>::infinity());
 #ifdef AMPGRAD_DOUBLE
@@ -203,7 +203,7 @@ inline V Exp(D d, V x) {
   return hn::IfThenElse(hn::Eq(x, x), y, x);
 #else
   // e^x = 2^n·e^r with n = round(x / ln 2), so that |r| <= ½·ln 2; e^r = 1 + r + r²·p(r) with p from Moshier's Cephes,
-  // expf. ln 2 comes in two parts, of which the first times n is exact.
+  // expf. ln 2 is the sum of two parts; n times the first is exact.
   const hn::RebindToSigned<D> di;
   const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504f)));
   const V n_float = hn::ConvertTo(d, n);

@@ -14,7 +14,7 @@ std::string& Chosen() {
   return name;
 }
 
-// The tile unit is no target of Highway's: it comes on top of the best of them.
+// The tile unit is not a Highway target: it is used in addition to the best of them.
 constexpr char kTiles[] = "AMX";
 
 void Allow(int64_t targets) {

@@ -4,8 +4,8 @@
 
 namespace ampgrad::kernels {
 
-/// Where a kernel puts a result that may add to something:  to = onto + result, in every element.
-/// `onto` is null for nothing, `to` itself, or another array laid out alike. `to` is null when the result is not wanted.
+/// Where a kernel writes a result that may be added to something:  to = onto + result, in every element.
+/// `onto` is null (add nothing), `to` itself, or another array of the same layout. `to` is null if no result is wanted.
 struct Sink {
   Real* to = nullptr;
   const Real* onto = nullptr;

@@ -6,8 +6,9 @@
 
 namespace ampgrad {
 
-/// While it lives, this thread takes subnormal floats, below 1.2e-38, for zeros where the processor can (x86). A kernel whose
-/// sums may consist of nothing else asks for it: such numbers change no digit of a result, and cost a hundred cycles each.
+/// While an object of this class lives, its thread treats subnormal floats, below 1.2e-38, as zeros if the processor
+/// can (x86). It is for kernels whose sums may consist of such numbers alone: they are negligible in the result, but
+/// each costs a hundred cycles.
 class FlushSubnormals {
  public:
 #if defined(__SSE__)

@@ -15,7 +15,7 @@ bool AskForTiles() {
 #if AMPGRAD_TILES
   constexpr unsigned kBf16AndTiles = (1u << 22) | (1u << 24);  // CPUID leaf 7, EDX
   constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  // What packs the tiles; a virtual machine may hide it.
+  // Packing the tiles needs AVX-512, which a virtual machine may hide.
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")) return false;
   if (!__builtin_cpu_supports("avx512vl")) return false;
   unsigned eax, ebx, ecx, edx;

@@ -2,8 +2,9 @@
 
 #include "tensor/real.h"
 
-/// The tile unit of newer x86-64 processors (Intel AMX): it multiplies matrices of bfloat16 numbers, 16 rows of 64 bytes
-/// each, and adds the products to 16 x 16 floats. Linux must be asked for it; the double build has no use for it.
+/// The tile unit of recent x86-64 processors (Intel AMX). It multiplies matrices of bfloat16 numbers, 16 rows of 64
+/// bytes each, and adds the products to 16 x 16 floats. A process must request it from Linux. The double build does not
+/// use it.
 #if defined(__x86_64__) && defined(__linux__) && !defined(AMPGRAD_DOUBLE)
 #define AMPGRAD_TILES 1
 #else
@@ -15,7 +16,7 @@ namespace ampgrad::kernels {
 inline constexpr Index kTileSide = 16;                    // rows of a tile, and floats in a row
 inline constexpr Index kTileRun = 2 * kTileSide;          // bfloat16 numbers in a row: a run of k
 inline constexpr Index kTileSize = kTileSide * kTileRun;  // bfloat16 numbers in a tile
-/// Rows and columns of C that are made together, in four tiles.
+/// Rows and columns of C that are computed together, in four tiles.
 inline constexpr Index kTilePanel = 2 * kTileSide;
 
 /// Whether this build, this CPU and this system have the unit.
