@@ -38,7 +38,7 @@ Index Left(Index limit, Index used) {
 
 Index AvailableMemory() {
   Index available = BytesOf("/proc/meminfo", "MemAvailable:");
-  // Version 2 of control groups, then 1.
+  // Control groups: version 2, then version 1.
   available =
       std::min(available, Left(NumberIn("/sys/fs/cgroup/memory.max"), NumberIn("/sys/fs/cgroup/memory.current")));
   available = std::min(available, Left(NumberIn("/sys/fs/cgroup/memory/memory.limit_in_bytes"),

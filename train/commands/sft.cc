@@ -13,7 +13,7 @@
 namespace ampgrad::train {
 namespace {
 
-// Basis, mean row and scores: all that a variant of the model adds to its base.
+// Writes basis, mean row and scores: everything that a fine-tuned model adds to its base.
 void SaveAmplitudes(const std::filesystem::path& file, models::LanguageModel& model, const ct::Basis& basis,
                     ct::Start start) {
   std::vector<io::NamedTensor> tensors = {{"basis", basis.vectors}, {"mean", basis.mean}};
@@ -52,7 +52,7 @@ int Run(const Options& options) {
     basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k, ReadRowSample(options)));
     PrintBasis(*basis, sources);
   }
-  const bool lossy = method.StartIsLossy();  // all other ways start from the model itself
+  const bool lossy = method.StartIsLossy();  // every other start is the given model itself
   const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
   Prepare(*model, method, basis);
   model->checkpoint_blocks = options.Has("checkpoint");
