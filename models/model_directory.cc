@@ -33,8 +33,8 @@ std::unique_ptr<LanguageModel> MakeModel(const fs::path& config_file) {
   type.Fail("\"gpt2\" or \"llama\"");
 }
 
-// What checkpoints hold beside parameters: GPT-2's causal masks, h.<i>.attn.bias and h.<i>.attn.masked_bias, and the
-// frequencies of older Llama files, layers.<i>.self_attn.rotary_emb.inv_freq.
+// Tensors of checkpoints that are no parameters: GPT-2's causal masks, h.<i>.attn.bias and h.<i>.attn.masked_bias, and
+// the frequencies of older Llama files, layers.<i>.self_attn.rotary_emb.inv_freq.
 bool IsBuffer(const std::string& name) {
   return (name.starts_with("h.") && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))) ||
          (name.starts_with("layers.") && name.ends_with(".self_attn.rotary_emb.inv_freq"));

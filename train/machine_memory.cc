@@ -20,7 +20,7 @@ Index NumberIn(const char* file) {
   return std::ifstream(file) >> value ? value : kUnknown;
 }
 
-// The number behind `key` in a file of lines "key: number kB", in bytes.
+// The number after `key` in a file of lines "key: number kB", in bytes.
 Index BytesOf(const char* file, const std::string& key) {
   std::ifstream in(file);
   for (std::string word; in >> word;) {

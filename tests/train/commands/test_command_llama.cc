@@ -14,7 +14,7 @@ namespace {
 
 const fs::path kStories = fs::path(AMPGRAD_SOURCE_DIR) / "../shared/golden/stories260K";
 
-// The text that other programs continue from nothing, word for word.
+// The text that other programs generate without a prompt, word for word.
 TEST_F(CommandLine, GeneratePrintsTheReferenceText) {
   if (!fs::exists(kStories)) GTEST_SKIP() << "no reference results at " << kStories;
   for (const char* threads : {"1", "3"}) {
@@ -39,7 +39,7 @@ TEST_F(CommandLine, GenerateReadsHalfWidthWeights) {
   EXPECT_EQ(ExpectRuns(Join(generate, {"--threads", "3"})).out, result.out);
 }
 
-// A made-up Llama in BF16, of which every part can be chosen.
+// Every choice of what trains, on a GPT in F32 and on a made-up Llama in BF16.
 TEST_F(CommandLine, CheckpointedRunsWriteTheSameBytes) {
   ExpectRuns({"synth", "--preset", "tiny", "--out", Path("llama")});
   const std::vector<Words> ways = {{"--method", "full"},
