@@ -14,12 +14,12 @@ struct GenerateOptions {
   SamplingOptions sampling;
   uint64_t seed = 0;
   std::vector<int> end_tokens;  // stops before any of them
-  Index vocabulary = 0;         // only ids below this are chosen, such as those that the tokenizer knows; 0: all
+  Index vocabulary = 0;         // only ids below this are chosen, such as those that have a token; 0: all
 };
 
-/// Continues `prompt` (at least one id) token by token and returns what was added; `emit` receives each as it comes.
-/// Each token is read once: its keys and values are kept. The model sees at most its context: of a longer prompt the
-/// last ids, and whenever the context is full it is begun again with its last half, which is read anew.
+/// Continues `prompt` (at least one id) token by token and returns the added ids; `emit` receives each id as it comes.
+/// Each token is read once: its keys and values are cached. Of a prompt longer than the context, the model sees only
+/// the last ids. Whenever the context is full, the cache is emptied and the last half of the context is read again.
 std::vector<int> Generate(LanguageModel& model, const std::vector<int>& prompt, const GenerateOptions& options,
                           const std::function<void(int)>& emit = nullptr);
 

@@ -17,7 +17,7 @@ GptConfig GptConfig::FromJson(const io::JsonValue& json) {
   const std::string name = activation.StringOr("gelu_new");
   if (name != "gelu_new" && name != "gelu_pytorch_tanh") activation.Fail("\"gelu_new\"");
   constexpr Index kMax = (Index{1} << 31) - 1;
-  // GPT-2 files name some fields in either of two ways.
+  // Some fields have either of two names in GPT-2 files.
   const auto extent = [&](const char* key, const char* alias, Index fallback, Index max) {
     return json.Field(key).IntegerOr(json.Field(alias).IntegerOr(fallback, 1, max), 1, max);
   };

@@ -25,23 +25,23 @@ struct GptConfig {
 
   Index inner() const { return n_inner ? n_inner : 4 * n_embd; }
 
-  /// Reads a config.json. Throws std::runtime_error naming the field when a value is missing its type or range, or asks
-  /// for what is not supported.
+  /// Reads a config.json. Throws std::runtime_error naming the field when a value has the wrong type, is out of range
+  /// or is not supported.
   static GptConfig FromJson(const io::JsonValue& json);
 };
 
-/// The shapes that are trained here: "photonic" (d = 256, 8 layers, 8 heads, context 512, byte vocabulary) and "nano"
+/// The shapes of models trained here: "photonic" (d = 256, 8 layers, 8 heads, context 512, byte vocabulary) and "nano"
 /// for tests. Throws std::invalid_argument for another name.
 GptConfig PresetConfig(const std::string& name);
 
 /// GPT-2: learned positions, pre-norm blocks, GELU, Conv1D weights [in, out] as in Hugging Face's GPT2LMHeadModel.
 class Gpt : public LanguageModel {
  public:
-  /// Weights are absent and norms one until they are loaded or initialised.
+  /// The weights are absent, and the norms are one, until they are loaded or initialised.
   explicit Gpt(const GptConfig& config);
 
-  /// Draws GPT-2's initial weights: normal with deviation 0.02, projections onto the residual stream scaled by
-  /// 1/√(2·layers).
+  /// Draws GPT-2's initial weights: normal with standard deviation 0.02; projections onto the residual stream are
+  /// scaled by 1/√(2·layers).
   void Initialise(uint64_t seed);
 
   nn::Parts Parts() override;

@@ -9,71 +9,72 @@
 
 namespace ampgrad::models {
 
-/// A causal language model, as training, analysis and generation see it: an embedding, a stack of blocks, a head. One forward
-/// pass serves all three.
+/// A causal language model, as training, analysis and generation see it: an embedding, a stack of blocks, a head. The
+/// same forward pass serves all three.
 class LanguageModel {
  public:
   virtual ~LanguageModel() = default;
 
-  /// Logits [N, V] of `ids` [N], N a multiple of `length`: rows grouped in sequences.
-  /// Throws std::invalid_argument when length exceeds the context or an id the vocabulary.
+  /// Logits [N, V] of `ids` [N], which are sequences of `length` tokens, one after another.
+  /// Throws std::invalid_argument when `length` is not in 1..context(), or an id is outside the vocabulary.
   Var Logits(Tape& tape, const std::vector<int>& ids, Index length);
   /// An empty cache for one sequence of at most `positions` tokens, positions <= context().
   nn::KvCache MakeCache(Index positions) const { return {layers(), positions, kv_width()}; }
-  /// Logits [1, V] of the token behind `ids`, which follow the tokens in the cache and join them there: a whole prompt at
-  /// once, then token by token. They are the last row of Logits of the whole sequence: bit for bit as long as
+  /// Logits [1, V] of the token after `ids`. The ids follow the tokens in the cache and are added to it: a whole prompt
+  /// at once, then token by token. The result is the last row of Logits of the whole sequence: bit for bit as long as
   /// no product uses tiles (kernels::Gemm), to rounding where one does.
-  /// Throws std::invalid_argument when there is no id, no room, or an id exceeds the vocabulary.
+  /// Throws std::invalid_argument when `ids` is empty, the cache has no room, or an id is outside the vocabulary.
   Tensor NextLogits(const std::vector<int>& ids, nn::KvCache& cache);
 
-  /// Its matrices and vectors, in the order of the model.
+  /// All matrices and vectors, in the order of the model.
   virtual nn::Parts Parts() = 0;
-  /// Those of block `i`.
+  /// The matrices and vectors of block `i`.
   virtual nn::Parts BlockParts(Index i) = 0;
   /// The matrix [V, C] that makes the logits; in a tied model the embedding.
   virtual nn::Matrix& HeadMatrix() = 0;
-  /// An independent copy: same configuration, same weights; a matrix without parameters lies where it lay.
+  /// An independent copy: same configuration, same weights. The storage of matrices without parameters is shared.
   virtual std::unique_ptr<LanguageModel> Clone() = 0;
-  /// The tokens that end a text which the model continues: none of them belongs to it.
+  /// The tokens at which generation stops. They do not belong to the generated text.
   virtual std::vector<int> EndTokens() const { return {}; }
   /// The content of config.json.
   virtual nlohmann::json Config() const = 0;
-  /// What the names of the tensors are prefixed with in a checkpoint.
+  /// The prefix of the tensors' names in a checkpoint.
   virtual const char* CheckpointPrefix() const = 0;
 
   virtual Index width() const = 0;
   virtual Index vocabulary() const = 0;
   virtual Index context() const = 0;
   virtual Index layers() const = 0;
-  /// G·D, what a position takes in the keys of a layer's cache.
+  /// G·D: the number of values that one position's keys take in the cache of a layer.
   virtual Index kv_width() const = 0;
 
-  /// Whether a training pass keeps of each block its input alone, and runs it a second time on the way back (`Checkpoint`).
+  /// Whether a training pass keeps only the input of each block, and runs the block again in the backward pass
+  /// (`Checkpoint`).
   bool checkpoint_blocks = false;
 
  protected:
-  /// The turns of rotary positions offset..offset + length, which all blocks share; absent where positions are learned.
+  /// The rotations of positions offset..offset + length − 1, shared by all blocks; empty where positions are learned.
   virtual ops::RotaryTable Rotations(Index /*length*/, Index /*offset*/) const { return {}; }
-  /// The residual stream [N, C] before the first block: token n stands at `positions`[n].
+  /// The residual stream [N, C] before the first block. Token n has position `positions`[n].
   virtual Var Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>& positions) = 0;
   /// Block `i`: x [N, C] → [N, C].
   virtual Var Block(Index i, const Var& x, const nn::Sequences& sequences) = 0;
-  /// The last norm and the product with the vocabulary: x [N, C] → [N, V].
+  /// The last norm and the product with the head matrix: x [N, C] → [N, V].
   virtual Var Head(const Var& x) = 0;
 };
 
-/// All parameters, those of the matrices' forms first.
+/// All parameters: those of the matrices first, then the vectors.
 std::vector<Param*> Parameters(LanguageModel& model);
 
 /// The parameters that are trained.
 std::vector<Param*> TrainableParameters(LanguageModel& model);
 
-/// Marks every parameter as frozen, or as trained; a matrix that has none becomes dense to train.
+/// Marks every parameter as trained or as frozen. With `trainable`, a matrix without parameters becomes dense first.
 void SetTrainable(LanguageModel& model, bool trainable);
 
-/// Number of numbers in `params`.
+/// Number of elements of `params`.
 Index CountParameters(const std::vector<Param*>& params);
-/// Number of numbers of the model, in whatever forms its matrices are.
+/// Number of elements of the model's matrices and vectors, whatever the form of each matrix.
 Index CountParameters(LanguageModel& model);
 
 }  // namespace ampgrad::models

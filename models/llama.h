@@ -31,16 +31,16 @@ struct LlamaConfig {
   Index kv_heads() const { return num_key_value_heads ? num_key_value_heads : num_attention_heads; }
   Index dim() const { return head_dim ? head_dim : hidden_size / num_attention_heads; }
 
-  /// Reads a config.json. Throws std::runtime_error naming the field when a value is missing its type or range, or asks
-  /// for what is not supported.
+  /// Reads a config.json. Throws std::runtime_error naming the field when a value has the wrong type, is out of range
+  /// or is not supported.
   static LlamaConfig FromJson(const io::JsonValue& json);
 };
 
-/// Llama (Touvron et al., arXiv:2302.13971): root-mean-square norms, rotary positions, grouped heads, a gated MLP, weights
-/// [out, in] as in Hugging Face's LlamaForCausalLM.
+/// Llama (Touvron et al., arXiv:2302.13971): root-mean-square norms, rotary positions, grouped heads, a gated MLP,
+/// weights [out, in] as in Hugging Face's LlamaForCausalLM.
 class Llama : public LanguageModel {
  public:
-  /// Weights are absent and norms one until they are loaded.
+  /// The weights are absent, and the norms are one, until they are loaded.
   explicit Llama(const LlamaConfig& config);
 
   nn::Parts Parts() override;

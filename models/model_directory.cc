@@ -33,8 +33,8 @@ std::unique_ptr<LanguageModel> MakeModel(const fs::path& config_file) {
   type.Fail("\"gpt2\" or \"llama\"");
 }
 
-// What checkpoints hold beside parameters: GPT-2's causal masks, h.<i>.attn.bias and h.<i>.attn.masked_bias, and the
-// frequencies of older Llama files, layers.<i>.self_attn.rotary_emb.inv_freq.
+// Tensors of checkpoints that are no parameters: GPT-2's causal masks, h.<i>.attn.bias and h.<i>.attn.masked_bias, and
+// the frequencies of older Llama files, layers.<i>.self_attn.rotary_emb.inv_freq.
 bool IsBuffer(const std::string& name) {
   return (name.starts_with("h.") && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))) ||
          (name.starts_with("layers.") && name.ends_with(".self_attn.rotary_emb.inv_freq"));
@@ -57,8 +57,8 @@ std::map<std::string, std::string> OwnNames(const WeightFiles& weights, const st
   return stored_name;
 }
 
-// The shape is compared before any number is read: a file of the wrong model fails at once.
-// The file's name of a parameter, which must be there with this shape; it counts as taken.
+// Returns the name of a tensor in the file, where it must have this shape, and marks it as taken. The shape is compared
+// before any value is read, so a file of the wrong model fails at once.
 std::string TakeName(const WeightFiles& weights, std::map<std::string, std::string>& stored_name,
                      const std::string& name, const Shape& shape) {
   const auto it = stored_name.find(name);
@@ -73,7 +73,7 @@ std::string TakeName(const WeightFiles& weights, std::map<std::string, std::stri
   return stored;
 }
 
-// Copies what a base model says about its special tokens: ids into `config`, files into `directory`.
+// Copies the settings of a base model's special tokens: ids into `config`, files into `directory`.
 void KeepTokenSettings(const fs::path& base, const fs::path& directory, nlohmann::json& config) {
   const nlohmann::json base_config = io::ReadJsonObject(base / "config.json");
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
@@ -86,18 +86,18 @@ void KeepTokenSettings(const fs::path& base, const fs::path& directory, nlohmann
   }
 }
 
-// The type that a matrix has in a file: that in which it is held, but never one wider than F32.
+// The type of a matrix in a file: the type in which it is held, but none wider than F32.
 StoredType FileType(const StoredTensor& weight) {
   return weight.type() == StoredType::kF64 ? StoredType::kF32 : weight.type();
 }
 
-// torch_dtype of a model, which is that of its narrowest matrices.
+// torch_dtype of a model: the type of its narrowest matrices.
 const char* TorchType(StoredType type) {
   return type == StoredType::kBf16 ? "bfloat16" : type == StoredType::kF16 ? "float16" : "float32";
 }
 
-// One tensor at a time: a matrix without parameters in the type in which it is held, all else as F32. Returns the narrowest
-// type.
+// Writes one tensor at a time: a matrix without parameters in the type in which it is held, all else as F32. Returns
+// the narrowest type.
 StoredType WriteWeights(const fs::path& file, LanguageModel& model) {
   const std::string prefix = model.CheckpointPrefix();
   const auto stored_name = [&](const std::string& name) { return name.starts_with("lm_head.") ? name : prefix + name; };
@@ -205,7 +205,7 @@ const fs::path& StagedDirectory::path() {
 }
 
 StagedDirectory::~StagedDirectory() {
-  std::error_code ignored;  // nothing more can be done for a directory that resists
+  std::error_code ignored;  // nothing more can be done if this fails
   if (!staging_.empty()) fs::remove_all(staging_, ignored);
 }
 

@@ -20,14 +20,14 @@ void RefusePartial(const io::JsonValue& object) {
   if (part.PositiveOr(1) != 1) part.Fail("1");
 }
 
-// An empty object is as good as none.
+// An empty object counts as absent.
 bool IsGiven(const io::JsonValue& form) {
   if (form.null()) return false;
   if (!form.json().is_object()) form.Fail("an object");
   return !form.json().empty();
 }
 
-// What one of the two forms says, beside fields of `config`.
+// Reads one of the two forms. Its rope_theta and that of `config` must agree; either may be missing.
 RopeConfig ReadScaling(const io::JsonValue& scaling, const io::JsonValue& config, Index context) {
   RefusePartial(scaling);
   RopeConfig rope;
@@ -87,7 +87,7 @@ Tensor InverseFrequencies(const RopeConfig& rope, Index head_dim) {
     if (rope.type == RopeConfig::Type::kLinear) f /= rope.factor;
     if (rope.type == RopeConfig::Type::kLlama3) {
       const double turns = static_cast<double>(rope.original_context) * f / (2 * M_PI);  // within the original context
-      const double kept =  // share of the frequency as it was: 0 for slow waves, 1 for fast ones
+      const double kept =  // share of the unscaled frequency: 0 for slow waves, 1 for fast ones
           std::fmin(1, std::fmax(0, (turns - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor)));
       f = (1 - kept) * f / rope.factor + kept * f;
     }

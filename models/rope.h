@@ -19,18 +19,18 @@ struct RopeConfig {
   double high_freq_factor = 4;
   Index original_context = 8192;  // llama3: tokens
 
-  /// Reads the old form (`rope_theta` and `rope_scaling`) or the later one (`rope_parameters`). Throws std::runtime_error
-  /// for a type that is not supported, by name, and for forms that contradict each other. `context` stands in for a missing
-  /// original_max_position_embeddings.
+  /// Reads the older form (`rope_theta`, `rope_scaling`) or the later one (`rope_parameters`). Throws
+  /// std::runtime_error naming a type that is not supported, and for forms that contradict each other. `context` is the
+  /// default of original_max_position_embeddings.
   static RopeConfig FromJson(const io::JsonValue& config, Index context);
   /// The value of `rope_scaling`; null for the default type.
   nlohmann::json ScalingJson() const;
   bool operator==(const RopeConfig&) const = default;
 };
 
-/// f_j = theta^(−2j/D) [D/2], j = 0, 1, …, scaled: `linear` divides all by the factor; `llama3` divides the waves longer than
-/// original_context / low_freq_factor, keeps those shorter than original_context / high_freq_factor, and goes from the one
-/// to the other between them.
+/// f_j = theta^(−2j/D) [D/2], j = 0, 1, …, scaled. `linear` divides every f_j by the factor. `llama3` divides f_j where
+/// its wavelength 2π/f_j is over original_context / low_freq_factor, keeps f_j where the wavelength is below
+/// original_context / high_freq_factor, and interpolates in between.
 Tensor InverseFrequencies(const RopeConfig& rope, Index head_dim);
 
 }  // namespace ampgrad::models

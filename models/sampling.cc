@@ -31,7 +31,7 @@ int SampleToken(const Real* logits, Index vocab, const SamplingOptions& options,
   const int likeliest = Likeliest(logits, vocab);
   if (options.temperature <= 0) return likeliest;
 
-  // The candidates, the likeliest first where that matters.
+  // The candidates, the likeliest first where top-k or top-p needs that.
   std::vector<int> ids(vocab);
   std::iota(ids.begin(), ids.end(), 0);
   if (options.top_k > 0 && options.top_k < vocab) ids.resize(options.top_k);
@@ -51,7 +51,7 @@ int SampleToken(const Real* logits, Index vocab, const SamplingOptions& options,
     const auto reached = std::lower_bound(cumulative.begin(), cumulative.end(), options.top_p * sum);
     cumulative.resize(reached - cumulative.begin() + 1);
   }
-  // The draw inverts the cumulative distribution of what is left.
+  // The draw inverts the cumulative distribution of the candidates.
   const auto drawn = std::upper_bound(cumulative.begin(), cumulative.end(), uniform * cumulative.back());
   return ids[std::min<size_t>(drawn - cumulative.begin(), cumulative.size() - 1)];
 }

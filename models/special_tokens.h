@@ -8,18 +8,18 @@
 
 namespace ampgrad::models {
 
-/// The tokens that a config.json names as the begin and the end of a text.
+/// The tokens that a config.json names as the beginning and the end of a text.
 struct SpecialTokens {
   std::optional<int> begin;
   std::vector<int> end;  // any of them ends a text
 
-  /// bos_token_id, an integer, and eos_token_id, an integer or a list of them; none where a field is null. Where it is absent
-  /// `fallback` holds, the family's default in Hugging Face's libraries, as far as it is a token of a vocabulary of that size.
-  /// Throws std::runtime_error naming file and field when a value is anything else, or no such token.
+  /// Reads bos_token_id, an integer, and eos_token_id, an integer or a list. A null field stands for no token. An
+  /// absent field stands for the tokens of `fallback` (the default of Hugging Face's libraries for the model family)
+  /// that are below `vocabulary`. Throws std::runtime_error naming file and field for any other value or id.
   static SpecialTokens FromJson(const io::JsonValue& config, Index vocabulary, const SpecialTokens& fallback);
   /// Sets the two fields.
   void AddTo(nlohmann::json& config) const;
-  /// The tokens that end a generated text: its end, and the begin of another.
+  /// The tokens that end a generated text: those of its end, and the token that begins another.
   std::vector<int> Stops() const;
 };
 

@@ -19,7 +19,7 @@ namespace {
 constexpr double kDeviation = 0.02;
 constexpr double kSharedPart = 0.75;  // of the variance
 constexpr Index kMaxDirections = 256;
-constexpr uint64_t kDirectionStream = 0;  // then two streams a tensor
+constexpr uint64_t kDirectionStream = 0;  // followed by two streams for each tensor
 
 struct LlamaShape {
   Index vocabulary, width, inner, layers, heads, kv_heads, context;
@@ -120,8 +120,8 @@ SynthModel Gpt2() {
   return model;
 }
 
-// White noise: sums of two uniform numbers of 16 bits, four from each call of Philox. A tenth of the time that normal
-// numbers take, of which there would be a billion.
+// White noise: sums of two uniform numbers of 16 bits, four sums from each call of Philox. This takes a tenth of the
+// time of normal numbers, which matters for a billion of them.
 Tensor Noise(uint64_t seed, uint64_t stream, Shape shape, double deviation) {
   constexpr Index kChunk = 1 << 16;  // a multiple of four
   const auto low = [](uint64_t x) { return static_cast<uint32_t>(x); };
@@ -140,7 +140,7 @@ Tensor Noise(uint64_t seed, uint64_t stream, Shape shape, double deviation) {
   return noise;
 }
 
-// The shared directions as rows [r, d], each as long as its part in a weight's row.
+// The shared directions as rows [r, d]. The length of each is its part of the length of a weight's row.
 Tensor Directions(uint64_t seed, Index d) {
   const Index r = std::min(kMaxDirections, std::max<Index>(1, d / 4));
   Tensor directions = Noise(seed, kDirectionStream, {r, d}, 1 / std::sqrt(static_cast<double>(d)));

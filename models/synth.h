@@ -7,13 +7,13 @@
 
 #include "tensor/shape.h"
 
-/// Models of real shapes with made-up weights: for measuring time and memory, and for tests, where no checkpoint is at hand.
+/// Models of real shapes with made-up weights, for measurements of time and memory and for tests without a checkpoint.
 namespace ampgrad::models {
 
-/// How the numbers of a tensor are made.
+/// How the values of a tensor are made.
 enum class SynthKind {
-  kRows,     // a matrix whose rows, of the model's width d, mix directions that all matrices share
-  kColumns,  // the same of its columns
+  kRows,     // a matrix whose rows, of the model's width d, mix directions shared by all matrices
+  kColumns,  // the same for columns
   kOnes,
   kZeros,
 };
@@ -40,10 +40,11 @@ std::vector<std::string> SynthPresets();
 /// Throws std::invalid_argument for another name.
 SynthModel SynthPreset(const std::string& name);
 
-/// Writes config.json, model.safetensors (BF16) and the tokenizer.json of single bytes into a directory that is there; one
-/// tensor at a time is in memory. The weights have deviation 0.02. Three quarters of their variance lie in d/4 directions,
-/// at most 256, that all matrices share; direction i holds a share proportional to 1/(1 + i). The rest is white. The bits
-/// depend on the seed alone, whatever the number of threads. Throws std::runtime_error when writing fails.
+/// Writes config.json, model.safetensors (BF16) and the tokenizer.json of single bytes into an existing directory. One
+/// tensor at a time is in memory. The weights have standard deviation 0.02. Three quarters of their variance lie in d/4
+/// directions (at most 256) shared by all matrices; the variance along direction i is proportional to 1/(1 + i). The
+/// rest is white noise. The bits depend only on the seed, whatever the number of threads. Throws std::runtime_error
+/// when writing fails.
 void WriteSynthModel(const SynthModel& model, uint64_t seed, const std::filesystem::path& directory);
 
 }  // namespace ampgrad::models

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 constexpr char kSingle[] = "model.safetensors", kIndex[] = "model.safetensors.index.json";
 
-// A link that leads nowhere counts: opening it says so.
+// A link that leads nowhere counts as there: opening it gives the error.
 bool IsThere(const fs::path& path) {
   std::error_code error;
   return fs::exists(fs::symlink_status(path, error));
@@ -31,7 +31,7 @@ bool IsThere(const fs::path& path) {
   throw std::runtime_error(directory.string() + ": expected " + kSingle + " or " + kIndex + ", found neither" + hint);
 }
 
-// A name that leads out of the directory, or whose meaning depends on who reads it, is no name of a shard.
+// The name of a shard must not lead out of the directory, nor mean different files to different programs.
 const std::string& BareName(const io::JsonValue& value) {
   const std::string& name = value.String();
   const bool bare =
@@ -49,8 +49,8 @@ std::map<std::string, std::string> ReadWeightMap(const fs::path& index) {
   return file_of_tensor;
 }
 
-// The file behind links must lie in the directory itself; or in the store of Hugging Face's cache, whose directories of
-// models, <model>/snapshots/<revision>, hold links to <model>/blobs.
+// A link must lead to a file in the directory itself, or in the store of Hugging Face's cache: there, the model
+// directory <model>/snapshots/<revision> holds links to <model>/blobs.
 void RequireWithin(const fs::path& directory, const fs::path& shard) {
   const fs::path home = fs::canonical(directory), target = fs::canonical(shard);
   if (target.parent_path() == home) return;

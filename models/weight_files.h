@@ -9,24 +9,24 @@
 
 namespace ampgrad::models {
 
-/// The weights of a model directory: model.safetensors, or the shards that model.safetensors.index.json lists. Where both
-/// are there the single file is read, and a note says so. Every error is a std::runtime_error that names the file and,
+/// The weights of a model directory: model.safetensors, or the shards that model.safetensors.index.json lists. If both
+/// exist, the single file is read, and a note says so. Every error is a std::runtime_error that names the file and,
 /// where there is one, the tensor.
 class WeightFiles {
  public:
-  /// Opens all files and checks their layout; of an index, that it maps each tensor to a file in this very directory
-  /// which holds it, and holds it alone.
+  /// Opens all files and checks their layout. An index must map each tensor to a file in this directory that holds the
+  /// tensor, and no tensor may be in two files.
   explicit WeightFiles(const std::filesystem::path& directory);
 
   /// The single file or the index, for messages.
   const std::string& file() const { return file_; }
-  /// What a user should know though nothing is wrong; a sentence each.
+  /// What a user should know although nothing is wrong, one sentence each.
   const std::vector<std::string>& notes() const { return notes_; }
-  /// All tensors, sorted.
+  /// The names of all tensors, sorted.
   std::vector<std::string> Names() const;
   bool Has(const std::string& name) const { return shard_of_.contains(name); }
 
-  /// The file that holds a tensor. It and the functions below throw for a name that `Has` does not know.
+  /// The file that holds a tensor. This function and those below throw std::runtime_error when Has(name) is false.
   const std::string& FileOf(const std::string& name) const { return Shard(name).file(); }
   Shape ShapeOf(const std::string& name) const { return Shard(name).ShapeOf(name); }
   Tensor ReadReal(const std::string& name) const { return Shard(name).ReadReal(name); }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs with apt what a build needs and the machine lacks; does nothing where all is there.
+# Installs with apt the packages that a build needs and the machine lacks. Does nothing if none is missing.
 set -euo pipefail
 
 packages=(g++ make cmake libhwy-dev nlohmann-json3-dev libgtest-dev libbenchmark-dev)

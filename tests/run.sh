@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Proves the project: installs what is missing, builds, runs every test against the float and the double build, then the
-# tests again under the address and undefined-behaviour sanitizers, a million nearly right safetensors files among them, and
-# the fuzz targets where clang is installed.
+# Checks everything: installs what is missing, builds, and runs every test against the float and the double build. Then
+# runs the tests again under the address and undefined-behaviour sanitizers, with a million almost valid safetensors
+# files, and the fuzz targets where clang is installed.
 #   bash tests/run.sh          everything
 #   bash tests/run.sh quick    without the sanitizers
 set -euo pipefail

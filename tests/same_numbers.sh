@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Whether two builds of the program compute the same numbers, bit for bit, on this machine: what every command trains and
-# writes, by every method, start and chain. Seconds and memory are left out. Prints what differs; exits 1 if anything does.
-#   bash tests/same_numbers.sh OLD NEW     two programs, such as one of the commit before a change and one of the change
+# Checks that two builds of the program compute the same numbers, bit for bit, on this machine: what every command
+# trains and writes, with every method, start and chain. Seconds and memory are left out. Prints differences and exits 1
+# if there are any.
+#   bash tests/same_numbers.sh OLD NEW     two programs, such as those before and after a change
 set -euo pipefail
 old=$(realpath "$1")
 new=$(realpath "$2")
@@ -13,8 +14,8 @@ mkdir "$work/old" "$work/new"
 broken=0
 compared=0
 
-# both WORDS...: runs a command of both programs, each in its own folder. What it prints goes to a numbered file there: of
-# tables and sentences the numbers alone, without times and sizes.
+# both WORDS...: runs a command of both programs, each in its own folder. Its output goes to a numbered file there; of
+# tables and sentences only the numbers, without times and sizes.
 count=0
 both() {
   count=$((count + 1))
@@ -32,8 +33,11 @@ both() {
   done
 }
 
-# Removes from every line of a log or a table what is a matter of time.
-without_times() { find "$work" -name '*.json*' -path '*/out*' -exec sed -i -E 's/"(tokens_per_second|seconds_per_step)": ?[^,}]*//' {} +; }
+# Removes the times from every line of a log or a table.
+without_times() {
+  find "$work" -name '*.json*' -path '*/out*' \
+    -exec sed -i -E 's/"(tokens_per_second|seconds_per_step)": ?[^,}]*//' {} +
+}
 
 for i in $(seq 80); do
   echo "Once upon a time there were $i birds in tree $((i * 7 % 40))."

@@ -7,8 +7,8 @@
 
 namespace ampgrad::train {
 
-/// AdamW (Loshchilov and Hutter, arXiv:1711.05101) with PyTorch's order and defaults: decoupled decay on every parameter,
-/// then the bias-corrected step.
+/// AdamW (Loshchilov and Hutter, arXiv:1711.05101) with PyTorch's order and defaults: decoupled decay on every
+/// parameter, then the bias-corrected step.
 struct AdamWOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -18,23 +18,23 @@ struct AdamWOptions {
 
 class AdamW {
  public:
-  /// A parameter and what is known of its gradients.
+  /// A parameter and its optimiser state.
   struct Slot {
     Param* param;
     Tensor m, v;        // first and second moments, shaped like the parameter
-    int64_t steps = 0;  // that it has taken
+    int64_t steps = 0;  // steps taken so far
   };
 
-  /// Trains `params`, whichever they are; they must outlive the optimiser.
+  /// Trains all of `params`, which must outlive the optimiser.
   AdamW(const std::vector<Param*>& params, const AdamWOptions& options);
 
-  /// Lets the gradients of the last step go.
+  /// Frees all gradients.
   void ZeroGrad();
   /// √Σ‖grad‖² over all parameters.
   double GradNorm() const;
   /// Multiplies all gradients by `factor`.
   void ScaleGrads(double factor);
-  /// One step at learning rate `lr`; a parameter that no gradient reached is left alone.
+  /// One step at learning rate `lr`; a parameter without a gradient is left unchanged.
   void Step(double lr);
 
   const std::vector<Slot>& slots() const { return slots_; }

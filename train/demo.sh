@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a bare machine to the table: installs what is missing, builds the program, runs its demo. Arguments go to the demo:
+# From a bare machine to the table: installs what is missing, builds the program, runs its demo with these arguments:
 #   bash train/demo.sh --steps 100
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -20,7 +20,7 @@ Index NumberIn(const char* file) {
   return std::ifstream(file) >> value ? value : kUnknown;
 }
 
-// The number behind `key` in a file of lines "key: number kB", in bytes.
+// The number after `key` in a file of lines "key: number kB", in bytes.
 Index BytesOf(const char* file, const std::string& key) {
   std::ifstream in(file);
   for (std::string word; in >> word;) {
@@ -38,7 +38,7 @@ Index Left(Index limit, Index used) {
 
 Index AvailableMemory() {
   Index available = BytesOf("/proc/meminfo", "MemAvailable:");
-  // Version 2 of control groups, then 1.
+  // Control groups: version 2, then version 1.
   available =
       std::min(available, Left(NumberIn("/sys/fs/cgroup/memory.max"), NumberIn("/sys/fs/cgroup/memory.current")));
   available = std::min(available, Left(NumberIn("/sys/fs/cgroup/memory/memory.limit_in_bytes"),

@@ -4,8 +4,8 @@
 
 namespace ampgrad::train {
 
-/// Bytes that this process may still take without hurting: the least of what the system has free or can free, what its
-/// control group leaves, and what its own limit on address space leaves. The largest Index where nothing is known.
+/// Bytes that this process may still allocate: the least of what the system has free or can free, what its control
+/// group leaves, and what its own limit on address space leaves. The largest Index where nothing is known.
 Index AvailableMemory();
 
 }  // namespace ampgrad::train

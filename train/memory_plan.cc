@@ -11,7 +11,7 @@ namespace {
 
 constexpr Index kNumber = sizeof(Real);
 
-// The largest number of bytes above those of before the step, in each interval of a step of `tokens` tokens.
+// For each interval of a step of `tokens` tokens: the largest number of live bytes above those before the step.
 std::vector<double> IntervalPeaks(models::LanguageModel& model, Index tokens) {
   const Batch batch{tokens, std::vector<int>(tokens, 0), std::vector<int>(tokens, 0)};
   const Index before = Tensor::LiveBytes();
@@ -40,13 +40,13 @@ Index MemoryPlan::Step(Index tokens) const {
 
 MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis) {
   const Index tokens = std::clamp<Index>(model.context() / 2, 1, 16);
-  IntervalPeaks(model, tokens);  // products make their work space, which then counts as held
+  IntervalPeaks(model, tokens);  // the products allocate their work space, so that it counts as held
   const std::vector<Param*> trained = models::TrainableParameters(model);
   const Index trained_bytes = models::CountParameters(trained) * kNumber;
   MemoryPlan plan;
   for (const nn::Matrix* matrix : model.Parts().matrices) plan.mapped += matrix->form->MappedBytes();
   if (basis) {
-    plan.basis = (2 * basis->k() + 2) * basis->width() * kNumber;  // B and μ, and B' of both
+    plan.basis = (2 * basis->k() + 2) * basis->width() * kNumber;  // B and μ, and B' = (B; μ)
     plan.scores = trained_bytes;
   }
   plan.weights = Tensor::LiveBytes() - plan.basis - plan.scores;

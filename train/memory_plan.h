@@ -8,25 +8,25 @@
 
 namespace ampgrad::train {
 
-/// How many bytes of tensors training takes, before it begins. What a step keeps grows linearly with its tokens, because no
-/// op saves more than a row for each of them, so two tiny steps tell the size of any.
+/// How many bytes of tensors training will take. What a step keeps grows linearly with its tokens, because no op saves
+/// more than a row for each token. So two tiny steps tell the size of any step.
 struct MemoryPlan {
-  Index mapped = 0;   // weights that lie in a file: the system reads them again where it runs short
-  Index weights = 0;  // all else that is there now but the basis and the scores
+  Index mapped = 0;   // weights in mapped files: if memory is short, the system drops and rereads them
+  Index weights = 0;  // everything else that is held now, without basis and scores
   Index basis = 0;    // basis and mean row
-  Index scores = 0;   // trained numbers of amplitude SFT; full SFT trains the weights
-  Index moments = 0;  // AdamW's two for every trained number
-  Index logits = 0;   // of a token
+  Index scores = 0;   // trained elements of amplitude-only SFT; full SFT trains the weights
+  Index moments = 0;  // AdamW's two for every trained element
+  Index logits = 0;   // of one token
 
-  // The step's own bytes at the fullest moment of interval i, from one backward closure to the next, are
+  // The largest number of bytes of the step itself in interval i, from one backward closure to the next, is
   // fixed[i] + tokens·per_token[i].
   std::vector<double> fixed, per_token;
 
-  /// Activations, logits, gradients and work space of a step, at its fullest moment.
+  /// Activations, logits, gradients and work space of a step, at its peak.
   Index Step(Index tokens) const;
-  /// What is not there yet.
+  /// Bytes that are not allocated yet.
   Index Missing(Index tokens) const { return moments + Step(tokens); }
-  /// All of it together but what is mapped.
+  /// The sum of all parts except the mapped weights.
   Index Total(Index tokens) const { return weights + basis + scores + Missing(tokens); }
 };
 
@@ -34,12 +34,12 @@ struct MemoryPlan {
 /// null for full SFT.
 MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis = nullptr);
 
-/// "weights 26.1 MB + moments 52.1 MB + activations of 1024 tokens 189.3 MB + logits 1.0 MB = 268.5 MB", with basis, scores
-/// and mapped weights where there are any.
+/// "weights 26.1 MB + moments 52.1 MB + activations of 1024 tokens 189.3 MB + logits 1.0 MB = 268.5 MB", with basis,
+/// scores and mapped weights where there are any.
 std::string ToString(const MemoryPlan& plan, Index tokens);
 
-/// Throws std::runtime_error when `available` bytes are too few for steps of `batch` sequences of `length` tokens, naming
-/// the largest of both that would fit: fewer sequences first, then shorter ones.
+/// Throws std::runtime_error when `available` bytes are too few for steps of `batch` sequences of `length` tokens. The
+/// message names the largest batch and length that fit: fewer sequences first, then shorter ones.
 void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index available);
 
 /// Bytes as "26.1 MB", a MB being 10⁶ bytes.

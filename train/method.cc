@@ -23,7 +23,7 @@ void PrepareAmplitude(models::LanguageModel& model, const MethodSettings& settin
   if (!basis) throw std::invalid_argument("[method] amplitude needs a basis");
   models::SetTrainable(model, false);
   auto matrices = settings.scope.all_layers ? model.Parts().matrices : MatricesInScope(model, settings.scope);
-  if (settings.scope.head) std::erase(matrices, &model.HeadMatrix());  // it trains as it stands
+  if (settings.scope.head) std::erase(matrices, &model.HeadMatrix());  // it trains itself, without scores
   const auto truncated = std::make_shared<const ct::Basis>(ct::Truncated(*basis, settings.k));
   ct::UseAmplitude(ct::SelectRows(matrices, model.width(), settings.rows), truncated, settings.start, settings.chain);
 }

@@ -51,7 +51,7 @@ void Progress::Show(const StepReport& r) {
 RunLog::RunLog(const std::string& file) : file_(file) {
   if (file.empty()) return;
   std::error_code error;
-  if (std::filesystem::is_regular_file(file, error)) {  // it may be what the run reads
+  if (std::filesystem::is_regular_file(file, error)) {  // it may be an input of the run
     throw std::runtime_error(file + ": exists already; expected a new file for the log");
   }
   out_.open(file);

@@ -16,8 +16,8 @@ struct StepReport {
   double tokens_per_second;  // over the run so far
 };
 
-/// Shows a run as it goes: a bar with loss, tokens/s and time left on a terminal, else a plain line every ten seconds and
-/// one at the end.
+/// Shows a run as it goes: on a terminal, a bar with loss, tokens/s and time left; elsewhere, a plain line every ten
+/// seconds and one at the end.
 class Progress {
  public:
   /// `out`: usually stderr, so that results on stdout stay clean.
@@ -31,11 +31,11 @@ class Progress {
   double last_shown_ = 0;  // seconds since training began
 };
 
-/// One JSON object a line for every step: {"run", "step", "loss", "lr", "grad_norm", "tokens_per_second"}. Without a file
-/// name it writes nothing.
+/// One JSON object per line for every step: {"run", "step", "loss", "lr", "grad_norm", "tokens_per_second"}. Without a
+/// file name it writes nothing.
 class RunLog {
  public:
-  /// Throws std::runtime_error when the file cannot be created, or is there already.
+  /// Throws std::runtime_error when the file cannot be created or already exists.
   explicit RunLog(const std::string& file);
   void Add(const std::string& run, const StepReport& report);
 

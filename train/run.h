@@ -9,8 +9,8 @@
 
 namespace ampgrad::train {
 
-/// Trains `model` on the batches of `data` to the end, shows it on stderr and writes every step to `log`, both under `label`.
-/// Returns the mean seconds a step. Throws as Trainer does.
+/// Trains `model` on the batches of `data` for all steps. Shows progress on stderr and writes every step to `log`, both
+/// under `label`. Returns the mean seconds per step. Throws as Trainer does.
 double RunTraining(models::LanguageModel& model, const Data& data, const TrainOptions& options,
                    const std::string& label, RunLog& log);
 

@@ -9,7 +9,7 @@
 
 namespace ampgrad::train {
 
-/// A loss or a gradient norm is no longer finite.
+/// A loss or a gradient norm is not finite.
 class DivergedError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -27,7 +27,7 @@ struct TrainOptions {
 /// Learning rate of step 0, 1, …: a linear rise over `warmup` steps, then half a cosine down to final_share·lr.
 double LearningRate(const TrainOptions& options, Index step);
 
-/// What is known after a step.
+/// What a step reports.
 struct StepResult {
   Index step;            // counts from 1
   double loss;           // of the step's batch, before the step
@@ -35,25 +35,25 @@ struct StepResult {
   Index tokens;          // of the batch
 };
 
-/// A run of training: all that decides its next step, and no more. The same batches give the same steps.
+/// A training run: everything that decides its next step, and nothing else. The same batches give the same steps.
 class Trainer {
  public:
   /// Trains the trainable parameters of `model`, which must outlive it. Throws std::runtime_error when there is none.
   Trainer(models::LanguageModel& model, const TrainOptions& options);
-  /// Lets the gradients go.
+  /// Frees the gradients.
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Forward, backward, clip, AdamW. Throws DivergedError when the loss or the gradient norm is not finite, before it can
-  /// reach the parameters.
+  /// Forward, backward, clip, AdamW. Throws DivergedError when the loss or the gradient norm is not finite, before the
+  /// parameters change.
   StepResult Step(const Batch& batch);
 
   const TrainOptions& options() const { return options_; }
-  /// Steps taken so far; the next one is LearningRate(options(), step()).
+  /// Steps taken so far. The next one has the learning rate LearningRate(options(), step()).
   Index step() const { return step_; }
   bool Done() const { return step_ >= options_.steps; }
-  /// The parameters that train, each with its name, and the optimiser's state of each.
+  /// The parameters that train, and the optimiser's state of each.
   const AdamW& optimizer() const { return optimizer_; }
 
  private:

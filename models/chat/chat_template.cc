@@ -39,8 +39,8 @@ uint64_t Fingerprint(std::string_view text) {
   return hash;
 }
 
-// Spellings of one program become one text, as Jinja reads them: CRLF is a line break, one at the very end is dropped, and
-// \n inside quotes is a line break.
+// Maps the spellings of one program to one text, as Jinja reads them: CRLF is a line break, a line break at the very
+// end is dropped, and \n inside quotes is a line break.
 std::string Canonical(std::string_view text) {
   std::string canonical;
   bool quoted = false;
@@ -93,8 +93,8 @@ bool StartsWith(const std::vector<int>& ids, const std::vector<int>& prefix) {
   return ids.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), ids.begin());
 }
 
-// Whether a text behind a control token is tokenized as a text of its own. Of Llama's tokenizers the older put a space
-// before every such piece, the younger before the first alone.
+// Whether text after a special token is tokenized as a text of its own. Older tokenizers of Llama put a space before
+// every such piece, later ones only before the first.
 bool StartsAnewAfter(int token, const Tokenizer& tokenizer) {
   std::vector<int> apart = {token};
   for (const int id : tokenizer.Encode("a")) apart.push_back(id);
@@ -102,15 +102,15 @@ bool StartsAnewAfter(int token, const Tokenizer& tokenizer) {
   return whole == apart || !StartsWith(whole, {token});
 }
 
-// The ids of a text that follows other text. The line break keeps a tokenizer that puts a space before a text from putting
-// it here; one that would merge the line break with what follows is of the other kind, which puts none.
+// The ids of a text that follows other text. A tokenizer that puts a space before a text puts it before the line break.
+// A tokenizer that merges the line break with what follows puts no space, so it can encode the text alone.
 std::vector<int> EncodeContinued(const Tokenizer& tokenizer, const std::string& text) {
   const std::vector<int> border = tokenizer.Encode("\n"), ids = tokenizer.Encode("\n" + text);
   if (!StartsWith(ids, border)) return tokenizer.Encode(text);
   return {ids.begin() + static_cast<std::ptrdiff_t>(border.size()), ids.end()};
 }
 
-// Without white space at both ends, as Python's strip defines it.
+// `text` without the whitespace at both ends, as Python's strip defines it.
 std::string Trim(std::string_view text) {
   static constexpr std::string_view kSpaces[] = {
       "\t",           "\n",           "\v",           "\f",           "\r",           " ",
@@ -147,7 +147,7 @@ class Rendering {
     }
     segments_.back().text += text;
   }
-  // What a message says, and the token behind it.
+  // The content of a message, and the token that ends it.
   void Content(const Message& message, const std::string& content, int end) {
     const bool is_target = message.role == Role::kAssistant;
     if (is_target) {

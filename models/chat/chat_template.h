@@ -7,8 +7,8 @@
 
 #include "models/tokenizer/tokenizer.h"
 
-/// How a conversation becomes tokens. Chat templates are programs in the Jinja language; none is run here: the few that are
-/// known are recognised by their text and rendered by hand-written code.
+/// How a conversation becomes tokens. Chat templates are programs in the Jinja language. None is run here: a few known
+/// templates are recognised by their text and rendered by hand-written code.
 namespace ampgrad::models {
 
 enum class Role { kSystem, kUser, kAssistant };
@@ -18,7 +18,7 @@ struct Message {
   std::string content;
 };
 
-/// kPlain and kAlpaca put texts one behind the other; what words stand around a prompt is the caller's affair.
+/// kPlain and kAlpaca join the texts and add nothing. The caller writes any words around a prompt.
 enum class ChatFormat { kPlain, kAlpaca, kZephyr, kChatMl, kLlama3 };
 
 /// "plain", "alpaca", "zephyr", "chatml", "llama3".
@@ -26,18 +26,18 @@ const char* ToString(ChatFormat format);
 /// Throws std::invalid_argument for any other name.
 ChatFormat ParseChatFormat(const std::string& name);
 
-/// A format with its control tokens as ids of one tokenizer.
+/// A format with its special tokens as ids of one tokenizer.
 struct ChatTemplate {
   ChatFormat format = ChatFormat::kPlain;
-  int end = 0;                           // ends an answer, and in chat formats every message
-  int begin_text = 0;                    // Llama-3 alone writes it; elsewhere it is the tokenizer's prefix
-  int begin_message = 0;                 // of ChatML
-  int begin_header = 0, end_header = 0;  // of Llama-3
-  std::string default_system;            // the system message of a conversation that has none; "" for none
-  bool starts_anew_after_token = true;   // whether a text behind a token is tokenized as if it stood alone
+  int end = 0;                           // ends every answer and, in chat formats, every message
+  int begin_text = 0;                    // only Llama-3 writes it; other formats use the tokenizer's prefix
+  int begin_message = 0;                 // ChatML only
+  int begin_header = 0, end_header = 0;  // Llama-3 only
+  std::string default_system;            // added to a conversation without a system message; "": none is added
+  bool starts_anew_after_token = true;   // whether text after a special token is tokenized as if alone
 };
 
-/// A piece of a rendered conversation: a control token, or text, which never becomes one whatever it holds.
+/// A piece of a rendered conversation: a special token, or text. Text never becomes a special token, whatever it holds.
 struct Segment {
   std::optional<int> token;
   std::string text;  // when there is no token
@@ -50,26 +50,26 @@ struct Tokens {
   std::vector<bool> is_target;
 };
 
-/// The template of a model directory: chat_template.jinja, else chat_template in tokenizer_config.json, a string or a list
-/// that holds one named "default". None when there is neither. Throws std::runtime_error when the template is none of those
-/// known here, or its control tokens are no tokens of `tokenizer`.
+/// The chat template of a model directory: chat_template.jinja, else chat_template in tokenizer_config.json, which is a
+/// string or a list with an item named "default". None when there is neither. Throws std::runtime_error when the
+/// template is not known here, or when `tokenizer` lacks one of its special tokens.
 std::optional<ChatTemplate> OwnTemplate(const std::filesystem::path& directory, const Tokenizer& tokenizer);
 
 /// A template by its name. Throws std::runtime_error as OwnTemplate does.
 ChatTemplate NamedTemplate(ChatFormat format, const std::filesystem::path& directory, const Tokenizer& tokenizer);
 
-/// The token that ends a text: eos_token of tokenizer_config.json, else eos_token_id of config.json (the first of a list).
+/// The token that ends a text: eos_token of tokenizer_config.json, else eos_token_id of config.json (a list's first).
 /// Throws std::runtime_error when neither names a token of `tokenizer`.
 int EndOfText(const std::filesystem::path& directory, const Tokenizer& tokenizer);
 
-/// A conversation in its template. Targets are the assistant's contents, each with the token that ends it. What a template
-/// writes behind the last message is left out.
+/// Renders a conversation in its template. Targets are the assistant's contents, each with the token that ends it.
+/// Everything after the last target is left out.
 std::vector<Segment> Render(const ChatTemplate& chat, const std::vector<Message>& messages);
 
-/// Tokenizes every segment apart, so that the border of an answer is a border of tokens and the ids of a prompt are a
-/// prefix of the ids of prompt and answer. The tokenizer's own prefix (BOS) stands first, once, unless the template writes it. An
-/// answer is tokenized as text that continues: a tokenizer of Llama's kind, which puts a space before every text, puts none
-/// before it.
+/// Tokenizes each segment separately, so that an answer starts and ends between two tokens, and the ids of a prompt are
+/// a prefix of the ids of prompt and answer. The tokenizer's own prefix (BOS) comes first, once, unless the template
+/// writes it. An answer is tokenized as the continuation of a text: a tokenizer like Llama's, which puts a space before
+/// every text, puts none before an answer.
 Tokens Encode(const ChatTemplate& chat, const Tokenizer& tokenizer, const std::vector<Segment>& segments);
 
 }  // namespace ampgrad::models

@@ -28,7 +28,7 @@ AddedToken ReadToken(const io::JsonValue& item, const Vocabulary& vocabulary, in
   return token;
 }
 
-// Whether text[start, end) stands apart from words on both sides.
+// Whether no word character is next to text[start, end).
 bool IsSingleWord(std::string_view text, size_t start, size_t end) {
   const auto word_at = [&](size_t at) { return IsWord(CharacterAt(text, at).code_point); };
   return !(start > 0 && word_at(CharacterBefore(text, start))) && !(end < text.size() && word_at(end));
@@ -81,7 +81,7 @@ void AddedTokens::AddToTree(Tree& tree, const std::string& content, int token) {
     node = child->second;
     if (fresh) tree.emplace_back();
   }
-  if (tree[node].token < 0) tree[node].token = token;  // of two that normalize to the same, the first
+  if (tree[node].token < 0) tree[node].token = token;  // of two with the same normalized text, the first
 }
 
 std::optional<AddedTokens::Match> AddedTokens::LongestAt(const Tree& tree, std::string_view text, size_t at) const {
@@ -107,7 +107,7 @@ void AddedTokens::Split(std::string_view text, Stage stage, bool special, const 
     }
     const AddedToken& token = tokens_[match->token];
     size_t start = at, end = at + match->size;
-    at = end;  // also what is no token after all is not searched again
+    at = end;  // a match that is rejected below is not searched again, either
     if (start < given || (token.special && !special)) continue;
     if (token.single_word && !IsSingleWord(text, start, end)) continue;
     if (token.lstrip) start = std::max(SkipWhitespaceBefore(text, start), given);

@@ -13,38 +13,39 @@
 
 namespace ampgrad::models {
 
-/// A token that is found in a text as it stands, before the text is split into words.
+/// A token that is searched for in a text before the text is split into words.
 struct AddedToken {
   int id;
   std::string content;
-  bool single_word;     // not beside a letter, digit, mark or underscore
-  bool lstrip, rstrip;  // takes the whitespace before, after it along
-  bool normalized;      // looked for after normalization, not before
-  bool special;         // control token: <s>, </s>, …
+  bool single_word;     // not found beside a letter, digit, mark or underscore
+  bool lstrip, rstrip;  // also takes the whitespace before (after) it
+  bool normalized;      // searched for after normalization, not before
+  bool special;         // <s>, </s>, …
 };
 
 /// The added_tokens of a tokenizer.json.
 class AddedTokens {
  public:
-  /// When a token is looked for: before or after normalization.
+  /// When a token is searched for: before or after normalization.
   enum class Stage { kRaw, kNormalized };
-  /// A piece of a text: `token` and the text it took, or no token and the text between two of them (never empty).
+  /// Receives a piece of a text: a token and the text it takes, or no token and the text between tokens (never empty).
   using Sink = std::function<void(std::optional<int> token, std::string_view piece)>;
 
-  /// Reads the array. Throws std::runtime_error for a token without content, one that stands twice, an id other than the
-  /// vocabulary's (for what is not in it: the next that is free, as in Hugging Face's library) or that is taken.
+  /// Reads the array. A token must have its id in the vocabulary or, if it is not there, the next free id, as in
+  /// Hugging Face's library. Throws std::runtime_error for another id, an id that is taken, and an empty or repeated
+  /// token.
   AddedTokens(const io::JsonValue& items, const Vocabulary& vocabulary, const Normalizer& normalizer);
 
-  /// Splits `text` at the tokens of a stage, the leftmost first, of those the longest; special ones only if `special`.
+  /// Splits `text` at the tokens of a stage: the leftmost first, the longest of these; special ones only if `special`.
   void Split(std::string_view text, Stage stage, bool special, const Sink& sink) const;
 
   std::optional<int> Id(std::string_view content) const;
-  /// Null for an id of no added token.
+  /// Null when no added token has the id.
   const AddedToken* Token(int id) const;
   const std::vector<AddedToken>& tokens() const { return tokens_; }
 
  private:
-  // A tree of the bytes of token texts.
+  // A prefix tree of the bytes of the tokens.
   struct Node {
     std::map<char, int> children;  // indices of nodes
     int token = -1;                // index of the token that ends here

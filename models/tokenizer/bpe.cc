@@ -9,9 +9,9 @@
 namespace ampgrad::models {
 namespace {
 
-// Type and fields that are wrong or ask for what is not supported.
+// Refuses a wrong type, and fields that are wrong or not supported.
 void CheckModel(const io::JsonValue& model) {
-  // Old files have no type; a BPE is what has merges.
+  // Old files have no type; a BPE is recognised by its merges.
   if (const io::JsonValue type = model.Field("type"); type.StringOr("BPE") != "BPE") type.Fail("\"BPE\"");
   if (model.Field("merges").null()) model.Field("merges").Fail("an array");
   if (const io::JsonValue dropout = model.Field("dropout"); !dropout.null() && dropout.json() != 0) {
@@ -72,7 +72,7 @@ MergeTable Bpe::ReadMerges(const io::JsonValue& merges, const Vocabulary& vocabu
   const bool pairs = !merges.json().empty() && merges.json()[0].is_array();
   uint32_t rank = 0;
   for (const nlohmann::json& merge : merges.json()) {
-    // The first line of a merges.txt, which some old files carried along.
+    // Some old files contain the first line of merges.txt.
     if (merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version")) continue;
     const auto [left, right] = PartsOf(merge, pairs, merges, rank);
     const auto id = [&](const std::string& token) {

@@ -13,14 +13,14 @@ constexpr uint64_t kFree = ~uint64_t{0};  // no pair: ids are below 2³¹
 
 uint64_t Pair(int left, int right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
 
-// A token in a list: a merge puts its result in the place of the left one and takes the right one out.
+// A token in a linked list. A merge replaces the left token by the result and removes the right token.
 struct Symbol {
-  int token;  // -1: taken out
+  int token;  // -1: removed
   int previous, next;
 };
 
-// A merge that may be done, so ordered that the least is the next to do: rank first, then position. It is out of date when
-// a neighbouring merge has changed either token since.
+// A possible merge as a number whose order is the order of merging: by rank, then by position. It is out of date when a
+// neighbouring merge has changed either token.
 uint64_t Candidate(uint32_t rank, int position) { return uint64_t{rank} << 32 | static_cast<uint32_t>(position); }
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 namespace ampgrad::models {
 
-/// The merges of a byte-pair encoding: for a pair of neighbouring tokens, the rank of its merge (less: sooner) and the token
-/// that takes their place. An open hash table, since a search in it is most of the work of encoding.
+/// The merges of a byte-pair encoding: for a pair of neighbouring tokens, the rank of its merge (lower ranks first) and
+/// the token that replaces the pair. A hash table with open addressing, since lookups are most of the work of encoding.
 class MergeTable {
  public:
   struct Merge {
@@ -16,7 +16,7 @@ class MergeTable {
   };
   /// Room for `count` merges.
   explicit MergeTable(size_t count);
-  /// Of two merges of one pair, the later counts, as in Hugging Face's library.
+  /// A later merge of a pair replaces an earlier one, as in Hugging Face's library.
   void Set(int left, int right, Merge merge);
   /// Null when the pair has no merge.
   const Merge* Find(int left, int right) const;
@@ -32,7 +32,7 @@ class MergeTable {
   int shift_;
 };
 
-/// Merges neighbours of `tokens` until none can be merged: always the pair of lowest rank, of such the leftmost.
+/// Merges neighbours in `tokens` until no pair can be merged: each time the leftmost pair of lowest rank.
 /// O(n log n) in the number of tokens. Throws std::runtime_error for 2³¹ tokens or more.
 void MergeAll(const MergeTable& merges, std::vector<int>& tokens);
 

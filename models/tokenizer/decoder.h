@@ -10,14 +10,14 @@
 
 namespace ampgrad::models {
 
-/// One step of a decoder at work, and a link of the chain that they form. It is fed the tokens of a text one by one, each in
-/// one or more parts, and feeds the next step with what it makes of them as soon as nothing that follows can change it.
+/// One step of a decoder, in a chain of steps. It receives the tokens of a text one by one, each in one or more parts,
+/// and passes its result to the next step as soon as no later token can change it.
 class DecoderStep {
  public:
   explicit DecoderStep(std::unique_ptr<DecoderStep> next) : next_(std::move(next)) {}
   virtual ~DecoderStep() = default;
 
-  /// A part of the present token.
+  /// Receives a part of the current token.
   virtual void Text(std::string_view part) = 0;
   virtual void EndToken() = 0;
   /// There are no more tokens.
@@ -34,7 +34,7 @@ class Decoder {
   /// std::runtime_error naming any other.
   explicit Decoder(const io::JsonValue& item);
 
-  /// The steps, ready for the tokens of one text, which they append to `text` (which must outlive them).
+  /// The chain of steps for the tokens of one text. It appends to `text`, which must outlive it.
   std::unique_ptr<DecoderStep> Start(std::string& text) const;
 
  private:

@@ -109,7 +109,7 @@ void StripStep::Text(std::string_view part) {
     --left_;
   }
   held_.erase(0, at);
-  // Part of a character may still become one that is taken off.
+  // A beginning of content_ may still become a character to remove.
   if (!content_.starts_with(held_)) left_ = 0;
   if (left_ > 0 || stop_ > 0) return;
   next_->Text(held_);

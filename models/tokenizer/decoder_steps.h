@@ -19,15 +19,15 @@ class WholeTokenStep : public DecoderStep {
 
  protected:
   virtual void Token(std::string token) = 0;
-  /// Gives a whole token to the next step.
+  /// Passes a whole token to the next step.
   void Emit(std::string_view token);
 
  private:
   std::string token_;
 };
 
-/// Characters of GPT-2's byte map become bytes, and these text, one U+FFFD for each run that is no UTF-8; a token with any
-/// other character gives its own bytes. The result is one token.
+/// Characters of GPT-2's byte map become bytes, and the bytes become text, with one U+FFFD for each run that is not
+/// UTF-8. A token with any other character is taken as its own bytes. The result is one token.
 class ByteLevelStep : public WholeTokenStep {
  public:
   using WholeTokenStep::WholeTokenStep;
@@ -38,11 +38,11 @@ class ByteLevelStep : public WholeTokenStep {
 
  private:
   void Advance(bool last);
-  std::string bytes_;  // not given on yet: a character that is cut short
+  std::string bytes_;  // not passed on yet: an incomplete character
 };
 
-/// Each run of tokens <0xHH> becomes one token, the text that its bytes are or, if they are none, one U+FFFD for each of
-/// them.
+/// Each run of tokens <0xHH> becomes one token, the text of its bytes. If these are not UTF-8, each becomes a token
+/// U+FFFD.
 class ByteFallbackStep : public WholeTokenStep {
  public:
   using WholeTokenStep::WholeTokenStep;
@@ -65,7 +65,7 @@ class FuseStep : public DecoderStep {
   void Finish() override;
 };
 
-/// Takes up to `start` characters `content` off the start of each token, up to `stop` off its end.
+/// Removes up to `start` characters `content` from the start of each token, and up to `stop` from its end.
 class StripStep : public DecoderStep {
  public:
   StripStep(std::unique_ptr<DecoderStep> next, std::string content, Index start, Index stop)
@@ -77,8 +77,8 @@ class StripStep : public DecoderStep {
  private:
   const std::string content_;
   const Index start_, stop_;
-  Index left_;        // how many may still be taken off the start of this token; 0 once another character has come
-  std::string held_;  // the part that is not given on yet
+  Index left_;        // how many may still be removed from the start of this token; 0 after any other character
+  std::string held_;  // the part that is not passed on yet
 };
 
 class ReplaceStep : public WholeTokenStep {
@@ -93,7 +93,7 @@ class ReplaceStep : public WholeTokenStep {
   const Replacement replacement_;
 };
 
-/// The replacement character becomes a space; in the first token it falls away where the pre-tokenizer put one there.
+/// The replacement character becomes a space. In the first token it is removed if the pre-tokenizer may put one there.
 class MetaspaceStep : public WholeTokenStep {
  public:
   MetaspaceStep(std::unique_ptr<DecoderStep> next, Metaspace metaspace)
@@ -107,7 +107,7 @@ class MetaspaceStep : public WholeTokenStep {
   bool first_ = true;
 };
 
-/// What no decoder stands for: the tokens with a space between them.
+/// Used when there is no decoder: puts a space between tokens.
 class JoinStep : public WholeTokenStep {
  public:
   using WholeTokenStep::WholeTokenStep;

@@ -11,11 +11,11 @@ struct Metaspace {
   enum class Prepend { kFirst, kNever, kAlways };
 
   std::string replacement;  // one character
-  Prepend prepend;          // before which pieces of a text the replacement is put: only that at its start, none, every
+  Prepend prepend;          // which pieces of a text the replacement is put before: only the first, none, all
   bool split;               // whether each replacement starts a word
 
-  /// Throws std::runtime_error for a field of the wrong type, or add_prefix_space (of old files) and prepend_scheme that
-  /// contradict each other.
+  /// Throws std::runtime_error for a field of the wrong type, and when add_prefix_space (of old files) and
+  /// prepend_scheme contradict each other.
   explicit Metaspace(const io::JsonValue& item);
 };
 

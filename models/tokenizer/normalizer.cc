@@ -6,7 +6,7 @@ namespace ampgrad::models {
 namespace {
 
 constexpr size_t kMaxSteps = 8;
-constexpr size_t kMaxGrowth = 64;  // so that a few lines of a file cannot make gigabytes of a short text
+constexpr size_t kMaxGrowth = 64;  // so that a few lines of a file cannot turn a short text into gigabytes
 
 void AddSteps(const io::JsonValue& item, const std::string& key, std::vector<io::JsonValue>& steps) {
   if (item.null()) return;

@@ -14,13 +14,13 @@ std::string ReplaceAll(std::string_view text, const std::string& pattern, const 
 /// A Replace step of a tokenizer.json: pattern {"String": …} and content.
 struct Replacement {
   std::string pattern, content;
-  /// Throws std::runtime_error for a regular expression, or a pattern that is empty. `growth` is how many times longer the
-  /// steps so far can make a text; the step's own factor is multiplied in, and more than 64 refused.
+  /// Throws std::runtime_error for a regular expression or an empty pattern. `growth` is the factor by which the steps
+  /// so far can lengthen a text. This step's factor is multiplied in, and a product over 64 is refused.
   Replacement(const io::JsonValue& item, size_t& growth);
 };
 
-/// The steps of a component of a tokenizer.json, those of a Sequence in order (their list under `key`); none for null.
-/// Throws std::runtime_error for more than 8.
+/// The steps of a component of a tokenizer.json: those of a Sequence in order (listed under `key`), no step for null.
+/// Throws std::runtime_error for more than 8 steps.
 std::vector<io::JsonValue> StepsOf(const io::JsonValue& item, const std::string& key);
 
 /// The normalizer of a tokenizer.json: what is done to a text before it is split.
@@ -32,7 +32,7 @@ class Normalizer {
   std::string Apply(std::string_view text) const;
 
  private:
-  // Replaces `pattern`; an empty one stands for the start of a text that is not empty.
+  // Replaces `pattern`. An empty pattern stands for the start of a text that is not empty.
   struct Step {
     std::string pattern, content;
   };

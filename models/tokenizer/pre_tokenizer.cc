@@ -56,7 +56,7 @@ std::string Mapped(std::string_view bytes) {
   return text;
 }
 
-// Each replacement starts a word; so does the text.
+// Each replacement starts a word, and so does the start of the text.
 void SplitBefore(std::string_view text, std::string_view replacement, const WordSink& word) {
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find(replacement, at + 1), text.size());

@@ -34,12 +34,12 @@ struct Tokenizer::State {
 
 namespace {
 
-// The file's outermost fields, once those that concern no other part are known to be right.
+// The file's root, after a check of the fields that belong to no part.
 io::JsonValue Checked(const nlohmann::json& json, const std::string& where) {
   const io::JsonValue root(json, where);
   const io::JsonValue version = root.Field("version");
   if (!version.null() && version.json() != "1.0") version.Fail("\"1.0\"");
-  // Texts are neither cut nor filled up behind the back of whoever asked for their ids.
+  // Truncation and padding would change the ids of a text without the caller's knowledge.
   for (const char* key : {"truncation", "padding"}) {
     if (const io::JsonValue item = root.Field(key); !item.null()) item.Fail("null");
   }
@@ -92,7 +92,7 @@ void Tokenizer::State::CheckIds(const io::JsonValue& root) {
     if (!bpe.vocabulary().Id(token.content)) ++tokens;
   }
   if (tokens == 0) root.Field("model").Field("vocab").Fail("an object with at least one token");
-  // A model has a row for every id up to the largest: a few without a token are harmless, more are a mistake.
+  // A model has a row for every id up to the largest. A few ids without a token are harmless, many are a mistake.
   if (size > 2 * tokens) {
     root.Fail("the ids of " + std::to_string(tokens) + " tokens to be below " + std::to_string(2 * tokens),
               std::to_string(size - 1));

@@ -14,32 +14,32 @@ namespace ampgrad::models {
 
 class DecoderStep;
 
-/// A tokenizer as a tokenizer.json of Hugging Face describes it: a byte-pair encoding and what stands around it. What the
-/// file says is followed to the letter, what is not supported is refused. Copies share their state, which never changes.
+/// A tokenizer as a tokenizer.json of Hugging Face describes it: a byte-pair encoding with the steps before and after
+/// it. The file is followed exactly; what is not supported is refused. Copies share their state, which never changes.
 class Tokenizer {
  public:
-  /// The byte NUL, which no text holds, ends a text of models trained here (their config.json: eos_token_id): an id of
-  /// Bytes() only.
+  /// The id of the byte NUL in Bytes(). No text holds this byte, so it ends the texts of models trained here, as the
+  /// eos_token_id in their config.json.
   static constexpr int kEndOfText = 0;
 
-  /// Reads a tokenizer.json. Throws std::runtime_error in one sentence when it is malformed or asks for something that is
-  /// not supported.
+  /// Reads a tokenizer.json. Throws std::runtime_error in one sentence when it is malformed or asks for something that
+  /// is not supported.
   static Tokenizer FromFile(const std::filesystem::path& path);
-  /// The same of a JSON object; `where` starts the messages.
+  /// The same for a JSON object; `where` starts the messages.
   static Tokenizer FromJson(const nlohmann::json& json, const std::string& where);
-  /// The byte-level tokenizer of models trained here: one token a byte, id = byte value, no merges.
+  /// The byte-level tokenizer of models trained here: one token per byte, id = byte value, no merges.
   static Tokenizer Bytes();
-  /// The JSON that it was read from; that of Bytes() is one that Hugging Face's tokenizers library reads.
+  /// The JSON that it was read from. Hugging Face's tokenizers library can also read that of Bytes().
   nlohmann::json ToJson() const;
 
-  /// Whether text that looks like an added special token (</s>) becomes that token. By default it does not, so that data
-  /// of users cannot hold control tokens; prompts and templates may.
+  /// Whether text that looks like a special token (</s>) becomes that token. By default it does not, so that the data
+  /// of users cannot hold special tokens; prompts and templates may.
   enum class Markup { kText, kTokens };
-  /// Ids of `text`. `add_special`: with the ids that the post-processor's template adds (BOS). Throws std::runtime_error
-  /// when the text is not UTF-8, naming the byte, or has a character for which there is no token, naming it.
+  /// Ids of `text`; with `add_special`, also the ids that the post-processor's template adds (BOS). Throws
+  /// std::runtime_error when the text is not UTF-8, naming the byte, or when a character has no token, naming it.
   std::vector<int> Encode(std::string_view text, bool add_special = false, Markup markup = Markup::kText) const;
-  /// Text of ids; special tokens are left out when `skip_special`. Throws std::invalid_argument for an id outside the
-  /// vocabulary.
+  /// The text of `ids`. Special tokens are left out if `skip_special`. Throws std::invalid_argument for an id without a
+  /// token.
   std::string Decode(const std::vector<int>& ids, bool skip_special = false) const;
 
   /// Largest id + 1.
@@ -61,17 +61,17 @@ class Tokenizer {
   std::shared_ptr<const State> state_;
 };
 
-/// Decodes a stream of ids one at a time: what Push and Finish return, joined, is what Decode makes of all of them. Text that
-/// a later token may still change is held back, such as a character of which only some bytes have come.
+/// Decodes a stream of ids one at a time. The joined results of Push and Finish are what Decode returns for all ids.
+/// Text that a later token may still change is held back, such as an incomplete character.
 class StreamDecoder {
  public:
   StreamDecoder(const Tokenizer& tokenizer, bool skip_special);
   ~StreamDecoder();
   StreamDecoder(const StreamDecoder&) = delete;
 
-  /// Throws std::invalid_argument for an id outside the vocabulary.
+  /// Throws std::invalid_argument for an id without a token.
   std::string Push(int id);
-  /// The rest. Nothing may be pushed after it.
+  /// The rest of the text. Nothing may be pushed afterwards.
   std::string Finish();
 
  private:

@@ -8,8 +8,8 @@ namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
 
-// How many bytes a character with this first byte has (0: it starts none) and the range of its second byte, which is
-// what keeps out overlong forms, surrogates and code points over U+10FFFF.
+// The number of bytes of a character with a given first byte (0: it starts none), and the range of its second byte.
+// That range excludes overlong forms, surrogates and code points over U+10FFFF.
 struct Lead {
   int size, low, high;
 };

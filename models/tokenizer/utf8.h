@@ -5,8 +5,8 @@
 
 namespace ampgrad::models {
 
-/// What starts at some byte of a text. Of bytes that are no UTF-8 (overlong, surrogates, over U+10FFFF, cut short), the
-/// longest run that begins like a character and the code point U+FFFD.
+/// The character that starts at some byte of a text. For bytes that are not UTF-8 (overlong, surrogates, over U+10FFFF,
+/// cut short): the longest run that begins like a character, and the code point U+FFFD.
 struct Utf8Character {
   char32_t code_point;
   int size;         // bytes, at least 1
@@ -25,8 +25,8 @@ void RequireUtf8(std::string_view text, const std::string& where);
 
 void AppendUtf8(char32_t code_point, std::string& text);
 
-/// Appends `bytes` with one U+FFFD for each maximal run that is no UTF-8, and returns how many bytes that took: all, or,
-/// unless `last`, all before a character that is cut short at the end.
+/// Appends `bytes` with one U+FFFD for each maximal run that is not UTF-8. Returns how many bytes were read: all of
+/// them or, unless `last`, all before an incomplete character at the end.
 size_t AppendLossyUtf8(std::string_view bytes, bool last, std::string& text);
 
 }  // namespace ampgrad::models

@@ -14,11 +14,11 @@ namespace ampgrad::models {
 class Vocabulary {
  public:
   Vocabulary() = default;
-  Vocabulary(const Vocabulary&) = delete;  // token_of_ of a copy would lead into the original
+  Vocabulary(const Vocabulary&) = delete;  // token_of_ of a copy would point into the original
   Vocabulary(Vocabulary&&) = default;
 
-  /// Adds the tokens of an object {token: id}. Throws std::runtime_error for an id that is no integer in 0..2³¹−1 or
-  /// stands twice.
+  /// Adds the tokens of an object {token: id}. Throws std::runtime_error for an id that is not an integer in 0..2³¹−2
+  /// or that occurs twice.
   void Add(const io::JsonValue& vocab);
   /// Adds one token; false when the id is taken by another.
   bool Add(const std::string& token, int id);
@@ -37,7 +37,7 @@ class Vocabulary {
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
   std::unordered_map<std::string, int, Hash, std::equal_to<>> id_of_;
-  std::unordered_map<int, const std::string*> token_of_;  // into id_of_, whose keys stay where they are
+  std::unordered_map<int, const std::string*> token_of_;  // points into id_of_, whose keys never move
   Index largest_ = -1;
 };
 

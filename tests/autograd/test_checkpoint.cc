@@ -14,7 +14,7 @@
 #include "tests/support/small_models.h"
 #include "train/study/sweep.h"
 
-/// Blocks of which only the input is kept: the same bits for less memory.
+/// Checkpointed blocks keep only their input: the same bits with less memory.
 namespace ampgrad {
 namespace {
 
@@ -22,7 +22,7 @@ Param MakeParam(const std::string& name, uint64_t stream, bool trainable = true)
   return {name, Random(5, stream).NormalTensor({3, 4}, 1), {}, trainable};
 }
 
-// y = gelu(a ⊙ x) ⊙ x + x reaches x on three ways.
+// y = gelu(a ⊙ x) ⊙ x + x reaches x in three ways.
 Var F(const Var& x, Param& a) { return ops::Add(ops::Mul(ops::Gelu(ops::Mul(x.tape->Leaf(a), x)), x), x); }
 
 struct Gradients {
@@ -54,7 +54,7 @@ TEST(Checkpoint, GradientsHaveTheBitsOfTheFunction) {
   }
 }
 
-// x is read beside the checkpoint too, so that its parts are summed in another order, and the parameter in two of them.
+// x is also read outside the checkpoint, so the parts of dx are summed in another order. Two checkpoints read a.
 TEST(Checkpoint, AddsToGradientsThatAreThere) {
   const auto gradients = [](bool checkpoint) {
     Param x = MakeParam("x", 0), a = MakeParam("a", 1);
@@ -194,11 +194,11 @@ TEST(CheckpointBlocks, LogitsAreTheSameInInference) {
   }
 }
 
-// What a forward pass leaves behind for the backward pass.
+// Bytes that a forward pass keeps for the backward pass.
 Index KeptBytes(models::LanguageModel& model, bool checkpoint) {
   model.checkpoint_blocks = checkpoint;
   const std::vector<int> ids = RandomIds(24, 23, 1);
-  LogitsOf(model, ids, 12);  // work spaces that stay
+  LogitsOf(model, ids, 12);  // allocates work spaces, which stay
   const Index before = Tensor::LiveBytes();
   Tape tape;
   const Var logits = model.Logits(tape, ids, 12);

@@ -5,7 +5,7 @@
 #include "tests/reference/ops.h"
 #include "tests/support/grad_check.h"
 
-/// The checker must say no: each backward below is wrong in one way that has been seen in real
+/// The checker must reject: each backward below is wrong in one way that has been seen in real
 /// code. Every op is written here, so that nothing depends on the library's own ops.
 namespace ampgrad {
 namespace {
@@ -56,7 +56,7 @@ GradReport CheckProductWithWrongA(const std::function<void(Real& da, Real dY, Re
   });
 }
 
-// Says no, because of the gradient of a alone.
+// Expects that only the gradient of a is rejected.
 void ExpectOnlyGradientOfARejected(const GradReport& report) {
   EXPECT_FALSE(report.Passed());
   EXPECT_TRUE(report.forward.Passed());
@@ -102,7 +102,7 @@ TEST(GradCheck, RejectsAnInfinity) {
 
 TEST(GradCheck, RejectsAMissedTail) {
   const GradReport report = CheckProductWithWrongA([](Real& da, Real dY, Real b, Index i) {
-    if (i < 20) da += dY * b;  // of 21
+    if (i < 20) da += dY * b;  // of 21 elements
   });
   ExpectOnlyGradientOfARejected(report);
   EXPECT_EQ(report.inputs[0].gradient.index, 20);
@@ -111,7 +111,7 @@ TEST(GradCheck, RejectsAMissedTail) {
 TEST(GradCheck, RejectsAnAssignedGradient) {
   const GradReport report = CheckProductWithWrongA([](Real& da, Real dY, Real b, Index) { da = dY * b; });
   EXPECT_FALSE(report.Passed());
-  EXPECT_TRUE(report.inputs[0].gradient.Passed());  // one pass cannot tell
+  EXPECT_TRUE(report.inputs[0].gradient.Passed());  // one pass cannot show it
   EXPECT_FALSE(report.inputs[0].Passed());
   EXPECT_TRUE(report.inputs[1].Passed());
   EXPECT_NE(report.ToString().find("gradient of a is not added"), std::string::npos);

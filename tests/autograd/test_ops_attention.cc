@@ -121,7 +121,7 @@ TEST(CausalAttention, RejectsWrongShape) {
     ExpectRejects("causal_attention", [&] { ops::CausalAttention(q, k, v, length, heads, kv_heads); });
   };
   EXPECT_NO_THROW(ops::CausalAttention(q, kv, kv, 3, 4, 2));
-  rejects(q, kv, kv, 4, 4, 2);           // six rows are no whole number of sequences of four
+  rejects(q, kv, kv, 4, 4, 2);           // six rows are not a whole number of sequences of four
   rejects(q, kv, kv, 0, 4, 2);           // no length
   rejects(q, kv, kv, 3, 3, 1);           // eight columns do not split into three heads
   rejects(q, zeros(6, 6), kv, 3, 4, 2);  // k has another width than v
@@ -140,8 +140,8 @@ TEST(CausalAttention, RejectsWrongShape) {
   ExpectRejects("causal_attention", [&] { behind(4, -1); });  // a query before the sequence
 }
 
-// Exactly: neither large numbers behind the mask nor another sequence show in what a row computes
-// or receives. (NaN behind the mask is not promised to stay there.)
+// Large values behind the mask or in another sequence change no bit of what a row computes or
+// receives. (There is no such promise for NaN behind the mask.)
 TEST(CausalAttention, LeaksNothingAcrossTheMask) {
   constexpr Index kBatch = 2, kLength = 7, kHeads = 4, kKvHeads = 2, kDim = 5;
   constexpr Index kRows = kBatch * kLength;
@@ -156,7 +156,7 @@ TEST(CausalAttention, LeaksNothingAcrossTheMask) {
   };
   const Tensor before = forward(inputs);
 
-  for (Index t = 0; t < kRows; ++t) {  // what row t can see of its sequence: first..t
+  for (Index t = 0; t < kRows; ++t) {  // row t sees first..t of its sequence
     const Index first = t - t % kLength;
     for (const Real other : {Real(3), Real(1e6)}) {
       std::vector<Tensor> changed;
@@ -212,7 +212,7 @@ TEST(CausalSelfAttention, GradMatchesComplexStep) {
   }
 }
 
-// A second pass meets a buffer that holds the first one's gradient.
+// A second pass adds to the buffer that holds the gradient of the first.
 TEST(CausalSelfAttention, AddsToAGradientThatIsThere) {
   auto params = Trainable({Normal({6, 24}, 0)});
   const auto attention = [](Tape&, const Vars& v) { return ops::CausalSelfAttention(v[0], 3, 2); };
@@ -232,7 +232,7 @@ TEST(CausalSelfAttention, RejectsWrongShape) {
     ExpectRejects("causal_self_attention", [&] { ops::CausalSelfAttention(qkv, length, heads); });
   };
   EXPECT_NO_THROW(ops::CausalSelfAttention(qkv, 3, 2));
-  rejects(qkv, 4, 2);                             // six rows are no whole number of sequences of four
+  rejects(qkv, 4, 2);                             // six rows are not a whole number of sequences of four
   rejects(qkv, 0, 2);                             // no length
   rejects(qkv, 3, 3);                             // eight columns do not split into three heads
   rejects(qkv, 3, 0);                             // no heads

@@ -88,8 +88,8 @@ void CheckSilu(Shape shape) {
       [](const ComplexInputs& x) { return reference::Silu(x[0]); }, {{"x", Normal(shape, 0, 2)}}, kSeed);
 }
 
-/// Both functions are x above and 0 below, with slope 1 and 0. At every index, so that vector lanes
-/// and tails agree.
+/// For large |x| both functions are x above 0 and 0 below, with slope 1 and 0. Tested at every index,
+/// so that vector lanes and tails agree.
 void CheckLargeInputs(Activation activation) {
   constexpr Index kSize = 37;
   for (Index at = 0; at < kSize; ++at) {

@@ -50,7 +50,7 @@ TEST(CrossEntropy, RejectsTargetsOutsideTheVocabulary) {
   }
 }
 
-// The count may be that of more rows than these, never of fewer.
+// The count may include other rows, but it must not be below the number of targets in these.
 TEST(CrossEntropy, DividesByTheCountItIsGiven) {
   Tape tape;
   const Tensor values = Normal({3, 5}, 1);
@@ -87,8 +87,8 @@ TEST(CrossEntropy, HandlesLargeLogits) {
       EXPECT_NEAR(loss.value[0], expected, 4 * kEpsilon * expected) << vocab << " at " << level;
       for (const Real g : params[0].grad) EXPECT_TRUE(std::isfinite(g));
     }
-    // One logit towers over the rest: the loss is 0 if it is the target, their difference if it is
-    // not.
+    // One logit is far above the rest: the loss is 0 if it is the target, and otherwise the difference
+    // to the target.
     Tensor spread({2, vocab});
     spread.Fill(-1e4);
     spread.row(0)[1] = 1e4;
@@ -122,7 +122,7 @@ TEST(CrossEntropy, PropagatesNaN) {
   }
 }
 
-// Σ_v softmax_v - 1 = 0 for a row that counts; exactly 0 for one that does not, whatever it holds.
+// Σ_v softmax_v - 1 = 0 for a row that counts; exactly 0 for an ignored row, whatever its logits.
 TEST(CrossEntropy, GradientRowsSumToZero) {
   constexpr Index kRows = 5, kVocab = 33;
   Tensor logits = Normal({kRows, kVocab}, 0, 3);
@@ -140,7 +140,7 @@ TEST(CrossEntropy, GradientRowsSumToZero) {
         EXPECT_EQ(params[0].grad.row(i)[v], 0) << v;
       }
     }
-    EXPECT_NEAR(sum, 0, kBound * 0.25) << i;  // the entries are a softmax over four counted rows
+    EXPECT_NEAR(sum, 0, kBound * 0.25) << i;  // the elements are a softmax over four counted rows
   }
 }
 

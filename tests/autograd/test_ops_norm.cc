@@ -11,14 +11,14 @@ namespace {
 // ---- LayerNorm and RmsNorm
 
 /// With a single column the normalised x is 0 (LayerNorm) or nearly ±1 (RmsNorm), and the gradient
-/// of x is nothing but what eps leaves; a small eps would leave only rounding.
+/// of x comes from eps alone; a small eps would leave only rounding.
 Real EpsFor(Index cols) { return cols == 1 ? Real(0.5) : Real(1e-5); }
 
 void CheckLayerNorm(Index rows, Index cols) {
   SCOPED_TRACE(Sizes({rows, cols}));
   const Real eps = EpsFor(cols);
   Tensor x = Normal({rows, cols}, 0, 2);
-  for (Real& element : x) element += 1;  // a mean that must be taken away
+  for (Real& element : x) element += 1;  // a mean that must be subtracted
   ExpectGradMatches(
       "layer_norm", [=](Tape&, const Vars& v) { return ops::LayerNorm(v[0], v[1], v[2], eps); },
       [=](const ComplexInputs& v) { return reference::LayerNorm(v[0], v[1], v[2], rows, cols, eps); },

@@ -28,7 +28,7 @@ Var Sum(const Var& x) {
 }
 
 TEST(Tape, AddsTheGradientsOfADiamond) {
-  // loss = Σ (x + x) ⊙ x = 2Σx², so dx = 4x: the leaf is reached on three ways.
+  // loss = Σ (x + x) ⊙ x = 2Σx², so dx = 4x: the leaf is reached in three ways.
   Param x = MakeParam({1, 2, 3});
   Tape tape;
   const Var v = tape.Leaf(x);
@@ -45,7 +45,7 @@ TEST(Tape, AddsTheUsesOfAParameter) {
 }
 
 TEST(Tape, SurvivesALongChain) {
-  // No recursion: neither the backward pass nor the destruction of 100,000 nodes may eat the stack.
+  // No recursion: neither the backward pass nor the destruction of 100,000 nodes may exhaust the stack.
   Param x = MakeParam({1});
   Tape tape;
   const Var zero = tape.Constant(Tensor({1}));
@@ -131,12 +131,12 @@ TEST(Tape, RefusesAGradientOfAnotherShape) {
   const std::string untrained = "[backward] nothing below this loss is trained";
   ExpectMessage<std::invalid_argument>([&] { tape.Backward(tape.Constant(Tensor({2})), Tensor({2})); }, untrained);
   ExpectMessage<std::invalid_argument>([&] { other.Backward(y, Tensor({2})); }, untrained);
-  tape.Backward(y, Tensor({2}));  // what was refused has not spent the tape
+  tape.Backward(y, Tensor({2}));  // the refused calls have not used up the tape
   ExpectMessage<std::logic_error>([&] { tape.Backward(y, Tensor({2})); },
                                   "[backward] this tape has run already: record the forward pass again");
 }
 
-// A parameter that is itself the output gets a copy, beside what it has.
+// A parameter that is itself the output gets a copy of dy, added to its gradient.
 TEST(Tape, AddsTheGradientOfAnOutputThatIsAParameter) {
   Param x = MakeParam({1, 2});
   const Tensor dy = Tensor::FromValues({2}, {3, 5});
@@ -160,7 +160,7 @@ TEST(Tape, RefusesInputsOfAnotherTape) {
 
 constexpr Real kNaN = std::numeric_limits<Real>::quiet_NaN();
 
-// y = factor·x by a closure that takes its sink, spoils what it has not promised to keep, and only then writes.
+// y = factor·x. The closure takes its sink, fills the output with NaN unless it adds to it, and only then writes.
 Var Times(Real factor, const Var& x) {
   Tensor y = x.value.Clone();
   for (Real& element : y) element *= factor;
@@ -218,7 +218,7 @@ TEST(InputGrads, AFrozenInputHasNoSink) {
 
 // Backward with an observer that keeps every dy. Expects that none has changed when the pass is over.
 void BackwardWatched(Tape& tape, const Var& loss) {
-  std::vector<std::pair<Tensor, Tensor>> seen;  // dy as it was given out, and a copy of its numbers
+  std::vector<std::pair<Tensor, Tensor>> seen;  // dy as it was given out, and a copy of its values
   tape.Backward(loss, [&](int, const Tensor& dy) { seen.emplace_back(dy, dy.Clone()); });
   EXPECT_GE(seen.size(), 3u);
   for (const auto& [kept, copy] : seen) EXPECT_TRUE(std::equal(kept.begin(), kept.end(), copy.begin()));
@@ -235,7 +235,7 @@ TEST(InputGrads, PassingTwiceDoubles) {
   }
 }
 
-// A residual: dy is shared with x's gradient when f's part arrives, which must not reach dy. Both orders of the sum.
+// A residual: x's gradient shares its buffer with dy when f's part arrives. dy must not change. Both orders of the sum.
 TEST(InputGrads, APartBesideASharedGradientLeavesItAlone) {
   for (const bool first : {true, false}) {
     Param x = MakeParam({1, 2});
@@ -255,7 +255,7 @@ TEST(InputGrads, AddingInPlaceToASharedGradientLeavesItAlone) {
   ExpectGradient(x, {2, 2});
 }
 
-// A sum whose two sides share one buffer, and each of which then gets more.
+// The gradients of both sides of a sum share one buffer. Then each side gets another part.
 TEST(InputGrads, SidesOfASumPartAgain) {
   Param x = MakeParam({1, 2}), y = MakeParam({3, 4});
   Tape tape;
@@ -275,7 +275,7 @@ TEST(InputGrads, AddsUpInADiamondOfSums) {
   ExpectGradient(x, {30, -60});
 }
 
-// A closure may take the sinks of all its inputs before it writes to any of them, also where one node is several inputs.
+// A closure may take the sinks of all its inputs before it writes to any, even if several inputs are the same node.
 TEST(InputGrads, SinksOfOneNodeMayBeTakenTogether) {
   for (const bool two_leaves : {false, true}) {
     Param x = MakeParam({1, 2});
@@ -291,7 +291,7 @@ TEST(InputGrads, SinksOfOneNodeMayBeTakenTogether) {
   }
 }
 
-// An optimiser scales gradients where they lie, so no two parameters may have theirs in one place.
+// An optimiser scales gradients in place, so no two parameters may share the buffer of theirs.
 TEST(InputGrads, EveryParameterHasAGradientOfItsOwn) {
   Param x = MakeParam({1, 2}), y = MakeParam({3, 4});
   Tape tape;
@@ -303,7 +303,7 @@ TEST(InputGrads, EveryParameterHasAGradientOfItsOwn) {
   EXPECT_EQ(observed[0], 1);
 }
 
-// The first gradient, kept by its owner, is a number of its own: a second pass adds to another buffer.
+// If its owner keeps the first gradient, it does not change: a second pass adds to another buffer.
 TEST(InputGrads, AKeptGradientSurvivesASecondPass) {
   for (const int way : {0, 1, 2}) {
     Param x = MakeParam({1, 2});

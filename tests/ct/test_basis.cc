@@ -92,7 +92,7 @@ double Dot(const Real* a, const double* b, Index n) {
   return sum;
 }
 
-// max |B·Bᵀ − 1|, NaN when there is one.
+// max |B·Bᵀ − 1|; NaN if any element is NaN.
 double OrthonormalityError(const Tensor& b) {
   double worst = 0;
   for (Index i = 0; i < b.rows(); ++i) {
@@ -141,14 +141,14 @@ TEST(Basis, MatchesJacobi) {
   }
 }
 
-// More rows than one partial Gram product takes, and a width of several of its tasks that is no multiple of them.
+// More rows than one partial Gram product takes, and a width of several of its tasks but not a multiple of theirs.
 TEST(Basis, CapturesTheExactVariance) {
   constexpr Index kD = 150, kK = 6;
   const std::vector<Tensor> tensors = {Decaying(2300, kD, 0.9, 21), Decaying(300, kD, 0.9, 22)};
   const Sources sources(tensors);
   const Basis basis = ComputeBasis(sources.list(), kK);
   const Moments moments = MomentsOf(tensors);
-  // tr(B·G·Bᵀ) / tr(G) with the exact Gram matrix G is what B really captures; no other B captures more than the best.
+  // tr(B·G·Bᵀ) / tr(G) with the exact Gram matrix G is what B really captures; `best` is the most that any B captures.
   const reference::Eigen expected = reference::Jacobi(moments.gram, kD);
   double trace = 0, best = 0, captured = 0;
   for (Index i = 0; i < kD; ++i) trace += moments.gram[i * kD + i];
@@ -253,7 +253,7 @@ TEST(Basis, VarianceCapturedIsRSquaredOfAllRows) {
   }
 }
 
-// Repeats are weights: rows that count three times are as good as three copies.
+// Repeats are weights: rows that count three times have the effect of three copies.
 TEST(Basis, RepeatsWeighRows) {
   const Tensor a = Decaying(20, 6, 0.8, 15), b = Decaying(25, 6, 0.6, 16);
   const auto matrix_a = MakeMatrix("a", Layout::kOutIn, a), matrix_b = MakeMatrix("b", Layout::kOutIn, b);

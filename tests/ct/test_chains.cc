@@ -15,7 +15,7 @@
 #include "tests/support/small_models.h"
 #include "train/adamw.h"
 
-/// The explicit and the factored chain: one gradient, two ways to it.
+/// The explicit and the factored chain: two ways to the same gradient.
 namespace ampgrad::ct {
 namespace {
 
@@ -46,11 +46,11 @@ std::vector<double> Triple(const Tensor& a, const Tensor& b, const Tensor& c) {
   return reference::LinearInOut<double>(ab, Magnitudes(c), {}, a.rows(), b.cols(), c.cols());
 }
 
-// How often a term of a sum of `terms` products is rounded: once a product, and once for each further block.
+// How often a term of a sum of `terms` products is rounded: once per product, and once for each further block.
 Index Roundings(Index terms) { return terms + (terms - 1) / kernels::kDepth; }
 
-// The largest |a − b| / bound, where both results round each term at most `roundings` times by half an eps: each is off by
-// ((1 + u)^roundings − 1)·magnitude, and they may be off to opposite sides.
+// The largest |a − b| / bound. Each result rounds each term at most `roundings` times, each time by u = eps/2 at most,
+// so it is off by at most ((1 + u)^roundings − 1)·magnitude. The two may be off in opposite directions.
 double ShareOfBound(const Tensor& a, const Tensor& b, const std::vector<double>& magnitude, Index roundings) {
   const double off = std::expm1(static_cast<double>(roundings) * std::log1p(kEpsilon / 2));
   if (a.shape() != b.shape() || a.size() != static_cast<Index>(magnitude.size())) return kNaN;
@@ -64,12 +64,12 @@ double ShareOfBound(const Tensor& a, const Tensor& b, const std::vector<double>&
   return share;
 }
 
-// x [rows, d] or [rows, n], W [n, d], K scores a row.
+// x [rows, d] or [rows, n], W [n, d], K scores per row.
 struct Size {
   Index rows, n, k, d;
 };
 
-// One matrix in amplitude form, its scores moved from where they start, with an input, a bias and an incoming gradient.
+// One matrix in amplitude form, with scores moved from their start, an input, a bias and an incoming gradient.
 struct OneMatrix {
   OneMatrix(const Size& size, Layout layout, Start start)
       : size(size),
@@ -124,8 +124,8 @@ std::vector<double> Product(const Tensor& a, const Tensor& b, const Tensor& c = 
                                         a.rows(), a.cols(), b.cols());
 }
 
-// W = S·B + C rounds each term K + 1 times, whether W is made or S' = (S | 1) and B' = (B; μ) are multiplied one by one; the
-// sum over x or dy comes on top. dS meets S nowhere: two sums, of N and of d terms, in either order.
+// W = S·B + C rounds each term K + 1 times, as W or through B' = (B; μ) and S' = (S | 1); the sum over x or dy adds its
+// own roundings. dS does not depend on S: it takes two sums, of N and of d terms, in either order.
 void ExpectChainsAgree(const Size& size, Layout layout, Start start) {
   OneMatrix m(size, layout, start);
   SCOPED_TRACE(Sizes({size.rows, size.n, size.k, size.d}) + (m.out_in() ? ", x·Wᵀ, " : ", x·W, ") + ToString(start));
@@ -136,7 +136,7 @@ void ExpectChainsAgree(const Size& size, Layout layout, Start start) {
                          Index roundings) {
     const double worst = ShareOfBound(a, b, magnitude, roundings);
     EXPECT_LE(worst, 1) << name;
-    const bool same_products = start == Start::kExact && name != std::string("dS");  // W is made by both
+    const bool same_products = start == Start::kExact && name != std::string("dS");  // both make W
     EXPECT_TRUE(!same_products || SameBits(a, b)) << name;
   };
   share("y", factored.y, by_dw.y, Product(m.x, w_in_out, m.bias), w_roundings + Roundings(in) + 1);
@@ -173,7 +173,7 @@ std::unique_ptr<models::LanguageModel> WithChain(models::LanguageModel& base, St
   return model;
 }
 
-// The loss, as the tape has it, after a backward pass.
+// Runs a backward pass and returns the loss.
 double Backpropagate(models::LanguageModel& model) {
   Tape tape;
   const Var logits = model.Logits(tape, RandomIds(2 * kLength, model.vocabulary(), 1), kLength);
@@ -193,8 +193,8 @@ std::vector<double> TrainWithAdamW(models::LanguageModel& model, int steps) {
   return losses;
 }
 
-// Between the two gradients of a matrix lie both blocks, forwards and back: some dozen products of up to 64 terms that are
-// rounded differently, each by a few eps, and norms and softmax that hand them on about as large as they come.
+// The gradients of a matrix differ by the roundings of both blocks, forward and backward: some dozen products of up to
+// 64 terms are rounded differently, each by a few eps. Norms and softmax pass these errors on with about the same size.
 constexpr double kGradientsApart = 32 * kEpsilon, kLossesApart = 4 * kEpsilon;
 
 TEST(Chains, AgreeForAWholeModel) {
@@ -223,7 +223,7 @@ TEST(Chains, AgreeForAWholeModel) {
   }
 }
 
-// Where a score's gradient is nearly nothing, AdamW's first steps may take it to either side; the loss does not see it.
+// Where a score's gradient is nearly 0, AdamW's first steps may go in either direction; the loss does not show it.
 TEST(Chains, LossesAgreeWhileAdamWTrains) {
   for (const Start start : kStarts) {
     const auto base = TinyGpt(12);
@@ -276,7 +276,7 @@ TEST(Chains, TrainToTheSameBitsOnAnyNumberOfThreads) {
   }
 }
 
-// ---- What stands on the tape
+// ---- What the tape holds
 
 Index Count(const Tape& tape, const std::string& op) {
   Index count = 0;
@@ -295,7 +295,7 @@ TEST(Chains, FactoredFormsNoWeightGradient) {
     EXPECT_EQ(Count(factored, "reconstruct"), 0);
     EXPECT_EQ(Count(factored, "append_ones"), start == Start::kReconstructed ? 8 : 0);
     EXPECT_EQ(Count(factored, "factored_linear"), start == Start::kExact ? 8 : 0);
-    // c_attn's W is [48, 16], which no activation of 16 rows is.
+    // c_attn's W is [48, 16]; no activation has this shape, since each has 16 rows.
     const auto has = [](const Tape& tape, const Shape& shape) {
       for (int node = 0; node < tape.size(); ++node) {
         if (tape.shape(node) == shape) return true;
@@ -346,7 +346,7 @@ TEST(Input, DerivesOnceForEachKey) {
   EXPECT_EQ(made, 3);
 }
 
-// Two matrices, as q and k of a Llama block, in one setup.
+// Two matrices that read one input, like q and k of a Llama block.
 struct TwoMatrices {
   explicit TwoMatrices(Start start) {
     std::vector<RowSource> sources;
@@ -374,9 +374,9 @@ TEST(Input, MatricesThatReadItShareOneProjection) {
   }
 }
 
-// From start exact the projection is no node, only a tensor that both closures keep.
+// With start exact the projection is not a node, only a tensor that both closures keep.
 TEST(Input, MatricesThatReadItKeepOneProjection) {
-  SetNumThreads(1);  // or another thread might make its work space while bytes are counted
+  SetNumThreads(1);  // otherwise another thread might allocate its work space while bytes are counted
   Param x = Trainable({Normal({64, 16}, 3)})[0];
   TwoMatrices two(Start::kExact);
   const auto kept_bytes = [&](bool shared) {
@@ -389,7 +389,7 @@ TEST(Input, MatricesThatReadItKeepOneProjection) {
     }
     return Tensor::LiveBytes() - before;
   };
-  kept_bytes(true);  // the first product of a size makes its work space
+  kept_bytes(true);  // the first product of a size allocates its work space
   constexpr Index kProjection = 64 * 4 * sizeof(Real), kWeight = 32 * 16 * sizeof(Real);
   EXPECT_EQ(kept_bytes(true), 2 * kWeight + kProjection);
   EXPECT_EQ(kept_bytes(false), 2 * kWeight + 2 * kProjection);

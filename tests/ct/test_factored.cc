@@ -155,7 +155,7 @@ TEST(FactoredLinear, GradMatchesComplexStep) {
   });
 }
 
-// The forward is reconstruct and linear in one, and so are dx and db: the same products of the same numbers.
+// The forward, dx and db are the same products of the same values as Reconstruct and Linear, one after the other.
 TEST(FactoredLinear, IsLinearOfReconstructBitForBit) {
   ForEachUse([](const Use& use) {
     const OpFn explicit_chain = [&](Tape&, const Vars& x) {
@@ -245,12 +245,12 @@ TEST(FactoredLinear, RejectsWrongProjectionOrBias) {
   EXPECT_THROW(FactoredLinear(in_out_x, Tensor(), s, b, c, Layout::kInOut, &s), std::invalid_argument);
 }
 
-// What the closure keeps once everyone else has let go: W if x is trained, P or x if S is. All sizes are multiples of a
-// cache line, so that bytes can be counted.
+// What the closure keeps after all other owners are gone: W if x is trained, P or x if S is trained. All sizes are
+// multiples of a cache line, so that bytes can be counted.
 TEST(FactoredLinear, SavesWhatItSays) {
   constexpr Size kSize = {64, 96, 16, 32};
   constexpr Index kW = 96 * 32 * sizeof(Real), kP = 64 * 16 * sizeof(Real), kX = 64 * 96 * sizeof(Real);
-  SetNumThreads(1);  // or another thread might make its work space while bytes are counted
+  SetNumThreads(1);  // otherwise another thread might allocate its work space while bytes are counted
   for (const Layout layout : kLayouts) {
     for (const bool x_trained : {true, false}) {
       for (const bool s_trained : {true, false}) {
@@ -258,7 +258,7 @@ TEST(FactoredLinear, SavesWhatItSays) {
         std::vector<Param> params = Trainable(use.values);
         params[0].trainable = x_trained;
         params[1].trainable = s_trained;
-        ForwardBackward(use.Op(), params, kSeed);  // the first product of a size makes its work space
+        ForwardBackward(use.Op(), params, kSeed);  // the first product of a size allocates its work space
         for (Param& param : params) param.grad = Tensor();
         use.values.clear();
         const Index values = Tensor::LiveBytes();
@@ -269,7 +269,7 @@ TEST(FactoredLinear, SavesWhatItSays) {
         const Index y_bytes = y.value.size() * static_cast<Index>(sizeof(Real));
         const bool keeps_p = s_trained && use.out_in();
         EXPECT_EQ(Tensor::LiveBytes() - values, y_bytes + (x_trained ? kW : 0) + (keeps_p ? kP : 0)) << use.Name();
-        // x and S themselves: x only where dS = xᵀ·(dy·Bᵀ) needs it, S never.
+        // Of x and S themselves it keeps x where dS = xᵀ·(dy·Bᵀ) needs it, and never S.
         const Index before = Tensor::LiveBytes();
         vars.clear();
         params[1].value = Tensor();
@@ -285,7 +285,7 @@ TEST(FactoredLinear, SavesWhatItSays) {
   SetNumThreads(0);
 }
 
-// After a backward pass there are the gradients of the inputs and nothing else; on the way no node is as large as dW.
+// After a backward pass only the gradients of the inputs remain, and no node of the tape is as large as dW.
 TEST(FactoredLinear, LeavesNoGradientOfW) {
   SetNumThreads(1);
   for (const Layout layout : kLayouts) {

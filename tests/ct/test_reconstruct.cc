@@ -14,7 +14,7 @@
 #include "tests/support/grad_check.h"
 #include "tests/support/small_models.h"
 
-/// The op W = S·B + C, and the form of a weight that is built on it.
+/// The op W = S·B + C, and the weight form that is built on it.
 namespace ampgrad::ct {
 namespace {
 
@@ -90,16 +90,16 @@ TEST(Reconstruct, RejectsWrongShape) {
   rejects(tape.Constant(Tensor({1, 3, 2})), {2, 5}, {5});
 }
 
-// The tape must keep neither S nor W; both go as soon as their last holder lets them go.
+// The tape must keep neither S nor W: each is freed as soon as its last owner is gone.
 TEST(Reconstruct, SavesNothing) {
   constexpr Index kN = 64, kK = 16, kD = 32;
   constexpr Index kBytesOfW = kN * kD * sizeof(Real), kBytesOfS = kN * kK * sizeof(Real);
-  SetNumThreads(1);  // or another thread might make its work space while bytes are counted
+  SetNumThreads(1);  // otherwise another thread might allocate its work space while bytes are counted
   for (const bool one_row : {true, false}) {
     const Tensor b = Normal({kK, kD}, 1), c = Normal(one_row ? Shape{kD} : Shape{kN, kD}, 2);
     Param scores{"s", Normal({kN, kK}, 3), {}};
     Tape tape;
-    Reconstruct(tape.Constant(scores.value), b, c);  // the first product of a size makes its work space
+    Reconstruct(tape.Constant(scores.value), b, c);  // the first product of a size allocates its work space
     const Index baseline = Tensor::LiveBytes();
     Var s = tape.Leaf(scores);
     Var w = Reconstruct(s, b, c);
@@ -134,7 +134,7 @@ struct Decomposed {
 
   std::unique_ptr<nn::Matrix> matrix;
   RowSource source;
-  Tensor stored, rows;  // before
+  Tensor stored, rows;  // the weight before its form changes
   std::shared_ptr<const Basis> basis;
 };
 
@@ -195,7 +195,7 @@ TEST(Amplitude, MergedIsTheWeightInItsStoredLayout) {
         EXPECT_EQ(merged.shape(), m.stored.shape());
         EXPECT_TRUE(SameBits(stored == rows ? used : kernels::Transposed(used), merged));
         EXPECT_FALSE(SameBits(merged, m.stored));
-        // Read as rows again it is what was used.
+        // Its rows are the weight that was used.
         EXPECT_TRUE(SameBits(ReadRows(m.source), used));
       }
     }

@@ -36,12 +36,12 @@ std::vector<RowSource> Select(models::LanguageModel& model, RowsPolicy policy) {
   return SelectRows(model.Parts().matrices, model.width(), policy);
 }
 
-// A basis of the right shape; what it spans does not matter to a count.
+// A basis of the right shape. Its values do not matter to a count.
 std::shared_ptr<const Basis> AnyBasis(Index k, Index d) {
   return std::make_shared<const Basis>(Basis{Tensor({k, d}), Tensor({d}), std::vector<double>(d, 1.0), 0});
 }
 
-// How many numbers the forms of `sources` would train; shared ones once.
+// How many elements the forms of `sources` train; shared ones count once.
 Index CountScores(const std::vector<RowSource>& sources) {
   std::vector<Param*> scores;
   for (const RowSource& source : sources) scores.push_back(&source.matrix->form->Part("scores"));
@@ -153,7 +153,7 @@ Tensor Numbered(Index out, Index in, Layout layout) {
 TEST(Rows, ReadsBothLayoutsAlike) {
   constexpr Index kD = 4, kOther = 6;
   for (const Layout layout : {Layout::kOutIn, Layout::kInOut}) {
-    // Row r of a matrix that reads width d belongs to output r; of one that writes it, to input r.
+    // In a matrix that reads width d, row r belongs to output r; in a matrix that writes width d, to input r.
     const auto reads = MakeMatrix("reads", layout, Numbered(kOther, kD, layout));
     const auto writes = MakeMatrix("writes", layout, Numbered(kD, kOther, layout));
     const auto square = MakeMatrix("square", layout, Numbered(kD, kD, layout));
@@ -179,7 +179,7 @@ TEST(Rows, ReadsBothLayoutsAlike) {
   }
 }
 
-// GPT-2 stores [in, out]: the down projection's rows are the stored ones, all others' are the columns.
+// GPT-2 stores [in, out]: the rows of the down projection are the stored rows; those of the others are the columns.
 TEST(Rows, OrientationOfGpt2) {
   const auto model = TinyGpt(3);
   for (const RowSource& source : Select(*model, RowsPolicy::kBlocks)) {
@@ -194,7 +194,7 @@ TEST(Rows, OrientationOfGpt2) {
   }
 }
 
-// The rows of the blocks and those of the vocabulary, of a tied one once.
+// The rows of the blocks and of the vocabulary; a tied vocabulary counts once.
 TEST(Rows, AllAreBlocksAndVocabulary) {
   for (const bool tied : {true, false}) {
     const auto model = TinyGpt(3, tied);

@@ -1,5 +1,5 @@
-// Any bytes as the header of a safetensors file: refused in a sentence, or every tensor lies within the data. The verdict must
-// be that of the independent checker. The first byte says how many bytes of data follow the header.
+// Any bytes as the header of a safetensors file: either they are refused in a sentence, or every tensor lies within the
+// data. The independent checker must agree. The first byte says how many bytes of data follow the header.
 #include "tensor/io/safetensors_header.h"
 
 #include <cstdint>

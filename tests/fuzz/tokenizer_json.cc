@@ -1,5 +1,5 @@
-// Any bytes as a tokenizer.json: refused in a sentence, or a tokenizer whose every text is refused or encoded, and decoded
-// alike as a whole and as a stream.
+// Any bytes as a tokenizer.json: either they are refused in a sentence, or the tokenizer refuses or encodes every text,
+// and decodes the ids alike as a whole and as a stream.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

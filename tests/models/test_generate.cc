@@ -41,7 +41,7 @@ int Likeliest(LanguageModel& model, const Ids& ids) {
   return best;
 }
 
-// A model whose next token depends on what it sees, not a constant.
+// A model whose next token depends on the tokens that it sees.
 std::unique_ptr<Gpt> Model() { return TinyGpt(8); }
 
 TEST(Generate, GreedyTakesTheLikeliestTokenEachTime) {
@@ -66,7 +66,7 @@ TEST(Generate, PromptsBeyondTheContextAreSeenFromTheirEnd) {
   EXPECT_EQ(Generate(*model, prompt, Greedy(5)), Generate(*model, {prompt.end() - 12, prompt.end()}, Greedy(5)));
 }
 
-// Up to 12 tokens are seen; of twelve, once the next is there, the last six.
+// The model sees up to 12 tokens. With a thirteenth, it sees the last six only.
 TEST(Generate, BeginsAFullContextAgainWithItsLastHalf) {
   const auto model = Model();
   Ids ids = RandomIds(9, 23, 3);
@@ -153,7 +153,7 @@ TEST(Generate, DrawsFromTheLikeliestOnly) {
   }
 }
 
-// A model of zeros finds all tokens equally likely: 60 draws of 23 tokens hold 21 different ones on average.
+// For a model of zeros all tokens are equally likely: 60 draws of 23 tokens hold 21 different ones on average.
 TEST(Generate, DrawsAnewForEveryToken) {
   Gpt zeros(TinyConfig());
   SetZero(zeros);

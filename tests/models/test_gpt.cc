@@ -13,8 +13,8 @@
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
 
-/// GPT-2's shape: counts, what a config may say, and what holds for any weights. The numbers are held to the reference
-/// results in test_golden.cc.
+/// GPT-2's shape: counts, what a config may say, and what holds for any weights. Its values are compared with
+/// reference results in test_golden.cc.
 namespace ampgrad::models {
 namespace {
 
@@ -48,7 +48,7 @@ TEST(Gpt, RefusesAnUnknownPreset) {
                                        "[preset] expected photonic or nano, found 'huge'");
 }
 
-// Through text, as from a file.
+// Parses JSON text, as from a file.
 GptConfig Parse(const nlohmann::json& json) { return GptConfig::FromJson({nlohmann::json::parse(json.dump()), "f"}); }
 
 void ExpectRefused(const nlohmann::json& json, const std::string& message) {
@@ -100,7 +100,7 @@ TEST(GptConfig, ReadsEveryField) {
   EXPECT_FALSE(config.tie_word_embeddings);
 }
 
-// Expects a message that names file and field and shows the value; what was expected stands between.
+// Expects a message that names file and field, and ends with the value; what was expected stands between them.
 void ExpectFieldRefused(const std::string& key, const nlohmann::json& value) {
   try {
     Parse({{key, value}});
@@ -214,7 +214,7 @@ TEST(Gpt, EndsAtTheEndOfATextAndAtTheBeginOfAnother) {
   }
 }
 
-// Deviations estimated from every matrix: 0.02, and 0.02/√(2·layers) for what writes to the residual stream.
+// Deviations estimated from every matrix: 0.02, or 0.02/√(2·layers) if it writes to the residual stream.
 TEST(Gpt, InitialisesAsGpt2Does) {
   Gpt model(PresetConfig("photonic"));
   model.Initialise(3);
@@ -247,7 +247,7 @@ Tensor GradOf(LanguageModel& model, const std::string& name) {
   return FindMatrix(model, name)->form->Part("weight").grad;
 }
 
-// The tied vocabulary is read at both ends: its gradient is the sum of those that an untied model's two copies get.
+// A tied vocabulary is used twice: its gradient is the sum of the gradients of the two copies in an untied model.
 TEST(Gpt, TiedVocabularySumsTheGradientsOfBothUses) {
   const auto tied = TinyGpt(5, true);
   Gpt untied(TinyConfig(false));

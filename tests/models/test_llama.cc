@@ -18,8 +18,8 @@
 #include "tests/support/small_models.h"
 #include "train/scope.h"
 
-/// Llama's shape and its numbers: counts, the whole model against scalar definitions, and what holds for any weights. Its
-/// config is in test_llama_config.cc; numbers of other implementations are in test_golden.cc.
+/// Llama's shape and values: counts, the whole model against scalar definitions, and what holds for any weights. Its
+/// config is in test_llama_config.cc; values of other implementations are in test_golden.cc.
 namespace ampgrad::models {
 namespace {
 
@@ -49,7 +49,7 @@ Index Numbers(const std::vector<nn::Matrix*>& matrices) {
   return count;
 }
 
-// From its shapes alone: no matrix is there before a file is read.
+// Counts by shapes alone: no matrix exists before a file is read.
 TEST(Llama, CountsTheParametersOfTinyLlama) {
   const Index before = Tensor::LiveBytes();
   Llama model(TinyLlama());
@@ -168,7 +168,7 @@ std::vector<T> ReferenceLogits(const LlamaConfig& c, NumbersOf<T> w, const std::
   return reference::LinearOutIn(norm(x, "norm"), w.at(head), {}, n, d, c.vocab_size);
 }
 
-// Heads alone, in groups, all in one group; wider than hidden/heads; biases here and there; tied and not.
+// Groups of one, two and all heads; heads wider than hidden/heads; with some or all biases; tied and untied.
 std::vector<LlamaConfig> Variants() {
   std::vector<LlamaConfig> configs(8, LittleLlamaConfig());
   configs[1].num_key_value_heads = 4;
@@ -221,7 +221,7 @@ TEST(Llama, GradientsOfNormsAndBiasesMatchComplexStep) {
       difference += std::pow(vector->grad[i] - expected, 2);
       norm += expected * expected;
     }
-    // A bias of the keys moves all logits of a row alike, up to rotation; what is left of its gradient is small.
+    // Up to rotation, a bias of the keys shifts all logits of a row alike, so its gradient is small.
     EXPECT_LE(std::sqrt(difference), 256 * kEpsilon * std::max(std::sqrt(norm), 1e-3)) << vector->name;
     EXPECT_GT(norm, 0) << vector->name;
   }
@@ -229,7 +229,7 @@ TEST(Llama, GradientsOfNormsAndBiasesMatchComplexStep) {
 
 // ---- What holds for any weights
 
-// Rows of k and v that are written out for each query head of their group make the same model without groups.
+// A model without groups is the same model if the rows of k and v are repeated for each query head of their group.
 TEST(Llama, GroupedHeadsAreRepeatedKeysAndValues) {
   const auto grouped = LittleLlama(6);
   LlamaConfig config = LittleLlamaConfig();
@@ -289,7 +289,7 @@ TEST(Llama, LaterTokensDoNotChangeEarlierLogits) {
   for (Index i = 5; i < 8; ++i) EXPECT_FALSE(SameBits(before.Rows(i, i + 1), after.Rows(i, i + 1))) << i;
 }
 
-// Only the rotation tells one order of the tokens before from another.
+// Only the rotation distinguishes different orders of the earlier tokens.
 TEST(Llama, TheOrderOfTokensCounts) {
   const auto model = LittleLlama(2);
   const Tensor one = LogitsOf(*model, {3, 4, 5}, 3), other = LogitsOf(*model, {4, 3, 5}, 3);
@@ -326,7 +326,7 @@ TEST(Llama, CloneOfAHalfWidthModelSharesItsMatrices) {
   EXPECT_TRUE(SameBits(LogitsOf(*copy, ids, 8), LogitsOf(*model, ids, 8)));
 }
 
-// Its logits are those of a dense model of the same, rounded numbers.
+// Its logits are those of a dense model of the same, rounded values.
 TEST(Llama, HalfWidthGivesTheBitsOfTheWidenedNumbers) {
   for (const bool tied : {true, false}) {
     const auto half = LittleLlama(4, tied), wide = LittleLlama(4, tied);

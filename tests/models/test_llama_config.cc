@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Through text, as from a file.
+// Parses JSON text, as from a file.
 LlamaConfig Parse(const Json& json) { return LlamaConfig::FromJson({Json::parse(json.dump()), "f"}); }
 
 void ExpectRefused(const Json& json, const std::string& message) {
@@ -110,7 +110,7 @@ TEST(LlamaConfig, ReadsEveryField) {
   EXPECT_EQ(config.special_tokens.end, (std::vector<int>{2, 60}));
 }
 
-// What is written says all of it, and reads back as the same.
+// The written config is complete and reads back as the same.
 TEST(Llama, ConfigReadsBackAsItself) {
   for (const Json& scaling : {Json(), Json{{"rope_type", "linear"}, {"factor", 4.0}},
                               Json{{"rope_type", "llama3"},
@@ -132,7 +132,7 @@ TEST(Llama, ConfigReadsBackAsItself) {
   }
 }
 
-// Expects a message that names file and field and shows the value; what was expected stands between.
+// Expects a message that names file and field, and ends with the value; what was expected stands between them.
 void ExpectFieldRefused(const std::string& key, const Json& value) {
   try {
     Parse({{key, value}});

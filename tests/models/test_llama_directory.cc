@@ -168,7 +168,7 @@ TEST(LlamaDirectory, RefusesHalfWidthNumbersThatAreNotFinite) {
   EXPECT_NE(message.find(" holds NaN at index "), message.npos) << message;
 }
 
-// ---- What a config may say that the file does not hold
+// ---- Configs that contradict the file
 
 TEST(LlamaDirectory, MissingFieldsTakeDefaultsThatTheShapesContradict) {
   const auto error = [](const char* key) {
@@ -272,7 +272,7 @@ TEST(LlamaDirectory, RefusesMissingTensors) {
   }
 }
 
-// A bias of a model that has none, and none of a model that has them.
+// A bias that the config denies, and a missing bias that the config asks for.
 TEST(LlamaDirectory, RefusesBiasesThatTheConfigDenies) {
   SavedLlama saved;
   saved.ChangeTensors([](auto& tensors) { tensors["model.layers.0.self_attn.q_proj.bias"] = Tensor({16}); });
@@ -323,7 +323,7 @@ TEST(LlamaDirectory, RefusesAMixtureOfNames) {
   EXPECT_EQ(twice.Error(), message);
 }
 
-// Older files hold the frequencies too, which the config gives.
+// Older files also hold the frequencies, which follow from the config.
 TEST(LlamaDirectory, IgnoresFrequenciesOfAnyType) {
   for (const bool prefixed : {true, false}) {
     for (const auto& [dtype, width] : {std::pair{"F32", 4}, std::pair{"BOOL", 1}, std::pair{"U8", 1}}) {
@@ -338,7 +338,7 @@ TEST(LlamaDirectory, IgnoresFrequenciesOfAnyType) {
   }
 }
 
-// A buffer is known by the whole of its name.
+// A buffer is recognised by its whole name.
 TEST(LlamaDirectory, RefusesNamesLikeThoseOfBuffers) {
   SavedLlama saved;
   saved.ChangeTensors([](auto& tensors) { tensors["model.layers.0.self_attn.rotary_emb.inv_freqs"] = Tensor({2}); });

@@ -39,7 +39,7 @@ class WithConfig {
 TEST(ModelDirectory, ReportsMissingFiles) {
   const WithConfig saved;
   EXPECT_EQ(saved.Error(), "");
-  fs::remove(saved.path() / "tokenizer.json");  // not the model's business
+  fs::remove(saved.path() / "tokenizer.json");  // the model does not need it
   EXPECT_EQ(saved.Error(), "");
   fs::rename(saved.path() / "model.safetensors", saved.path() / "elsewhere");
   EXPECT_EQ(saved.Error(), "D: expected model.safetensors or model.safetensors.index.json, found neither");
@@ -84,14 +84,14 @@ TEST(ModelDirectory, RefusesOtherArchitectures) {
   EXPECT_EQ(saved.Error(R"({"model_type":2})"), "D/config.json: expected model_type to be a string, found 2");
 }
 
-// The messages of the fields are asserted where the config is (test_gpt.cc); here that they name the file.
+// The messages about fields are tested in test_gpt.cc; this test is about the name of the file in them.
 TEST(ModelDirectory, NamesTheFileOfAWrongField) {
   const WithConfig saved;
   const std::string error = saved.Error(R"({"model_type":"gpt2","n_layer":"12"})");
   EXPECT_TRUE(error.starts_with("D/config.json: expected n_layer to be ")) << error;
 }
 
-// A fresh directory "out" to be.
+// A directory "out" that does not exist yet.
 class StagedDirectoryTest : public ::testing::Test {
  protected:
   fs::path root() const { return directory_.path(); }
@@ -241,7 +241,7 @@ TEST_F(AsOrdinaryUser, ReportsAParentThatCannotBeSearched) {
   EXPECT_TRUE(FilesIn(root()).empty());
 }
 
-// A process of the same number may have been killed earlier; what it left is not part of the result.
+// An earlier process with the same id may have been killed; the files that it left are not part of the result.
 TEST_F(StagedDirectoryTest, StepsAroundOrphans) {
   std::string orphan;
   {

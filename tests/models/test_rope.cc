@@ -24,7 +24,7 @@ void ExpectRefused(const Json& json, const std::string& message) {
   ExpectMessage<std::runtime_error>([&] { Parse(json); }, message);
 }
 
-// What Llama 3.1 says.
+// The settings of Llama 3.1.
 Json Llama3() {
   return {{"rope_type", "llama3"},
           {"factor", 8.0},
@@ -100,7 +100,7 @@ TEST(RopeConfig, RefusesAFactorThatIsNoPositiveNumber) {
                     "f: expected rope_scaling.factor to be a number over 0, found " + factor.dump());
     }
     for (const double factor : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-      scaling["factor"] = factor;  // JSON text has no word for it
+      scaling["factor"] = factor;  // JSON has no such number
       ExpectRefused({{"rope_scaling", scaling}}, "f: expected rope_scaling.factor to be a number over 0, found null");
     }
   }
@@ -151,7 +151,7 @@ TEST(RopeConfig, RefusesFormsThatContradict) {
                 "f: expected rope_parameters.rope_theta to be equal to the rope_theta beside it, found 500000.0");
 }
 
-// Files of the transition hold both forms, each in its own words.
+// Some files hold both forms, each with its own field names.
 TEST(RopeConfig, TakesFormsThatSayTheSame) {
   Json old_form = Llama3(), later = Llama3();
   old_form.erase("rope_type");
@@ -189,7 +189,7 @@ TEST(RopeConfig, ScalingReadsBackAsItself) {
 
 // ---- Frequencies
 
-// From the table of the format, by wavelengths.
+// From the definitions of the three types, by wavelengths.
 double ExpectedFrequency(const RopeConfig& rope, Index j, Index head_dim) {
   const double f = 1 / std::pow(rope.theta, static_cast<double>(2 * j) / static_cast<double>(head_dim));
   if (rope.type == RopeConfig::Type::kDefault) return f;
@@ -219,8 +219,8 @@ TEST(InverseFrequencies, FollowTheTable) {
   }
 }
 
-// Llama 3.1, D = 128: a wave of frequency j is 2π·500000^(j/64) tokens long, below 2048 up to j = 28 (64·ln(326)/ln(500000)
-// is 28.2) and over 8192 from j = 35 (64·ln(1304)/ln(500000) is 34.98).
+// Llama 3.1, D = 128: frequency j has a wavelength of 2π·500000^(j/64) tokens. It is below 2048 up to j = 28
+// (64·ln(326)/ln(500000) is 28.2) and over 8192 from j = 35 (64·ln(1304)/ln(500000) is 34.98).
 TEST(InverseFrequencies, Llama3HasThreeZones) {
   const Tensor plain = InverseFrequencies(Parse({{"rope_theta", 500000.0}}), 128);
   const Tensor scaled = InverseFrequencies(Parse({{"rope_theta", 500000.0}, {"rope_scaling", Llama3()}}), 128);
@@ -273,7 +273,7 @@ TEST(Rotary, LogitsDependOnDistancesAlone) {
         EXPECT_NEAR(at_once[i], Dot(q.row(m), k.row(n), kDim), 8 * kEpsilon * size);
       }
     }
-    EXPECT_GT(std::abs(at_once[5] - Dot(q.row(0), k.row(5), kDim)), 1e-3);  // and on distances they do depend
+    EXPECT_GT(std::abs(at_once[5] - Dot(q.row(0), k.row(5), kDim)), 1e-3);  // they do depend on distances
   }
 }
 

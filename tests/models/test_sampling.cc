@@ -22,7 +22,7 @@ int SampleOf(const Logits& logits, const SamplingOptions& options, double unifor
   return SampleToken(logits.data(), static_cast<Index>(logits.size()), options, uniform);
 }
 
-/// The ids that occur among draws at the middles of equal steps, and how often, as a share.
+/// The ids of the draws with `uniform` at the middles of equal steps, and the share of each id.
 std::map<int, double> Shares(const Logits& logits, const SamplingOptions& options, int steps = 100000) {
   std::map<int, double> shares;
   for (int i = 0; i < steps; ++i) shares[SampleOf(logits, options, (i + 0.5) / steps)] += 1.0 / steps;
@@ -44,7 +44,7 @@ void ExpectShares(const std::map<int, double>& shares, const std::map<int, doubl
   }
 }
 
-// Half of these tokens by probability, in no order: 0.4 + 0.3 > 0.65 > 0.4.
+// The probabilities of five tokens, in no order.
 const std::vector<double> kProbabilities = {0.05, 0.3, 0.1, 0.4, 0.15};
 
 TEST(Sampling, GreedyTakesTheLowestOfTheLikeliest) {
@@ -80,11 +80,11 @@ TEST(Sampling, TopPLeavesTheFewestThatReachIt) {
   ExpectShares(Shares(logits, {.temperature = 1, .top_p = 0.41}), {{3, 0.4 / 0.7}, {1, 0.3 / 0.7}});
   ExpectShares(Shares(logits, {.temperature = 1, .top_p = 0.71}), {{3, 0.4 / 0.85}, {1, 0.3 / 0.85}, {4, 0.15 / 0.85}});
   EXPECT_EQ(Shares(logits, {.temperature = 1, .top_p = 0.96}).size(), 5u);
-  // Four equal tokens reach a half with two of them, exactly.
+  // Two of four equal tokens reach exactly a half.
   ExpectShares(Shares({2, 2, 2, 2}, {.temperature = 1, .top_p = 0.5}), {{0, 0.5}, {1, 0.5}});
 }
 
-// Temperature first: it changes which tokens reach p. Then top-k: p counts within what it leaves.
+// Temperature first: it changes which tokens reach p. Then top-k: p applies to the tokens that it leaves.
 TEST(Sampling, AppliesTemperatureThenTopKThenTopP) {
   const Logits logits = LogitsFor(kProbabilities);
   EXPECT_EQ(Shares(logits, {.temperature = 0.5, .top_p = 0.55}).size(), 1u);  // 0.16 / 0.285 = 0.561

@@ -279,7 +279,7 @@ TEST(ModelDirectory, ComparesShapesBeforeReadingNumbers) {
   const TempDir directory;
   SaveModel(directory.path(), *TinyGpt(3), Tokenizer::Bytes());
   const fs::path file = directory.path() / "model.safetensors";
-  // A terabyte in the header and in a file with a hole, none of it on disk.
+  // A terabyte in the header and in a file with a hole, which takes no disk space.
   Put(file, FileBytes("{" + Entry("wte.weight", "F32", "274877906944", "0,1099511627776") + "}"));
   fs::resize_file(file, fs::file_size(file) + (uint64_t{1} << 40));
   EXPECT_EQ(MessageOf(directory.path(), [&] { LoadModel(directory.path()); }),

@@ -15,7 +15,7 @@
 #include "tests/support/small_models.h"
 #include "tests/support/stored.h"
 
-/// Weights that stay as they lie: everywhere the same bits as from a widened copy.
+/// Weights that stay in their stored type: every use gives the same bits as with a widened copy.
 namespace ampgrad {
 namespace {
 
@@ -25,8 +25,8 @@ StoredTensor RandomStored(Shape shape, uint64_t seed, StoredType type = StoredTy
   return Stored(Random(seed, 0).NormalTensor(shape, 1), type);
 }
 
-// A product of the right side as it lies has the bits of one of a widened copy. Tiles take bfloat16 as one part where they
-// take a float as three, and half precision not at all: there the bits are compared on the other targets.
+// A product with the stored right side has the bits of a product with a widened copy. Tiles take bfloat16 as one part
+// where they take a float as three. They do not take half precision, which is compared on the other targets.
 void CheckStoredProduct(StoredType type) {
   ForEachSimdTarget([type] {
     if (type == StoredType::kF16 && kernels::TilesAllowed()) return;
@@ -118,7 +118,7 @@ TEST(FrozenRows, AreTheRowsOfTheTable) {
       "[frozen_rows] expected ids in 0..4, found 5 at position 1");
 }
 
-// A model whose matrices are all frozen at half width, and the same numbers as dense matrices.
+// A model whose matrices are all frozen at half width, and one with the same values as dense matrices.
 struct Twins {
   Twins() : half(TinyGpt(3)) {
     for (nn::Matrix* matrix : half->Parts().matrices) {

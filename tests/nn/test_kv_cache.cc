@@ -24,8 +24,8 @@ namespace {
 
 using Ids = std::vector<int>;
 
-// Few rows are multiplied in another order than many where those go through tiles, so that both differ by what the products
-// below them round. At most `roundings` of the largest number.
+// Where many rows go through tiles, few rows are multiplied in another order. The results then differ by the roundings
+// of the products below them: at most by `roundings` roundings of the largest value.
 bool Within(double roundings, const Tensor& found, const Tensor& expected) {
   if (found.shape() != expected.shape()) return false;
   double largest = 0;
@@ -135,7 +135,7 @@ TEST(KvCache, LogitsOfALlamaAreThoseOfALongSequence) {
   }
 }
 
-// Of two sequences side by side, each goes on behind its own keys: the rows of a late part against those of the whole.
+// Two sequences side by side, each continued after its own keys: the rows of a late part against those of the whole.
 void CheckOffsets(Index heads, Index kv_heads, Index dim, bool tiles) {
   constexpr Index kBatch = 2, kLength = 281;
   const Index q_width = heads * dim, kv_width = kv_heads * dim;
@@ -209,7 +209,7 @@ TEST(KvCache, RefusesWhatDoesNotFit) {
       "[kv_cache] expected rows that fit into [4, 16] behind the first 3, found [1, 17]");
 }
 
-// What a call that failed has written does not count.
+// What a failed call has written does not count.
 TEST(KvCache, GoesOnAfterARefusal) {
   const auto model = TinyGpt(5);
   nn::KvCache cache = model->MakeCache(12), other = model->MakeCache(12);

@@ -13,8 +13,8 @@ struct Eigen {
   std::vector<double> vectors;  // [n, n], row i belongs to values[i]; of either sign
 };
 
-/// Eigenvalues of a symmetric matrix a [n, n] by Jacobi's method, which rotates one pair of off-diagonal entries away
-/// after the other.
+/// Eigenvalues of a symmetric matrix a [n, n] by Jacobi's method, which rotates pairs of off-diagonal elements to zero,
+/// one pair after another.
 inline Eigen Jacobi(std::vector<double> a, Index n) {
   std::vector<double> v(n * n);
   for (Index i = 0; i < n; ++i) v[i * n + i] = 1;

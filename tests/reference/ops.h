@@ -8,12 +8,12 @@
 
 #include "tensor/real.h"
 
-/// Every op once more, forward only, written straight from its definition and as naively as
+/// Every op once more, forward only, written directly from its definition and as simply as
 /// possible. With T = double these are the expected outputs. With T = std::complex<double> they
 /// give the expected gradients by the complex step, f'(x) = Im f(x + ih) / h, which subtracts
 /// nothing and so is exact to rounding even at h = 1e-30.
 ///
-/// The complex step asks that every function be holomorphic along the real axis: no std::abs, no
+/// The complex step requires that every function is holomorphic along the real axis: no std::abs, no
 /// conjugate, and branches (the maxima below) look at real parts only. Matrices are row-major.
 namespace ampgrad::reference {
 
@@ -72,7 +72,7 @@ std::vector<T> Embedding(const std::vector<T>& table, const std::vector<int>& id
   return y;
 }
 
-/// y_no = Σ_i x_ni W_oi + b_o with W [out, in]; an empty bias is none.
+/// y_no = Σ_i x_ni W_oi + b_o with W [out, in]; an empty bias stands for no bias.
 template <class T>
 std::vector<T> LinearOutIn(const std::vector<T>& x, const std::vector<T>& weight, const std::vector<T>& bias,
                            Index rows, Index in, Index out) {
@@ -87,7 +87,7 @@ std::vector<T> LinearOutIn(const std::vector<T>& x, const std::vector<T>& weight
   return y;
 }
 
-/// y_no = Σ_i x_ni W_io + b_o with W [in, out]; an empty bias is none.
+/// y_no = Σ_i x_ni W_io + b_o with W [in, out]; an empty bias stands for no bias.
 template <class T>
 std::vector<T> LinearInOut(const std::vector<T>& x, const std::vector<T>& weight, const std::vector<T>& bias,
                            Index rows, Index in, Index out) {
@@ -135,8 +135,8 @@ std::vector<T> RmsNorm(const std::vector<T>& x, const std::vector<T>& gain, Inde
   return y;
 }
 
-/// Every head of D = 2·|inverse_frequencies| columns of x [rows, heads·D] is turned, pair (j, j +
-/// D/2) by the angle a_j = position · inverse_frequencies_j, position = offset + row mod length:
+/// Rotates every head of D = 2·|inverse_frequencies| columns of x [rows, heads·D]: the pair (j, j + D/2)
+/// by the angle a_j = position · inverse_frequencies_j, where position = offset + row mod length:
 ///   y_j       = x_j cos a_j - x_{j+D/2} sin a_j
 ///   y_{j+D/2} = x_{j+D/2} cos a_j + x_j sin a_j
 template <class T>

@@ -13,8 +13,8 @@
 
 namespace ampgrad::reference {
 
-/// The rules of the format as plainly as they can be put: read into a tree by recursion, sums in 128 bits. Shares
-/// nothing with the reader, which it is compared to.
+/// The rules of the format, written as plainly as possible: the header is read into a tree by recursion, and sums have
+/// 128 bits. Shares no code with the reader, which it is compared to.
 class SafetensorsChecker {
  public:
   static bool Accepts(const std::string& bytes) {
@@ -79,7 +79,7 @@ class SafetensorsChecker {
     }
   }
 
-  // A character of more than one byte: it must be what its own code encodes to.
+  // A character of more than one byte: it must equal the encoding of its own code point.
   void MultiByte(int lead, std::string& text) {
     const int tail = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
     const size_t start = at_ - 1;
@@ -216,8 +216,8 @@ class SafetensorsChecker {
         CheckEntry(header.items[i], spans, empty);
       }
     }
-    // Following the spans from 0 must use each of them and arrive at the end; empty ones stand where one begins or
-    // ends.
+    // Following the spans from 0 must use each of them and arrive at the end. An empty span must lie where a span
+    // begins or ends.
     std::set<Wide> borders = {0};
     Wide at = 0;
     for (auto span = spans.find(0); span != spans.end(); span = spans.find(at)) borders.insert(at = span->second);

@@ -8,7 +8,7 @@
 #include "tests/support/chat_templates.h"
 #include "tests/support/files.h"
 
-/// Files of chat models for tests: a tokenizer with control tokens.
+/// Files of chat models for tests: a tokenizer with special tokens.
 namespace ampgrad {
 
 /// A tokenizer of bytes (id = byte) whose tokens 256, 257, … are `control`; `prefix` is put before every text.
@@ -50,12 +50,12 @@ inline nlohmann::json ByteTokenizerJson(const std::vector<std::string>& control,
           {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", nlohmann::json::array()}}}};
 }
 
-/// The control tokens of all templates.
+/// The special tokens of all templates.
 inline const std::vector<std::string> kControlTokens = {
     "</s>",       "<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>",
     "<|eot_id|>", "<s>"};
 
-/// Writes tokenizer.json with all control tokens, and a config.json whose end of text is </s>.
+/// Writes tokenizer.json with all special tokens, and a config.json whose end of text is </s>.
 inline void PutChatModel(const std::filesystem::path& directory, const std::string& prefix = "") {
   Put(directory / "tokenizer.json", ByteTokenizerJson(kControlTokens, prefix).dump());
   Put(directory / "config.json", R"({"eos_token_id": 256})");

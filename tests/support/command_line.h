@@ -116,7 +116,7 @@ class CommandLine : public ::testing::Test {
     return result;
   }
 
-  /// Expects exit code `code`, one sentence on stderr that holds `part`, beside progress, and not one new or lost file.
+  /// Expects exit code `code`, one sentence with `part` on stderr (apart from progress), and no file added or lost.
   void ExpectFails(int code, const Words& words, const std::string& part) const {
     SCOPED_TRACE(::testing::PrintToString(words));
     const std::set<std::string> before = FilesBelow(dir());
@@ -132,7 +132,7 @@ class CommandLine : public ::testing::Test {
     EXPECT_EQ(FilesBelow(dir()), before);
   }
 
-  /// Lines of a log without the one field that is a matter of time.
+  /// Lines of a log without the field that depends on time.
   std::vector<nlohmann::json> Log(const std::string& name) const {
     std::vector<nlohmann::json> lines;
     for (const std::string& line : Lines(Get(Path(name)))) {

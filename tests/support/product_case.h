@@ -27,7 +27,7 @@ struct ProductCase {
            (b_transposed ? " Bᵀ" : " B") + (with_init ? " + C" : "");
   }
 
-  /// What Gemm makes of it, between guards; a C that is added to is its own output.
+  /// The result of Gemm between guards. With an initial C, the output is C itself.
   GuardedBuffer Run() const {
     GuardedBuffer c(m * n, 77);
     if (with_init) std::copy(start.begin(), start.end(), c.data());

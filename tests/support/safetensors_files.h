@@ -10,7 +10,7 @@
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 
-/// Safetensors files, right and wrong, made byte by byte.
+/// Safetensors files, valid and invalid, made byte by byte.
 namespace ampgrad {
 
 template <typename T>
@@ -36,7 +36,7 @@ inline std::string HeaderError(const std::string& header, uint64_t data_bytes = 
   return MessageOf({}, [&] { io::ParseSafetensorsHeader(header, data_bytes, "f"); });
 }
 
-/// The verdict on a header of the one entry "a".
+/// The verdict on a header with the single entry "a".
 inline std::string EntryError(const std::string& dtype, const std::string& shape, const std::string& offsets,
                               uint64_t data_bytes) {
   return HeaderError("{" + Entry("a", dtype, shape, offsets) + "}", data_bytes);

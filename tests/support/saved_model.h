@@ -55,7 +55,7 @@ class SavedModel {
     change(tensors);
     SetTensors(tensors);
   }
-  /// Puts a tensor of any type behind those of the file.
+  /// Appends a tensor of any type to the file.
   void AppendTensor(const std::string& name, const std::string& dtype, const nlohmann::json& shape,
                     const std::string& numbers) {
     const std::string bytes = Get(path() / "model.safetensors");

@@ -25,7 +25,7 @@ void ForEachSimdTarget(Body body) {
   UseSimdTarget("");
 }
 
-/// 0 to two vectors of 16 and one more, and a length of several chunks.
+/// 0 to 33, one more than two vectors of 16, and a length of several chunks.
 inline std::vector<Index> SweepLengths() {
   std::vector<Index> lengths;
   for (Index n = 0; n <= 33; ++n) lengths.push_back(n);
@@ -33,7 +33,7 @@ inline std::vector<Index> SweepLengths() {
   return lengths;
 }
 
-/// `n` numbers at a misaligned address, with guards before and behind that nobody may touch.
+/// `n` numbers at a misaligned address, with guards before and behind that must not change.
 class GuardedBuffer {
  public:
   explicit GuardedBuffer(Index n, Real value = 0) : n_(n), storage_(n + 2 * kGuard, kMark) {

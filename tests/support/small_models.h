@@ -45,14 +45,14 @@ inline models::GptConfig TinyConfig(bool tied = true) {
   return config;
 }
 
-/// Gives every matrix of `model` zeros.
+/// Sets every matrix of `model` to zeros.
 inline void SetZero(models::LanguageModel& model) {
   for (nn::Matrix* matrix : model.Parts().matrices) {
     matrix->form = std::make_unique<nn::Dense>(matrix->name, Tensor(matrix->StoredShape()), matrix->layout);
   }
 }
 
-/// Gives every matrix and vector of `model` random numbers, norms and biases too, so that no gradient term vanishes.
+/// Fills all matrices and vectors of `model` with random values, norms and biases too, so that no gradient term is 0.
 inline void Randomise(models::LanguageModel& model, uint64_t seed) {
   uint64_t stream = 0;
   const nn::Parts parts = model.Parts();
@@ -94,7 +94,7 @@ inline std::unique_ptr<models::Llama> LittleLlama(uint64_t seed, bool tied = fal
   return model;
 }
 
-/// A small model of each family, for what must hold for any.
+/// A small model of each family, for tests of what must hold for any model.
 inline std::vector<std::unique_ptr<models::LanguageModel>> BothFamilies(uint64_t seed, bool tied) {
   std::vector<std::unique_ptr<models::LanguageModel>> models;
   models.push_back(TinyGpt(seed, tied));
@@ -102,7 +102,7 @@ inline std::vector<std::unique_ptr<models::LanguageModel>> BothFamilies(uint64_t
   return models;
 }
 
-/// Holds every matrix of `model` at half width, frozen, rounded.
+/// Rounds every matrix of `model` to half width and freezes it.
 inline void HoldAtHalfWidth(models::LanguageModel& model) {
   for (nn::Matrix* matrix : model.Parts().matrices) {
     matrix->form =
@@ -110,7 +110,7 @@ inline void HoldAtHalfWidth(models::LanguageModel& model) {
   }
 }
 
-/// Rounds all numbers of `model` to float, as files store them, whatever Real is.
+/// Rounds all parameters of `model` to float, as files store them, whatever Real is.
 inline void RoundToFloat(models::LanguageModel& model) {
   for (Param* param : models::Parameters(model)) {
     for (Real& x : param->value) x = static_cast<Real>(static_cast<float>(x));

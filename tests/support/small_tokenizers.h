@@ -15,14 +15,14 @@ namespace ampgrad::models {
 
 using Json = nlohmann::json;
 
-/// A BPE whose ids are the places in `tokens`.
+/// A BPE whose ids are the indices in `tokens`.
 inline Json SmallModel(const std::vector<std::string>& tokens, const Json& merges = Json::array()) {
   Json vocab = Json::object();
   for (size_t i = 0; i < tokens.size(); ++i) vocab[tokens[i]] = i;
   return {{"type", "BPE"}, {"vocab", vocab}, {"merges", merges}};
 }
 
-/// Nothing but a model: a text is one word, tokens are joined as they are.
+/// A file with nothing but a model: a text is one word, and tokens are joined without change.
 inline Json SmallFile(const std::vector<std::string>& tokens, const Json& merges = Json::array()) {
   return {{"version", "1.0"},
           {"decoder", {{"type", "Sequence"}, {"decoders", Json::array()}}},
@@ -34,7 +34,7 @@ inline Json AddedTokenJson(int id, const std::string& content, bool special = tr
           {"rstrip", false}, {"normalized", false}, {"special", special}};
 }
 
-/// The shape of Llama-2's file: control tokens 0 to 2, byte b as id b + 3, then these from 259 on: U+2581 a b c ab ▁ab abc.
+/// Like Llama-2's file: special tokens 0 to 2, byte b as id b + 3, and from 259 on the tokens U+2581 a b c ab ▁ab abc.
 inline Json LlamaLikeFile() {
   std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
   for (int byte = 0; byte < 256; ++byte) {
@@ -69,7 +69,7 @@ inline std::string ErrorOf(const std::function<void()>& action) {
   return "";
 }
 
-/// What reading `file` says after `change`, without "tokenizer.json: ".
+/// The error of reading `file` after `change`, without "tokenizer.json: ".
 inline std::string ReadError(Json file, const std::function<void(Json&)>& change) {
   change(file);
   const std::string start = "tokenizer.json: ", error = ErrorOf([&] { Small(file); });

@@ -7,7 +7,7 @@
 
 namespace ampgrad {
 
-/// `values` rounded to a type of 16 or 32 bits, outside of any Tensor, as a file holds them.
+/// `values` rounded to a type of 16 or 32 bits, not in a Tensor, as a file holds them.
 inline StoredTensor Stored(const Tensor& values, StoredType type) {
   const auto bytes =
       std::make_shared<std::vector<double>>(static_cast<size_t>(values.size()) + 1);  // room, and alignment

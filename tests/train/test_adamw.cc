@@ -10,7 +10,7 @@
 #include "tensor/thread_pool.h"
 #include "train/adamw.h"
 
-/// AdamW against PyTorch's formulas in double, one number at a time.
+/// AdamW against PyTorch's formulas in double, one element at a time.
 namespace ampgrad::train {
 namespace {
 
@@ -26,7 +26,7 @@ Param MakeParam(const std::string& name, std::vector<Real> values) {
   return {name, Tensor::FromValues({size}, values), {}};
 }
 
-/// torch.optim.AdamW for one number.
+/// torch.optim.AdamW for one element.
 struct NaiveAdamW {
   double p, m = 0, v = 0;
   int t = 0;
@@ -132,7 +132,7 @@ TEST(AdamW, GradNormIsOverAllParams) {
 
 TEST(AdamW, GradNormOfLargeGradientsIsFinite) {
   Param param = MakeParam("p", {0, 0});
-  param.grad = Tensor::FromValues({2}, {static_cast<Real>(3e25), static_cast<Real>(4e25)});  // squares leave float
+  param.grad = Tensor::FromValues({2}, {static_cast<Real>(3e25), static_cast<Real>(4e25)});  // squares overflow float
   EXPECT_NEAR(AdamW({&param}, {}).GradNorm() / 5e25, 1, 1e-6);
 }
 

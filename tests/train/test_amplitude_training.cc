@@ -11,7 +11,7 @@
 #include "tests/support/small_models.h"
 #include "train/adamw.h"
 
-/// Amplitude-only training of a whole model: what it starts as, what moves, what must not.
+/// Amplitude-only training of a whole model: how it starts, what changes, and what must not change.
 namespace ampgrad::ct {
 namespace {
 
@@ -62,7 +62,7 @@ TEST(AmplitudeTraining, ExactStartsAtTheModelBitForBit) {
   }
 }
 
-// The same model with its matrices rebuilt beforehand, as dense ones.
+// The same model, with dense matrices rebuilt beforehand.
 TEST(AmplitudeTraining, ReconstructedStartsAtTheRebuiltModel) {
   const auto base = TinyGpt(2);
   const auto basis = BasisOf(*base, 3);
@@ -118,7 +118,7 @@ TEST(AmplitudeTraining, FrozenBytesNeverChange) {
   }
 }
 
-// With start exact the pretrained rows are a constant: after training, taking S away leaves them, bit for bit.
+// With start exact the pretrained rows are a constant: scores of zero give them back after training, bit for bit.
 TEST(AmplitudeTraining, PretrainedRowsSurviveTraining) {
   const auto base = TinyGpt(5);
   const auto model = AmplitudeCopy(*base, BasisOf(*base, 3), Start::kExact);
@@ -176,7 +176,7 @@ TEST(AmplitudeTraining, FullTrainingLeavesTheSpan) {
   EXPECT_GT(leak.outside, 0.01);
 }
 
-// Trains what is trainable by plain gradient descent.
+// Trains the trainable parameters by plain gradient descent.
 void Descend(models::LanguageModel& model, int steps, double rate) {
   for (int step = 0; step < steps; ++step) {
     for (Param* param : models::TrainableParameters(model)) param->grad = Tensor();

@@ -28,7 +28,7 @@ models::GptConfig Config() {
   return config;
 }
 
-// Which tokens they are changes no size.
+// The ids do not affect any size.
 Batch BatchOf(Index batch, Index length) {
   const std::vector<int> tokens(batch * length, 1);
   return {length, tokens, tokens};
@@ -60,7 +60,7 @@ void Step(models::LanguageModel& model, AdamW& optimizer, const Batch& batch) {
   optimizer.Step(1e-3);
 }
 
-// Bytes and pages are counted exactly with one thread: when a second one first makes its work space is a matter of chance.
+// Bytes and pages are exact with one thread only: it is a matter of chance when a second one allocates its work space.
 class MemoryPlanBytes : public testing::Test {
  protected:
   void SetUp() override { SetNumThreads(1); }
@@ -83,10 +83,10 @@ TEST_F(MemoryPlanBytes, PredictsThePeakOfAStep) {
   }
 }
 
-// What the ops' `saves` lines add up to in a GPT whose parameters all train, for each token: of a block its input and
-// both norms' outputs (C each), qkv (3C), the attention's output (C), the sum after it (C), and the MLP's inner layer
-// before and after GELU (2·4C); mean and rstd of two norms (4) and a log-sum for each head. Behind the blocks the last
-// norm's input, output and statistics (2C + 2), the logits, and their max and log-sum (V + 2).
+// The sum of the ops' `saves` lines for each token, in a GPT whose parameters all train. A block keeps its input and
+// both norms' outputs (C each), qkv (3C), the attention's output (C), the sum after it (C), the MLP's inner layer
+// before and after GELU (2·4C), mean and rstd of two norms (4), and a log-sum for each head. After the blocks, the last
+// norm's input, output and statistics (2C + 2) are kept, and the logits with their max and log-sum (V + 2).
 TEST_F(MemoryPlanBytes, KeepsWhatTheSavesLinesName) {
   models::Gpt model = Prepared({});
   const models::GptConfig c = Config();
@@ -99,7 +99,7 @@ TEST_F(MemoryPlanBytes, KeepsWhatTheSavesLinesName) {
     const Var loss = BatchLoss(model, tape, batch);
     return Tensor::LiveBytes() - before;
   };
-  kept(256);  // the first products of a size make their work space
+  kept(256);  // the first products of a size allocate their work space
   EXPECT_EQ(kept(256) - kept(128), 128 * expected * static_cast<Index>(sizeof(Real)));
 }
 
@@ -110,13 +110,13 @@ TEST_F(MemoryPlanBytes, TheFactoredChainKeepsLess) {
   };
   models::Gpt explicit_chain = Prepared(reconstructed(ct::Chain::kExplicit));
   models::Gpt factored_chain = Prepared(reconstructed(ct::Chain::kFactored));
-  PlanMemory(explicit_chain), PlanMemory(factored_chain);  // the first products of a size make their work space
+  PlanMemory(explicit_chain), PlanMemory(factored_chain);  // the first products of a size allocate their work space
   EXPECT_LT(PlanMemory(factored_chain).Step(1024), PlanMemory(explicit_chain).Step(1024));
 }
 
 TEST_F(MemoryPlanBytes, LeavesTheModelAsItWas) {
   models::Gpt model = Prepared({});
-  PlanMemory(model);  // the first products of a size make their work space
+  PlanMemory(model);  // the first products of a size allocate their work space
   const Index before = Tensor::LiveBytes();
   PlanMemory(model);
   EXPECT_EQ(Tensor::LiveBytes(), before);
@@ -170,7 +170,7 @@ TEST(AvailableMemory, IsWhatTheLimitOnAddressSpaceLeaves) {
   const Index unlimited = AvailableMemory();
   EXPECT_GT(unlimited, 0);
   if (unlimited < 1'000'000'000) GTEST_SKIP() << "too little memory to limit it";
-  // As much as there is, and 100 MB more.
+  // The address space in use, and 100 MB more.
   std::ifstream status("/proc/self/status");
   Index size = 0;
   for (std::string word; status >> word;) {
@@ -186,9 +186,9 @@ TEST(AvailableMemory, IsWhatTheLimitOnAddressSpaceLeaves) {
 }
 #endif
 
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)  // which never gives out again what was just freed
-// After the first steps buffers come from memory that earlier ones have freed: the system maps hardly a page more. Now and
-// then the allocator finds another place for a buffer, hence the average over many steps.
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)  // which does not reuse memory that was just freed
+// After the first steps, buffers come from memory that earlier steps have freed, and the system maps hardly any page.
+// The allocator sometimes finds another place for a buffer, hence the average over many steps.
 TEST_F(MemoryPlanBytes, StepsReuseTheMemoryOfTheFirst) {
   KeepFreedMemory();
   models::Gpt model = Prepared({});

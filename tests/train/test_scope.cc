@@ -13,7 +13,7 @@
 #include "train/scope.h"
 #include "train/study/sweep.h"
 
-/// Which layers train: the words for them, and what becomes of the rest.
+/// Which layers train: the words for them, and what happens to the others.
 namespace ampgrad::train {
 namespace {
 
@@ -148,7 +148,7 @@ TEST(Prepare, AScopeOfAllLayersIsTheWholeModel) {
   EXPECT_TRUE(TrainedNames(*amplitude).contains("lm_head.weight"));
 }
 
-// Where the vocabulary is decomposed as well, a head that trains is left out: nothing of it is thrown away.
+// Where the vocabulary is decomposed, too, a head that trains is not: nothing of it is lost.
 TEST(Prepare, AHeadThatTrainsStaysAsItIs) {
   for (const bool tied : {true, false}) {
     const auto model = LittleLlama(1, tied);
@@ -185,7 +185,7 @@ TEST(Prepare, StepZeroOfAnExactStartIsTheModel) {
   }
 }
 
-// ---- What frozen layers below cost
+// ---- The cost of frozen layers below
 
 Index RecordedNodes(models::LanguageModel& model) {
   Tape tape;
@@ -193,10 +193,10 @@ Index RecordedNodes(models::LanguageModel& model) {
   return tape.size();
 }
 
-// Bytes that a forward pass leaves behind for the backward pass, logits included.
+// Bytes that a forward pass keeps for the backward pass, logits included.
 Index KeptBytes(models::LanguageModel& model) {
   const std::vector<int> ids = RandomIds(12, 23, 1);
-  LogitsOf(model, ids, 12);  // work spaces that stay
+  LogitsOf(model, ids, 12);  // allocates work spaces, which stay
   const Index before = Tensor::LiveBytes();
   Tape tape;
   const Var logits = model.Logits(tape, ids, 12);
@@ -225,7 +225,7 @@ TEST(Prepare, FrozenLayersBelowRecordNothing) {
   SetNumThreads(0);
 }
 
-// Layers above those that train are run through on the way back.
+// The backward pass runs through the layers above those that train.
 TEST(Prepare, LayersAboveCarryTheGradient) {
   const auto model = LittleLlama(1);
   PrepareFor(*model, false, {false, 0, 0, false});

@@ -22,8 +22,8 @@ namespace {
 constexpr Real kNaN = std::numeric_limits<Real>::quiet_NaN();
 constexpr double kBound = sizeof(Real) == sizeof(double) ? 1e-12 : 1e-5;
 
-/// The smallest language model: row `id` of a table is the logits of what follows `id`, so losses and gradients are
-/// found by hand.
+/// The smallest language model: row `id` of a table holds the logits of the token after `id`, so losses and gradients
+/// can be computed by hand.
 class Bigram : public models::LanguageModel {
  public:
   static constexpr Index kVocabulary = 5;
@@ -151,7 +151,7 @@ TEST(Train, OverfitsOneBatch) {
 }
 
 TEST(Train, LearnsNothingFromFreshNoise) {
-  // The control of OverfitsOneBatch: where there is nothing to know, no loss below log 256 - a little can be right.
+  // The control of OverfitsOneBatch: on random tokens, no loss clearly below log 256 can be right.
   models::Gpt model = Nano();
   double last = 0;
   const auto noise = [](Index step) { return RandomBatch(1 + static_cast<uint64_t>(step), 4, 16); };
@@ -200,7 +200,7 @@ TEST(Train, TellsOfEveryStep) {
   for (const Param* param : models::Parameters(model)) EXPECT_TRUE(param->grad.empty()) << param->name;
 }
 
-// All that decides the next step can be read: two runs that agree in it go on alike.
+// Everything that decides the next step can be read: two runs that agree in it continue alike.
 TEST(Trainer, HoldsItsParametersByNameAndTheirState) {
   models::Gpt model = Nano();
   Trainer trainer(model, Options(3, 1e-2));

@@ -31,7 +31,7 @@ double RelativeError(const Tensor& own, const Tensor& reference) {
   return std::sqrt(difference / norm);
 }
 
-// What of `reference` [K, d] lies outside the span of the orthonormal rows of `basis` [K, d].
+// The relative norm of the part of `reference` [K, d] outside the span of the orthonormal rows of `basis` [K, d].
 double SubspaceError(const Tensor& basis, const Tensor& reference) {
   Tensor overlap({reference.rows(), basis.rows()}), projection(reference.shape());
   kernels::ProductNT(reference, basis, {overlap.data()});
@@ -85,7 +85,7 @@ class Checker {
     return {.method = "amplitude", .k = K(), .start = start, .chain = chain};
   }
 
-  // Notes our tensor, once for each name, and its error in a group; the group keeps the worst.
+  // Records our tensor, once for each name, and its error in a group. The group keeps the worst error.
   void Add(const std::string& group, const std::string& name, const Tensor& own, double error, double bound = kBound) {
     const auto same_name = [&](const io::NamedTensor& tensor) { return tensor.name == name; };
     if (std::none_of(result_.own.begin(), result_.own.end(), same_name)) result_.own.push_back({name, own});
@@ -96,7 +96,7 @@ class Checker {
       it = result_.groups.end() - 1;
     }
     ++it->tensors;
-    if (!(error <= it->error)) {  // a NaN is worse than any number, and stays
+    if (!(error <= it->error)) {  // a NaN is worse than any number and stays
       if (std::isnan(it->error)) return;
       it->error = error;
       it->worst = name;

@@ -28,8 +28,8 @@ struct ReferenceCheck {
 };
 
 /// Computes what a reference directory holds (a model with golden.safetensors and golden.json: logits, loss, every
-/// gradient, the basis, scores and their gradients, loss curves) and compares. Bounds: 1e-5 and 1e-4 for loss curves in
-/// float, 1e-9 in the double build. Throws std::runtime_error when the directory is not readable as such.
+/// gradient, the basis, scores and their gradients, loss curves) and compares. Bounds: in float 1e-5, for loss curves
+/// 1e-4; in the double build 1e-9. Throws std::runtime_error when the directory cannot be read as a reference.
 ReferenceCheck CheckReference(const std::filesystem::path& directory);
 
 }  // namespace ampgrad::train

@@ -29,8 +29,8 @@ void CheckRange(const char* what, Index value, Index count) {
                            std::to_string(value));
 }
 
-// The nodes from `loss` to the leaf of `param`, both included, along the fewest edges: residual connections are taken,
-// the blocks that they skip are not.
+// The nodes from `loss` to the leaf of `param`, both included, along the fewest edges. So the path takes residual
+// connections, not the blocks that they skip.
 std::vector<int> ShortestPath(const Tape& tape, int loss, const Param* param) {
   std::vector<int> next_to_loss(tape.size(), -1), queue = {loss};
   for (size_t i = 0; i < queue.size(); ++i) {

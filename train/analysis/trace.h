@@ -39,8 +39,8 @@ struct TraceOptions {
   double lr = 1e-2;
 };
 
-/// Puts `model` into amplitude form and follows one score through a batch. Throws std::runtime_error when the weight, the
-/// row or the component does not exist, naming what does.
+/// Puts `model` into amplitude form and follows one score through a batch. Throws std::runtime_error when the weight,
+/// the row or the component does not exist; the message names those that do.
 ScoreTrace TraceScore(models::LanguageModel& model, const Batch& batch, const TraceOptions& options);
 
 /// One screen of text.

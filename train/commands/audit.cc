@@ -2,7 +2,7 @@
 
 namespace ampgrad::train {
 
-// The audit needs the scalar reference and the planted faults, which belong to the tests: its program is built with them.
+// The audit needs the scalar reference and the planted faults, which belong to the tests. So it has its own program.
 Command AuditCommand() {
   return {"audit",
           "Audit every gradient: ops, chain, planted faults; with --model a whole model.",

@@ -12,8 +12,8 @@ struct Command {
   const char* name;
   const char* summary;
   std::vector<OptionSpec> options;
-  int (*run)(const Options& options);  // returns the exit code; throws for anything that ends in a sentence
-  const char* program = nullptr;       // the sibling of this program that runs it, if not this one
+  int (*run)(const Options& options);  // returns the exit code; throws what is reported in a sentence
+  const char* program = nullptr;       // the program beside this one that runs the command; null: this one
 };
 
 Command DemoCommand();

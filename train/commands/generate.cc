@@ -36,7 +36,7 @@ int Run(const Options& options) {
   generate.end_tokens = model->EndTokens();
   generate.vocabulary = tokenizer.vocabulary();
 
-  // The prompt is decoded, too: what a token says, such as whether a space precedes it, depends on those before it.
+  // The prompt is decoded, too: the text of a token, such as a space before it, depends on the tokens before it.
   models::StreamDecoder decoder(tokenizer, /*skip_special=*/true);
   const auto print = [&](int id) { std::fputs(decoder.Push(id).c_str(), stdout); };
   const std::vector<int> prompt = Prompt(options, tokenizer);

@@ -40,7 +40,7 @@ void PrintUsage(std::FILE* out) {
   std::fputs("\n'ampgrad COMMAND --help' describes a command's options.\n", out);
 }
 
-// Replaces this process by a sibling program, with the same words.
+// Replaces this process by the command's program, with the same arguments.
 [[noreturn]] void RunSibling(const Command& command, const std::vector<std::string>& words) {
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
   const std::string program = (self.parent_path() / command.program).string();
@@ -98,7 +98,7 @@ int Dispatch(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   ampgrad::KeepFreedMemory();
   ampgrad::io::ReportShrunkFiles();
-  // A closed stream's number must not be given to a file of ours, which would then receive what is printed.
+  // The number of a closed standard stream must not go to a file of ours, which would then receive the output.
   int fd = open("/dev/null", O_RDONLY);
   while (fd >= 0 && fd <= 2) fd = open("/dev/null", O_RDONLY);
   close(fd);

@@ -37,7 +37,7 @@ int Run(const Options& options) {
     basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k, ReadRowSample(options)));
     std::printf("%s\n", Describe(*basis, sources).c_str());
   }
-  const bool lossy = method.StartIsLossy();  // all other ways start from the model itself
+  const bool lossy = method.StartIsLossy();  // every other start is the given model itself
   const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
   Prepare(*model, method, basis);
   model->checkpoint_blocks = options.Has("checkpoint");

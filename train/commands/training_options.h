@@ -8,7 +8,7 @@
 #include "train/method.h"
 #include "train/trainer.h"
 
-/// Options that several commands share: how they read, and what they mean.
+/// Options that several commands share: their texts, and how they are read.
 namespace ampgrad::train {
 
 /// Steps, batch, learning-rate schedule, seed and log of a training run.
@@ -16,9 +16,9 @@ std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch
 /// The run that they describe; lr is left at its default.
 TrainOptions ReadTrainOptions(const Options& options);
 
-/// Which rows the universal basis sees, and which way the gradient takes to the scores.
+/// The rows that the universal basis is computed from, and the chain of the scores' gradient.
 std::vector<OptionSpec> BasisOptionSpecs();
-/// The method of --method and what it is told, but its scope.
+/// The settings of the method, without its scope.
 MethodSettings ReadMethod(const Options& options);
 ct::RowsPolicy ReadRowsPolicy(const Options& options);
 ct::Chain ReadChain(const Options& options);
@@ -28,14 +28,14 @@ ct::RowSample ReadRowSample(const Options& options);
 std::vector<OptionSpec> ScopeOptionSpecs();
 Scope ReadScope(const Options& options, const models::LanguageModel& model);
 
-/// One list after the other.
+/// The lists, one after another.
 std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists);
 
 /// What the data of fine-tuning may hold, for the help.
 extern const char* const kDataHelp;
-/// Which chat template renders it.
+/// The chat template that renders it.
 OptionSpec TemplateOptionSpec();
-/// The name that was given, or "".
+/// The name given with --template, or "".
 std::string ReadTemplate(const Options& options);
 
 /// The length of training sequences: --length, by default and at most the model's context.

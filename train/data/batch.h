@@ -7,7 +7,7 @@
 
 namespace ampgrad::train {
 
-/// Sequences of equal length, one behind the other.
+/// Sequences of equal length, one after another.
 struct Batch {
   Index length = 0;          // T
   std::vector<int> inputs;   // ids [B·T]
@@ -16,7 +16,7 @@ struct Batch {
   Index tokens() const { return static_cast<Index>(inputs.size()); }
 };
 
-/// What a run trains on and is judged by.
+/// The data that a run trains on and is judged by.
 struct Data {
   std::function<Batch(Index step)> train;  // the batch of step 0, 1, 2, …
   std::vector<Batch> validation;           // for choosing a learning rate; empty when there is nothing to choose

@@ -13,7 +13,7 @@ namespace {
 using models::ChatFormat;
 
 constexpr Index kMaxPart = 128;
-constexpr int kPadding = 0;  // an id that every vocabulary has; never a target, and behind all that is
+constexpr int kPadding = 0;  // an id that every vocabulary has; never a target, and after all targets
 constexpr uint64_t kSplitStream = 0x73706C6974;  // "split"
 constexpr uint64_t kEpochStream = 1u << 20;      // + epoch
 
@@ -21,7 +21,7 @@ struct Example {
   std::vector<int> inputs, targets;
 };
 
-// targets[n] is token n + 1 where that is to be learned.
+// targets[n] is token n + 1 if that is a target, else kIgnored.
 Example MakeExample(const models::Tokens& tokens) {
   Example example{{tokens.ids.begin(), tokens.ids.end() - 1}, {tokens.ids.begin() + 1, tokens.ids.end()}};
   for (size_t n = 0; n < example.targets.size(); ++n) {
@@ -40,7 +40,7 @@ std::vector<models::Message> Messages(SampleKind kind, const Sample& sample, Cha
   return messages;
 }
 
-// The sample as the model reads it. What the tokenizer cannot encode is an error of its line.
+// The sample as the model reads it. An error of the tokenizer is reported with the sample's line.
 Example MakeExample(SampleKind kind, const Sample& sample, const models::ChatTemplate& chat,
                     const models::Tokenizer& tokenizer, const std::string& where) {
   try {
@@ -74,7 +74,7 @@ std::vector<Batch> CutIntoBatches(const std::vector<Example>& examples, Index be
   return batches;
 }
 
-// Splits examples, shuffled already, into the three parts.
+// Splits shuffled examples into the three parts.
 void Split(std::vector<Example> all, Index batch, uint64_t seed, ChatData& result) {
   const auto examples = std::make_shared<const std::vector<Example>>(std::move(all));
   const Index total = static_cast<Index>(examples->size());

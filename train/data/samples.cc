@@ -21,15 +21,15 @@ struct KindKeys {
   const char* second;  // the key of what is learned; null where `first` holds everything
 };
 
-// A line with the keys of two kinds is of the first: there are files of messages that repeat their prompt under "prompt".
+// A line with the keys of two kinds is of the first of them: some files of messages repeat the prompt under "prompt".
 constexpr KindKeys kKinds[] = {
     {SampleKind::kMessages, "messages", nullptr},        {SampleKind::kMessages, "conversations", nullptr},
     {SampleKind::kInstruction, "instruction", "output"}, {SampleKind::kQuestion, "question", "answer"},
     {SampleKind::kPrompt, "prompt", "completion"},
 };
 
-// The kind of a line, told by its first key or, where that is missing, by its second. A key counts though null stands
-// under it.
+// The kind of a line, told by its first key or, where that is missing, by its second. A key with the value null counts,
+// too.
 const KindKeys& FindKind(const io::JsonValue& line) {
   for (const KindKeys& keys : kKinds) {
     if (line.json().contains(keys.first)) return keys;

@@ -8,14 +8,14 @@
 
 namespace ampgrad::train {
 
-/// Windows of `length` tokens at random places of a text, drawn anew for every step; the last 5 % of the text (at least one
-/// window, at most 64) are held out. `where` names the text in messages. Throws std::runtime_error when the text is empty
-/// or too short for one window of each part.
+/// Windows of `length` tokens at random places of a text, drawn for every step. The last 5 % of the text (at least one
+/// window, at most 64) are held out. `where` names the text in messages. Throws std::runtime_error when the text is
+/// empty or too short for one window of each part.
 Data TextData(const std::string& text, const models::Tokenizer& tokenizer, Index length, Index batch, uint64_t seed,
               const std::string& where);
 
-/// −Σ p log p over the frequencies of the bytes of `text`, in nats: the loss of a model that knows only how often each byte
-/// occurs.
+/// −Σ p log p over the frequencies of the bytes of `text`, in nats: the loss of a model that knows only how often each
+/// byte occurs.
 double UnigramEntropy(const std::string& text);
 
 }  // namespace ampgrad::train

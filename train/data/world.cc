@@ -22,7 +22,7 @@ constexpr size_t kFacts = 5;
 constexpr uint64_t kPeopleStream = 1;
 constexpr uint64_t kStoryStream = 1000;  // + number of the story
 
-// Draws one after the other from one stream.
+// Draws numbers from one stream, one after another.
 class Dice {
  public:
   Dice(uint64_t seed, uint64_t stream) : random_(seed, stream) {}

@@ -8,9 +8,9 @@
 
 namespace ampgrad::train {
 
-/// A little world of people, places, things and sums: the demo's corpus. Everybody has a home, a trade, an animal, a dish
-/// and a friend; stories tell these facts over and over, and questions ask for them. So a model can learn the facts from
-/// text, and fine-tuning can teach it to answer, on questions it was never asked.
+/// A small world of people, places, things and sums: the demo's corpus. Everybody has a home, a trade, an animal, a
+/// dish and a friend. Stories repeat these facts, and questions ask for them. So a model can learn the facts from text,
+/// and fine-tuning can teach it to answer, also questions that it was not trained on.
 class World {
  public:
   explicit World(uint64_t seed);

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-/// The pieces of HTML that the sections of the report are made of.
+/// The pieces of HTML that the sections of a report consist of.
 namespace ampgrad::report {
 
 /// Text for HTML content and quoted attributes.

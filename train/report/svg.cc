@@ -9,7 +9,7 @@
 namespace ampgrad::report {
 namespace {
 
-// The exponents of double; errors beyond any sense stay on the drawing.
+// Exponents are limited to this range, so that absurd errors stay on the drawing.
 constexpr double kMinExponent = -30, kMaxExponent = 10;
 
 std::string Attribute(const char* name, double value) { return Format(" %s=\"%.1f\"", name, value); }

@@ -25,14 +25,14 @@ struct LogAxis {
   int low, high;
   double start, end;
 
-  /// Always a number: what is beyond the axis lands on its end, zero on the low one, NaN and infinity on the high one.
+  /// Always a number: values beyond the axis land on its nearer end, zero on the low end, NaN and infinity on the high.
   double At(double value) const;
 
-  /// The power of ten between two labels, so that about `labels` of them fit.
+  /// The powers of ten from one label to the next, so that about `labels` of them fit.
   int Step(int labels) const;
 };
 
-/// The opening tag with the size of the drawing, what a screen reader says, and the style class.
+/// The opening tag with the size of the drawing, the label for screen readers and the style class.
 std::string OpenSvg(double width, double height, const std::string& label, const std::string& style);
 
 std::string SvgLine(const std::string& style, double x1, double y1, double x2, double y2);

@@ -19,7 +19,7 @@ struct Bench {
   RunLog& log;
 };
 
-// The rate of `candidates` whose short run ends lowest on the validation part. A run that diverges loses.
+// The rate of `candidates` whose short run ends with the lowest loss on the validation part. A run that diverges loses.
 double SearchLearningRate(const Bench& bench, const MethodSettings& method, const std::vector<double>& candidates) {
   if (candidates.size() == 1) return candidates[0];
   double best_lr = candidates.front(), best_loss = std::numeric_limits<double>::infinity();
@@ -65,7 +65,7 @@ SweepRow RunMethod(const Bench& bench, const MethodSettings& method, double lr, 
   return row;
 }
 
-// A ratio as a percentage; there is none when full SFT gained nothing.
+// A ratio as a percentage; "-" for the ratio of a full SFT that gained nothing.
 std::string Percent(double ratio) { return std::isfinite(ratio) ? report::Format("%.1f %%", 100 * ratio) : "-"; }
 
 }  // namespace

@@ -25,11 +25,11 @@ struct SweepRow {
   Index trained;  // parameters that were trained
   double share;   // of all parameters of the model
   double lr;
-  double base_loss;   // of the model before anything was done to it
+  double base_loss;   // of the model as it was given
   double start_loss;  // at the method's step 0
   double end_loss;
   double seconds_per_step;
-  /// (start − end of the method) / (start − end of full SFT): the papers' figure.
+  /// (start − end of the method) / (start − end of full SFT): the papers' efficiency.
   double efficiency;
   /// (base − end of the method) / (base − end of full SFT).
   double from_base_efficiency;

@@ -8,7 +8,7 @@
 #include "tests/support/chat_files.h"
 #include "tests/support/temp_dir.h"
 
-/// Which template a model has, and what it makes of a conversation.
+/// Which template a model has, and how the template renders a conversation.
 namespace ampgrad::models {
 namespace {
 
@@ -31,7 +31,7 @@ class ChatModel {
   }
   ChatTemplate Named(ChatFormat format) const { return NamedTemplate(format, path(), tokenizer()); }
 
-  /// A conversation as text: what is learned stands in brackets.
+  /// A conversation as text, with the targets in brackets.
   std::string Show(const ChatTemplate& chat, const std::vector<Message>& messages) const {
     std::string text;
     bool inside = false;
@@ -130,7 +130,7 @@ TEST(ChatTemplate, RefusesAnUnknownOne) {
       ": expected the chat template of Zephyr, ChatML or Llama-3, found an unknown one; name the one to use with "
       "--template zephyr, chatml or llama3";
   const ChatModel model;
-  // The last differs by its line breaks alone: between {{ }} and {% %} they are part of what is rendered.
+  // The last one differs only in line breaks, which are part of the rendered text between {{ }} and {% %}.
   for (const std::string& jinja : {std::string("{{ messages }}"), kChatMlJinja + " ", kChatMlJinja + "\n\n",
                                    Replaced(kZephyrJinja, "user", "human"), Replaced(kZephyrJinja, "}\n{", "}{")}) {
     model.PutJinja(jinja);

@@ -29,7 +29,7 @@ TEST(AddedTokens, SpecialOnesAreTextUnlessAskedFor) {
                                     'x' + 3, '4' + 3, '1' + 3, '>' + 3, 259,     262};
   EXPECT_EQ(tokenizer.Encode(text), as_text);
   EXPECT_EQ(tokenizer.Encode(text, false, kText), as_text);
-  // Each piece between tokens is normalized for itself, so that it starts with U+2581; <0x41> is never the byte token.
+  // Each piece between tokens is normalized separately, so that it starts with U+2581; <0x41> is never the byte token.
   const std::vector<int> as_tokens = {264, 2, 259, '<' + 3, '0' + 3, 'x' + 3, '4' + 3, '1' + 3, '>' + 3, 259, 262};
   EXPECT_EQ(tokenizer.Encode(text, false, kTokens), as_tokens);
   EXPECT_EQ(tokenizer.Decode(as_text), "ab</s><0x41> c");
@@ -79,7 +79,7 @@ TEST(AddedTokens, NormalizedOnesAreFoundAfterNormalization) {
   EXPECT_EQ(TokensOf(file, "aa bb", kTokens), (Tokens{"a", "a b", "b"}));
 }
 
-// Ids that others have.
+// Ids that other tokens have, and ids that leave a gap.
 TEST(AddedTokens, RefusesWrongIds) {
   const auto error = [](const Json& tokens) {
     return ReadError(SmallFile({"a", "b", "<s>"}), [&](Json& file) { file["added_tokens"] = tokens; });

@@ -16,7 +16,7 @@ using Tokens = std::vector<std::string>;
 
 double CpuSeconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
-// The definition: the pair of lowest rank, of such the leftmost, again and again.
+// The definition: merges the leftmost pair of lowest rank, again and again.
 std::vector<int> MergedSlowly(const MergeTable& merges, std::vector<int> tokens) {
   while (true) {
     const MergeTable::Merge* best = nullptr;
@@ -75,7 +75,7 @@ TEST(Bpe, MergesByRankThenFromTheLeft) {
   EXPECT_EQ(TokensOf(SmallFile({"a", "aa", "aaaa"}, {"a a", "aa aa"}), "aaaaaaa"), (Tokens{"aaaa", "aa", "a"}));
 }
 
-// Of two merges of one pair the later one counts, as in Hugging Face's library.
+// A later merge of a pair replaces an earlier one, as in Hugging Face's library.
 TEST(Bpe, LaterOfTwoMergesOfAPairCounts) {
   EXPECT_EQ(TokensOf(SmallFile({"a", "b", "c", "ab", "bc"}, {"a b", "b c", "a b"}), "abc"), (Tokens{"a", "bc"}));
 }
@@ -174,7 +174,7 @@ TEST(Bpe, EdgeTexts) {
   EXPECT_EQ(tokenizer.Decode(tokenizer.Encode("\n\n")), "\n\n");
 }
 
-// Time of the processor, so that other programs do not count.
+// Processor time, so that other programs do not count.
 TEST(Bpe, TimeIsNearLinear) {
   const Json file = SmallFile({"a", "aa", "aaaa", "b", "ab"}, {"a a", "aa aa", "a b"});
   const Tokenizer tokenizer = Small(file);

@@ -12,7 +12,7 @@ namespace {
 
 using Tokens = std::vector<std::string>;
 
-// The text that a decoder makes of tokens, given to it in parts of `part` bytes.
+// The text that a decoder returns for tokens, which it receives in parts of `part` bytes.
 std::string Decoded(const std::string& json, const Tokens& tokens, size_t part = 100) {
   const Json file = Json::parse(json);
   std::string text;
@@ -35,21 +35,21 @@ TEST(Decoder, ByteLevel) {
   EXPECT_EQ(Decoded(json, {"a", "Ġb", "Ċ"}), "a b\n");
   EXPECT_EQ(Decoded(json, {"Ã", "©"}), "\u00E9");  // a character in two tokens
   EXPECT_EQ(Decoded(json, {"Ã", "a", "ÿ"}), "\uFFFDa\uFFFD");
-  EXPECT_EQ(Decoded(json, {"Ġ日"}), "Ġ日");  // a character outside the map: the token as it stands
+  EXPECT_EQ(Decoded(json, {"Ġ日"}), "Ġ日");  // a character outside the map: the token itself
   EXPECT_EQ(Decoded(json, {}), "");
 }
 
 TEST(Decoder, ByteFallback) {
   EXPECT_EQ(Decoded(kFallback, {"<0xE2>", "<0x82>", "<0xAC>", "a"}), "\u20ACa");
   EXPECT_EQ(Decoded(kFallback, {"<0xe2>", "<0x82>", "<0xaC>"}), "\u20AC");
-  // A run is text as a whole or not at all: one U+FFFD for each of its tokens.
+  // If a run is not UTF-8 as a whole, each of its tokens becomes one U+FFFD.
   EXPECT_EQ(Decoded(kFallback, {"<0xE2>", "<0x82>", "a"}), "\uFFFD\uFFFDa");
   EXPECT_EQ(Decoded(kFallback, {"<0x41>", "<0xFF>", "a", "<0x42>"}), "\uFFFD\uFFFDaB");
   EXPECT_EQ(Decoded(kFallback, {"<0x4>", "<0xGG>", "<0x411>", "0x41"}), "<0x4><0xGG><0x411>0x41");
 }
 
 TEST(Decoder, FuseStripReplace) {
-  EXPECT_EQ(Decoded(kStrip, {" a", "  b", "c ", " "}), "a bc ");  // each token for itself
+  EXPECT_EQ(Decoded(kStrip, {" a", "  b", "c ", " "}), "a bc ");  // each token separately
   EXPECT_EQ(Decoded(Sequence(kFuse + "," + kStrip), {" ", " a"}), " a");
   const std::string both = R"({"type": "Strip", "content": "é", "start": 2, "stop": 1})";
   for (const size_t part : {1, 2, 100}) {
@@ -74,7 +74,7 @@ TEST(Decoder, NoneJoinsTokensWithSpaces) {
   EXPECT_EQ(Decoded(Sequence(""), {"a", "b"}), "ab");
 }
 
-// Whatever the ids, also such as make no text, a stream gives what the whole does.
+// For any ids, even if they form no text, a stream gives the text of Decode.
 TEST(StreamDecoder, EqualsTheWhole) {
   Json metaspace = LlamaLikeFile(), none = LlamaLikeFile();
   metaspace["decoder"] = Json::parse(Sequence(kFallback + R"(,{"type": "Metaspace", "replacement": "▁"})"));
@@ -104,7 +104,7 @@ TEST(StreamDecoder, HoldsBackOnlyWhatMayChange) {
   EXPECT_EQ(bytes.Push('b'), "\uFFFDb");
   EXPECT_EQ(bytes.Push(0xE2), "");
   EXPECT_EQ(bytes.Finish(), "\uFFFD");
-  // Of byte tokens, a bad one spoils all before it: they wait for the end of their run.
+  // A bad byte token makes the whole run bad, so byte tokens wait for the end of their run.
   StreamDecoder fallback(Small(LlamaLikeFile()), false);
   EXPECT_EQ(fallback.Push(264), "ab");  // "▁ab" at the start of the text
   EXPECT_EQ(fallback.Push(264), " ab");

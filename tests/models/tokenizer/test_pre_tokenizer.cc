@@ -126,7 +126,7 @@ TEST(PreTokenizer, DigitsAndSequence) {
   EXPECT_EQ(Split("null", "a b"), (Words{"a b"}));
 }
 
-// Each step may lengthen a text: a file of a few lines must not make gigabytes of it.
+// Each step may lengthen a text: a few lines of a file must not turn it into gigabytes.
 TEST(PreTokenizer, RefusesStepsThatPileUp) {
   Json steps = Json::array();
   for (int i = 0; i < 9; ++i) steps.push_back({{"type", "Digits"}});

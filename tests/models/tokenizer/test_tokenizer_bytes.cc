@@ -43,7 +43,7 @@ TEST(Bytes, IdsAreBytes) {
   EXPECT_EQ(tokenizer.Encode("Aé", true, Tokenizer::Markup::kTokens), tokenizer.Encode("Aé"));
 }
 
-// Ids may come from a model that has learnt nothing: what they spell is shown as far as it is text.
+// Ids may come from an untrained model. Their bytes are shown as far as they are text.
 TEST(Bytes, DecodesBytesThatAreNoText) { EXPECT_EQ(Tokenizer::Bytes().Decode({0xC3, 0x41, 0xFF}), "\uFFFDA\uFFFD"); }
 
 // GPT-2's byte map: the printable bytes 21-7E, A1-AC and AE-FF are themselves, the others U+0100 and on, in order.

@@ -37,7 +37,7 @@ TEST(TokenizerFile, RefusesWhatIsIncomplete) {
             "expected model.vocab to be an object with at least one token, found {}");
   EXPECT_EQ(Error([](Json& j) { j["model"].erase("merges"); }), "expected model.merges to be an array, found nothing");
   EXPECT_EQ(Error([](Json& j) { j = Json::array(); }), "expected the file to be an object, found []");
-  // Old files have no type: what has merges is a BPE.
+  // Old files have no type; a BPE is recognised by its merges.
   EXPECT_EQ(Error([](Json& j) { j["model"].erase("type"); }), "");
 }
 
@@ -88,7 +88,7 @@ TEST(TokenizerFile, RefusesReplaceThatIsNotPlain) {
   EXPECT_EQ(error(R"("pattern": {"String": "a"})"), "expected normalizer.content to be a string, found nothing");
 }
 
-// Steps that each lengthen a text 16 times would make gigabytes of a line.
+// Steps that each lengthen a text 16 times would turn a line into gigabytes.
 TEST(TokenizerFile, RefusesReplacementsThatPileUp) {
   const Json step = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(16, 'a')}};
   const std::string error =
@@ -116,7 +116,7 @@ TEST(TokenizerFile, RefusesWrongIds) {
   EXPECT_EQ(error(INT32_MAX - 1), "expected the ids of 2 tokens to be below 4, found 2147483646");
 }
 
-// A model has rows for fewer ids.
+// The model has rows for fewer ids.
 TEST(TokenizerFile, RefusesIdsBeyondTheModel) {
   const TempDir directory;
   const auto model = TinyGpt(9);

@@ -27,7 +27,7 @@ std::string Refusal(const Json& value, const std::function<void(const JsonValue&
   return error.starts_with(start) ? error.substr(start.size()) : error;
 }
 
-// The message of a value that is no number.
+// The message of a value that is not a number.
 std::string Found(const Json& value) {
   const std::string error = Refusal(value, [](const JsonValue&x) { x.Number(); }), start = "a number, found ";
   return error.starts_with(start) ? error.substr(start.size()) : error;
@@ -65,7 +65,7 @@ TEST(JsonText, RefusesAKeyThatStandsTwice) {
   EXPECT_EQ(MessageOf({}, [] { ParseJson(R"([{"a": {"a": 1}}, {"a": 2}])", "f"); }), "");
 }
 
-// Neither a text without end nor what it holds may flood or command a terminal.
+// A message must not flood a terminal with a long text, nor send control characters to it.
 TEST(JsonText, IsCutInMessages) {
   const std::string much(1'000'000, 'x');
   for (const std::string& text :
@@ -255,7 +255,7 @@ TEST(JsonValue, IsPlainTextInMessages) {
   }
 }
 
-// Keys are a file's own words as well.
+// Keys are text of the file, too.
 TEST(JsonValue, HasAPlainNameInMessages) {
   const auto error = [](const std::string& key) {
     const Json file = {{key, 1}};

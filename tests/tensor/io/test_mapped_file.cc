@@ -14,7 +14,7 @@
 #include "tests/support/safetensors_files.h"
 #include "tests/support/temp_dir.h"
 
-/// Files that change under their reader, and the signal that this raises.
+/// Files that change while they are read, and the signal that this raises.
 namespace ampgrad::io {
 namespace {
 
@@ -34,7 +34,7 @@ Index Sum(const StoredTensor& tensor) {
   return sum;
 }
 
-// Touches a page of a file of our own that is gone.
+// Reads a page that has been cut off a file of our own.
 void RaiseOwnBusError() {
   const TempDir directory;
   const fs::path path = directory.path() / "g";
@@ -52,7 +52,7 @@ class MappedFileDeathTest : public ::testing::Test {
   MappedFileDeathTest() {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     ReportShrunkFiles();
-    alarm(60);  // a handler that returns to the access that failed would never come to an end
+    alarm(60);  // a handler that returns to the access that failed would never end
   }
   ~MappedFileDeathTest() override { alarm(0); }
 };

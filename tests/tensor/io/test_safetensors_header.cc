@@ -25,7 +25,7 @@ TEST(Safetensors, RefusesHugeHeaderLengthsBeforeAllocating) {
   }
 }
 
-// Seconds of processor time, of which a busy machine takes no more than an idle one.
+// Seconds of processor time, which do not grow on a busy machine.
 double CpuSeconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
@@ -216,7 +216,7 @@ TEST(Safetensors, RefusesSumsBeyondTheFile) {
   const std::string half = "9223372036854775808";
   EXPECT_EQ(EntryError("U8", "1024", "0,1024", 8),
             "f: the tensors take 1024 bytes of data, found 8 bytes behind the header");
-  // The end of "b" as a sum that wrapped would give it.
+  // The end of "b" is what a sum with overflow would give.
   EXPECT_EQ(HeaderError("{" + Entry("a", "U8", "1152921504606846976", "0,1152921504606846976") + "," +
                             Entry("b", "U8", "8", "1152921504606846976,7") + "}",
                         7),

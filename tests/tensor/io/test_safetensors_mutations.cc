@@ -12,11 +12,11 @@
 #include "tests/reference/safetensors_checker.h"
 #include "tests/support/safetensors_files.h"
 
-/// The reader against an independent checker, on files that are nearly right.
+/// The reader against an independent checker, on files that are almost valid.
 namespace ampgrad::io {
 namespace {
 
-// Changes a file where its structure is: tokens of the header, its length, the length of the data.
+// Changes the structure of a file: tokens of the header, its length, the length of the data.
 class Mutator {
  public:
   explicit Mutator(uint64_t seed) : random_(seed) {}
@@ -123,7 +123,7 @@ class Mutator {
     }
   }
 
-  // A number by a number or a dtype by a dtype: what keeps the header well-formed and may keep it valid.
+  // Replaces a number by a number or a dtype by a dtype. The header stays well-formed and may stay valid.
   void ReplaceSameKind(const std::vector<std::string>& tokens, std::string& token) {
     const std::string other = tokens[Below(tokens.size())];
     static const std::vector<std::string> kDtypes = {"\"F32\"", "\"I32\"", "\"U32\"", "\"F64\"",
@@ -135,7 +135,7 @@ class Mutator {
   std::mt19937_64 random_;
 };
 
-// Reads every tensor of a valid file; what cannot be read is refused with a reason, nothing else happens.
+// Reads every tensor of a valid file. A tensor that cannot be read is refused with a reason, and nothing else happens.
 void ReadAll(const File& file) {
   const SafetensorsReader reader = file.Open();
   for (const TensorEntry& entry : reader.header().entries) {
@@ -166,7 +166,7 @@ TEST(Safetensors, AgreesWithAnIndependentChecker) {
     const std::string bytes = mutator.Mutate(header, std::string(36, '\0'));
     uint64_t length;
     std::memcpy(&length, bytes.data(), sizeof(length));
-    // Most go past the file system, for speed.
+    // For speed, most do not go through the file system.
     const bool in_memory = i % 64 != 0 && length <= bytes.size() - 8;
     if (!in_memory) Put(file.path(), bytes);
     const std::string error =

@@ -12,7 +12,7 @@
 #include "tensor/thread_pool.h"
 #include "tests/support/safetensors_files.h"
 
-/// Numbers of 16 bits in files: exact, finite, and where they lie.
+/// Numbers of 16 bits in files: they are read exactly, must be finite, and stay in the mapped file.
 namespace ampgrad::io {
 namespace {
 
@@ -118,7 +118,7 @@ TEST(Safetensors, CopiesNumbersAtOddAddressesOnly) {
   }
 }
 
-// What lies in the file is what is read, of every type that stays as it lies; doubles are read in Real.
+// Every type that stays as stored is read as it is in the file; doubles are read as Real.
 TEST(Safetensors, KeepsEachTypeAsItLies) {
   const Tensor values = Tensor::FromValues({2, 2}, {1, -2, 0.5, 3});
   for (const StoredType type : {StoredType::kF64, StoredType::kF32, StoredType::kF16, StoredType::kBf16}) {

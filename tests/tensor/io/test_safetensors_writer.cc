@@ -70,7 +70,7 @@ TEST(SafetensorsWriter, IsWhatWritesWholeFiles) {
   EXPECT_EQ(Get(directory.path() / "parts"), Get(directory.path() / "whole"));
 }
 
-// The nearest of the two bfloat16 neighbours by the definition; the one with an even last digit when both are as near.
+// The nearest of the two bfloat16 neighbours by the definition; in a tie, the one with an even last digit.
 Bf16 Nearest(double x) {
   const double size = std::abs(x);
   int exponent = 0;
@@ -88,7 +88,7 @@ TEST(SafetensorsWriter, RoundsToTheNearestBf16) {
                                Real(1 + 0x1p-8),  // a tie, down to even
                                Real(1 + 0x3p-8),  // a tie, up to even
                                Real(1 + 0x1p-8 + 0x1p-23),
-                               Real(1 + 0x1p-8 + 0x1p-40),  // a tie only for those who round to a float first
+                               Real(1 + 0x1p-8 + 0x1p-40),  // a tie only if it is rounded to a float first
                                Real(1 + 0x3p-8 - 0x1p-40),
                                Real(0x1p-133),
                                Real(0x1.8p-133),

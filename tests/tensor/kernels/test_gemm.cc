@@ -22,8 +22,8 @@
 namespace ampgrad::kernels {
 namespace {
 
-// A product in double with a bound on each element's rounding: |error| <= (k + 2)·u·(|init| + Σ|a||b|), the classical bound
-// of a sum of k products in any order.
+// Compares with a product in double. Each element has the classical bound of a sum of k products in any order:
+// |error| <= (k + 2)·u·(|init| + Σ|a||b|).
 void CheckProduct(Index m, Index n, Index k, bool a_transposed, bool b_transposed, bool with_init) {
   const ProductCase product(m, n, k, a_transposed, b_transposed, with_init);
   SCOPED_TRACE(product.Name());
@@ -113,7 +113,7 @@ TEST(Gemm, WritesOnlyItsPartOfAWiderMatrix) {
 }
 
 #ifdef __linux__
-// A copy of `numbers` whose last one is the last of a page, behind which nothing may be read.
+// A copy of `numbers` that ends at the end of a page, after which nothing may be read.
 class AtTheEndOfMemory {
  public:
   explicit AtTheEndOfMemory(const Tensor& numbers) {
@@ -134,7 +134,7 @@ class AtTheEndOfMemory {
   Real* data_;
 };
 
-// Masked and tile instructions are no loads that a sanitizer knows.
+// Sanitizers do not see the loads of masked and tile instructions.
 TEST(Gemm, ReadsNothingBehindItsOperands) {
   ForEachSimdTarget([] {
     for (const auto& [m, n, k] : {Size{49, 49, 97}, {65, 81, 129}, {7, 5, 3}}) {
@@ -167,7 +167,7 @@ TEST(Gemm, GivesTheSameBitsForAnyThreadCountAndPlace) {
   ForEachSimdTarget([&] {
     const Tensor one = product(a, 1);
     for (const int threads : {2, 3, 5}) EXPECT_TRUE(SameBits(product(a, threads), one)) << threads << " threads";
-    // Through tiles go products of at least 48 rows.
+    // Products of at least 48 rows go through tiles.
     const Index count = TilesAllowed() ? 67 : 1;
     for (Index row = 0; row + count <= 203; row += 67) {
       EXPECT_TRUE(SameBits(product(a.Rows(row, row + count), 2), one.Rows(row, row + count))) << "row " << row;
@@ -175,7 +175,7 @@ TEST(Gemm, GivesTheSameBitsForAnyThreadCountAndPlace) {
   });
 }
 
-// A product of one row takes another way than one of many, and must not show it.
+// A product of one row takes another code path than one of many rows, but must have the same bits.
 TEST(Gemm, OneRowHasTheBitsOfMany) {
   ForEachSimdTarget([] {
     for (const Index n : {3, 15, 16, 31, 32, 33, 127, 128, 161, 300}) {

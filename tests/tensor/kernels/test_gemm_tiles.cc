@@ -42,8 +42,9 @@ struct Parts {
   }
 };
 
-// The sum of C and a run of up to 32 products as the unit makes it: one chain over the even k, one over the odd, both in
-// float with one rounding a step, then their sum, then C. (Intel 64 Software Developer's Manual, TDPBF16PS.)
+// The sum of C and a run of up to 32 products as the tile unit computes it: one chain over the even k, one over the
+// odd, both in float with one rounding per step; then their sum; then C. (Intel 64 Software Developer's Manual,
+// TDPBF16PS.)
 float AddRun(float c, const std::vector<Parts>& a, int part_a, const std::vector<Parts>& b, int part_b) {
   float chains[2] = {0, 0};
   for (size_t k = 0; k < a.size(); ++k) chains[k % 2] = std::fma(a[k].of[part_a], b[k].of[part_b], chains[k % 2]);
@@ -68,7 +69,7 @@ std::vector<float> Line(const Tensor& x, bool column, Index i) {
   return line;
 }
 
-// Compares the unit with its scalar definition bit by bit.
+// Compares the tile unit with its scalar definition bit by bit.
 void CheckBits(Index m, Index n, Index k, bool a_transposed, bool b_transposed, bool with_init) {
   const ProductCase product(m, n, k, a_transposed, b_transposed, with_init);
   SCOPED_TRACE(product.Name());
@@ -96,7 +97,7 @@ TEST_F(Tiles, HaveTheBitsOfTheirScalarDefinition) {
   }
 }
 
-// Six sums for a run of 32 products, and what the parts leave out, lose about what 32 multiply-adds lose.
+// A run of 32 products takes six sums and omits some parts. Its error is about that of 32 multiply-adds.
 TEST_F(Tiles, AreAsExactAsAFloatProduct) {
   constexpr Index kSide = 64, kDepth = 2048;
   const Tensor a = Random(2, 1).NormalTensor({kSide, kDepth}, 1), b = Random(2, 2).NormalTensor({kSide, kDepth}, 1);
@@ -118,7 +119,7 @@ TEST_F(Tiles, AreAsExactAsAFloatProduct) {
   EXPECT_LE(error(SimdTargets()[0]), 1.5 * error(SimdTargets()[1]));
 }
 
-// What PackTilesA makes of one row of 32 numbers.
+// The result of PackTilesA for one row of 32 numbers.
 std::vector<Parts> PackedParts(const std::vector<float>& numbers) {
   Tensor room = Tensor::Uninitialized({TilePanelSize(1, kTileParts) / 2});
   Bf16* tiles = reinterpret_cast<Bf16*>(room.data());
@@ -179,7 +180,7 @@ TEST_F(Tiles, MakeNaNOfInfinity) {
   }
 }
 
-// Parts and sums below 2⁻¹²⁶ are taken for zeros: a factor is then off by less than 2⁻¹²⁵, and each step of a sum by 2⁻¹²⁶.
+// Parts and sums below 2⁻¹²⁶ count as zero: a factor is then off by less than 2⁻¹²⁵, and each step of a sum by 2⁻¹²⁶.
 void CheckSmallNumbers(int exponent_a, int exponent_b) {
   SCOPED_TRACE(testing::Message() << "2^" << exponent_a << " · 2^" << exponent_b);
   constexpr Index kSide = 96;
@@ -207,7 +208,7 @@ TEST_F(Tiles, LoseOnlyTheSmallestPartsOfSmallNumbers) {
   for (const int exponent : {-45, -50, -60, -63}) CheckSmallNumbers(exponent, exponent);
 }
 
-// A product leaves numbers in the work space that the next one must not see.
+// A product leaves values in the work space, which must not affect the next product.
 TEST_F(Tiles, ReadNothingOfTheProductBefore) {
   Tensor nans({64, 300}), c({64, 64});
   nans.Fill(std::numeric_limits<Real>::quiet_NaN());

@@ -93,7 +93,7 @@ TEST(Kernels, MulMatches) {
   CheckSink(
       Mul, [](double x, double y) { return x * y; }, 2);
 }
-// An exponential's relative error grows with its argument, a few units of normal size here.
+// The relative error of an exponential grows with its argument, which is at most a few units here.
 TEST(Kernels, GeluMatches) { CheckUnary(Gelu, GeluOf, 16); }
 TEST(Kernels, SiluMatches) {
   CheckUnary(
@@ -121,7 +121,7 @@ TEST(Kernels, ScaleMatches) {
   });
 }
 
-// Of `rows` rows, added to sums that begin at 3.
+// The column sums of `rows` rows, added to sums that begin at 3.
 void CheckColumnSums(Index rows, Index cols) {
   const std::vector<double> x = Normal(rows * cols, 1);
   GuardedBuffer in(x), sums(cols, 3);
@@ -150,7 +150,7 @@ TEST(Kernels, SumSquaresIsDoubleAndNeedsNoScaling) {
     for (const double value : x) expected += value * value;
     EXPECT_NEAR(SumSquares(in.data(), n), expected, 1e-12 * (expected + 1));
   }
-  GuardedBuffer large(3, Real(1e30));  // its square is no float
+  GuardedBuffer large(3, Real(1e30));  // its square overflows float
   EXPECT_NEAR(SumSquares(large.data(), 3), 3e60, 1e54);
 }
 

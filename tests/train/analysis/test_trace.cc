@@ -39,7 +39,7 @@ TEST(Trace, TheDotProductIsTheGradient) {
   }
 }
 
-// The third way to the same number, which knows no backward at all.
+// A third way to the same number, without any backward pass.
 TEST(Trace, TheDifferenceOfLossesIsTheGradient) {
   if (sizeof(Real) == 4)
     GTEST_SKIP() << "the rounding of a float loss, over a step of 1e-3, is as large as the gradient";
@@ -50,7 +50,7 @@ TEST(Trace, TheDifferenceOfLossesIsTheGradient) {
   }
 }
 
-// AdamW's first step is lr·sign(dS), but for ε.
+// AdamW's first step is lr·sign(dS), apart from ε.
 TEST(Trace, ShowsTheStepOfAdamW) {
   const auto model = TinyGpt(3);
   const ScoreTrace trace = TraceScore(*model, TinyBatch(), Options("h.0.mlp.c_fc.weight", ct::Start::kExact));
@@ -74,7 +74,7 @@ TEST(Trace, NamesWhatThereIs) {
                                     "expected the row in 0..47, found 48");
 }
 
-// The screen sends its reader to the line that records the op: it must stand there.
+// The line that is shown for an op must be the line that records it.
 TEST(Trace, NamesTheLineOfEachOp) {
   for (const auto& model : BothFamilies(3, true)) {
     const std::string weight =

@@ -29,7 +29,7 @@ class CommandChat : public CommandLine {
   Words On(const std::string& data, const std::string& out, const Words& more = {}) const {
     return Join({"sft", "--model", Path("base"), "--data", Path(data), "--out", Path(out), "--steps", "2"}, more);
   }
-  /// A copy of the base model with a file more.
+  /// Makes a copy of the base model with one more file.
   void CopyBase(const std::string& name, const std::string& file, const std::string& bytes) const {
     fs::copy(Path("base"), Path(name));
     Put(dir() / name / file, bytes);

@@ -29,7 +29,7 @@ std::set<std::string> TensorNames(const fs::path& file) {
   return names;
 }
 
-/// Expects a table of `rows` rows in which every cell behind the method's name is a finite number, or "-" for full.
+/// Expects a table of `rows` rows in which every cell after the method's name is a finite number, or "-" for full.
 void ExpectFiniteTable(const std::string& out, size_t rows) {
   size_t found = 0;
   for (const std::string& line : Lines(out)) {
@@ -221,7 +221,7 @@ TEST_F(CommandLine, TheWholeWayFromTextToTable) {
   EXPECT_EQ(nlohmann::json::parse(Get(Path("table.json"))).size(), 5u);
 }
 
-// Two ways to the same gradients: the same losses to the rounding of floats, and other last bits.
+// Two ways to the same gradients: the losses agree up to the rounding of floats, but the last bits differ.
 TEST_F(CommandLine, ChainsLearnTheSame) {
   for (const std::string start : {"exact", "reconstructed"}) {
     const auto sft = [&](const std::string& name, const Words& more) {

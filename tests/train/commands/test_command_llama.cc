@@ -16,7 +16,7 @@ namespace {
 #ifdef AMPGRAD_SHARED_DIR
 const fs::path kStories = Shared("golden/stories260K");
 
-// The text that other programs continue from nothing, word for word.
+// The text that other programs generate without a prompt, word for word.
 TEST_F(CommandLine, GeneratePrintsTheReferenceText) {
   for (const char* threads : {"1", "3"}) {
     const Result result = ExpectRuns({"generate", "--model", kStories.string(), "--threads", threads});
@@ -41,7 +41,7 @@ TEST_F(CommandLine, GenerateReadsHalfWidthWeights) {
 
 #endif  // AMPGRAD_SHARED_DIR
 
-// A made-up Llama in BF16, of which every part can be chosen.
+// Every choice of what trains, on a GPT in F32 and on a made-up Llama in BF16.
 TEST_F(CommandLine, CheckpointedRunsWriteTheSameBytes) {
   ExpectRuns({"synth", "--preset", "tiny", "--out", Path("llama")});
   const std::vector<Words> ways = {{"--method", "full"},

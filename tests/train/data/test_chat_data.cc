@@ -146,12 +146,12 @@ TEST(ChatData, PaddedLossEqualsUnpaddedLosses) {
 }
 
 TEST(ChatData, CutsAndSkipsByHand) {
-  // Length 4. Inputs are prompt + completion; the first completion byte is the target at the prompt's last place.
+  // Length 4. Inputs are prompt + completion; the first completion byte is the target at the prompt's last position.
   const std::vector<Pair> pairs = {
       {"a", "xyz"},     // 4 inputs: whole
       {"abc", "x"},     // 4 inputs: whole
       {"a", "wxyz"},    // 5: cut before the end of text
-      {"abcd", "xyz"},  // 7: cut behind its first completion byte
+      {"abcd", "xyz"},  // 7: cut after its first completion byte
       {"abcde", "x"},   // 6: cut, and no completion byte is left
       {"abcdefgh", "x"},
   };
@@ -213,7 +213,7 @@ TEST(ChatData, EveryPassCoversEveryTrainingPairOnce) {
   EXPECT_EQ(all.size(), 17u);
   EXPECT_EQ(std::set<std::string>(seen.begin() + 17, seen.begin() + 34), all);
   EXPECT_EQ(std::set<std::string>(seen.begin() + 34, seen.end()), all);
-  EXPECT_FALSE(std::equal(seen.begin(), seen.begin() + 17, seen.begin() + 17));  // shuffled anew
+  EXPECT_FALSE(std::equal(seen.begin(), seen.begin() + 17, seen.begin() + 17));  // shuffled again
   // The three parts are disjoint and lose nothing.
   for (const auto* part : {&data.data.held_out, &data.data.validation}) {
     for (const std::string& text : Completions(*part)) EXPECT_TRUE(all.insert(text).second) << text;
@@ -258,7 +258,7 @@ TEST(ChatData, DescribesItself) {
             "answer was left");
 }
 
-// Several answers in a sample: the loss is on each of them, and a cut behind the first keeps it.
+// Several answers in a sample: the loss is on each of them, and a cut after the first keeps it.
 TEST(ChatData, LossIsOnEveryAnswerOfAConversation) {
   using models::Role;
   Samples samples{SampleKind::kMessages, {}};

@@ -14,7 +14,7 @@ namespace {
 
 using models::Role;
 
-/// What ReadSamples makes of a file with these bytes.
+/// What ReadSamples returns for a file with these bytes.
 std::vector<Sample> Read(const std::string& bytes) {
   const TempDir dir;
   const std::filesystem::path file = dir.path() / "data.jsonl";

@@ -12,7 +12,7 @@ namespace {
 
 const models::Tokenizer kTokenizer = models::Tokenizer::Bytes();
 
-/// A text in which every byte tells the next: b + 1 modulo 127.
+/// A text in which every byte determines the next: b + 1 modulo 127.
 std::string Counting(Index size) {
   std::string text;
   for (Index i = 0; i < size; ++i) text.push_back(static_cast<char>(i % 127));

@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t kSeed = 1;
 constexpr size_t kBytes = 100'000;
 
-/// {person, kind of fact} → what the text says of it, every different word of it.
+/// {person, kind of fact} → all different words that the text has for it.
 using Facts = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
 
 const std::string& Prompt(const Sample& sample) { return sample.messages.front().content; }
@@ -30,7 +30,7 @@ void Collect(const std::string& text, const std::string& pattern, const std::str
   }
 }
 
-/// What a text tells in plain sentences.
+/// The facts that a text states in sentences of their own.
 Facts FactsOf(const std::string& text) {
   Facts facts;
   Collect(text, "([A-Z][a-z]+) lives in ([A-Za-z ]+)\\.", "town", facts);
@@ -41,7 +41,7 @@ Facts FactsOf(const std::string& text) {
   return facts;
 }
 
-/// What it tells on the side.
+/// The facts that a text mentions inside other sentences.
 Facts AsidesOf(const std::string& text) {
   Facts facts;
   Collect(text, "One [a-z]+ ([A-Z][a-z]+) of ([A-Za-z ]+) went to", "town", facts);
@@ -65,7 +65,7 @@ TEST(World, SameSeedSameText) {
     EXPECT_EQ(Answer(first[i]), Answer(again[i]));
     different += Answer(first[i]) != Answer(other[i]);
   }
-  EXPECT_GT(different, first.size() / 4);  // sums stay what they are
+  EXPECT_GT(different, first.size() / 4);  // sums are the same in every world
 }
 
 TEST(World, StoriesAreAsLongAsAsked) {
@@ -116,7 +116,7 @@ TEST(World, StoriesAgreeWithThemselves) {
 TEST(World, AnswersAgreeWithTheStories) {
   const World world(kSeed);
   const Facts told = FactsOf(world.Stories(kBytes));
-  // A word of the question that gives away what it asks for.
+  // A word of a question that tells which kind of fact it asks for.
   const std::vector<std::pair<std::string, std::string>> kinds = {
       {"live?", "town"},    {"town", "town"}, {"trade", "trade"}, {"work", "trade"},
       {"animal", "animal"}, {"eat?", "dish"}, {"dish", "dish"},   {"best friend", "friend"}};

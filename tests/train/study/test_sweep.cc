@@ -97,7 +97,7 @@ TEST(Method, LabelsTellMethodsApart) {
             "reconstructed K=64");
 }
 
-// The commands' default is the fast way; a method that says nothing takes the one that can be looked at.
+// The default of the commands is the faster chain; the default of MethodSettings is the explicit chain.
 TEST(Method, ChainsUnlessSaid) {
   EXPECT_EQ(MethodSettings{}.chain, ct::Chain::kExplicit);
   EXPECT_EQ(SweepOptions().chain, ct::Chain::kFactored);
@@ -255,7 +255,7 @@ TEST(RunSweep, ChoosesTheRateThatEndsLowest) {
   SweepOptions options = Sweep();
   options.ks = {2};
   options.search_steps = 5;
-  options.full_lrs = {0, 1e-3, 1e-9, 1e30};  // the last diverges, which loses and ends nothing
+  options.full_lrs = {0, 1e-3, 1e-9, 1e30};  // the last diverges: it loses, and the search continues
   options.amplitude_lrs = {0, 1e-2, 1e-9, 1e30};
   const std::vector<SweepRow> rows = RunSweep(model, Pairs().data, options, log);
   EXPECT_EQ(rows[0].lr, 1e-3);
