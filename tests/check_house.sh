@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The rules of the house that a compiler does not know: which folder may include which, Highway in one folder, no op
-# without its comment block, no line, file or folder that has grown too long. Prints what is broken; exits 1 if anything is.
+# without its comment block, no line, file or folder that has grown too long. Prints each broken rule; exits 1 if there
+# is one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 broken=0
@@ -27,8 +28,8 @@ folders=(
   train/data train/report train train/analysis train/study train/commands
 )
 
-# Folders that may not see each other although the list alone would allow it: `ABOVE:BELOW`. The basis knows no model, a model
-# no basis, a report nothing of what is reported.
+# Folders that may not see each other although the list alone would allow it: `ABOVE:BELOW`. The basis knows no model, a
+# model knows no basis, and a report knows nothing of what is reported.
 strangers=(models:ct train/report:autograd train/report:nn train/report:ct train/report:models train/report:train/data)
 
 for i in "${!folders[@]}"; do
@@ -56,8 +57,8 @@ while read -r folder; do
   if [ "$folder" != train/commands ] && [ "$units" -gt 16 ]; then report "$folder/ holds $units units, over 16"; fi
 done < <(find tensor autograd nn ct models train tests -type d)
 
-forbid 'Highway is known in tensor/kernels/ only' '#include [<"]hwy/' tensor/*.h tensor/*.cc tensor/io autograd nn ct models \
-  train bench
+forbid 'Highway is known in tensor/kernels/ only' '#include [<"]hwy/' tensor/*.h tensor/*.cc tensor/io autograd nn ct \
+  models train bench
 forbid 'a closure lists what it keeps' 'Record\(.*\[[=&]|backward = \[[=&]' autograd nn ct models train
 forbid 'closures capture tensors, never a Var' '\[[^]]*\bVar\b[^]]*\]\(const Tensor&' autograd ct
 
@@ -73,7 +74,7 @@ while read -r lines file; do
   if [ "$file" != total ] && [ "$lines" -gt 400 ]; then report "$file has $lines lines, over 400"; fi
 done < <(find tensor autograd nn ct models train tests bench -name '*.h' -o -name '*.cc' -o -name '*.py' | xargs wc -l)
 
-# Lines of at most 120 characters, comments and prose included; a table's row and a data file are as long as they must be.
+# Lines have at most 120 characters, in comments and prose too. Rows of tables are as long as they must be.
 while IFS=: read -r file line text; do
   case $text in '|'*) continue ;; esac
   report "$file:$line is longer than 120 characters"
