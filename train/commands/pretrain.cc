@@ -2,6 +2,7 @@
 
 #include "models/gpt.h"
 #include "models/model_directory.h"
+#include "tensor/io/staged_directory.h"
 #include "tensor/io/text_file.h"
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
@@ -27,7 +28,7 @@ int Run(const Options& options) {
   const std::string file = options.String("text");
   const std::string text = io::ReadTextFile(file);
   const Data data = TextData(text, tokenizer, ReadLength(options, model), batch, seed, file);
-  models::StagedDirectory out(options.String("out"));
+  io::StagedDirectory out(options.String("out"));
   RunLog log(options.String("log"));
 
   model.Initialise(seed);

@@ -3,6 +3,7 @@
 
 #include "ct/amplitude_file.h"
 #include "models/model_directory.h"
+#include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
@@ -27,7 +28,7 @@ int Run(const Options& options) {
       ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer);
   CheckK(method.k, *model);
   method.scope = ReadScope(options, *model);
-  models::StagedDirectory out(options.String("out"));
+  io::StagedDirectory out(options.String("out"));
   RunLog log(options.String("log"));
 
   std::printf("%s\n", Describe(samples).c_str());

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "models/model_directory.h"
+#include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
 
 namespace ampgrad::train {
@@ -11,7 +12,7 @@ namespace {
 int Run(const Options& options) {
   const models::SynthModel model = models::SynthPreset(options.Choice("preset", models::SynthPresets()));
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
-  models::StagedDirectory out(options.String("out"));
+  io::StagedDirectory out(options.String("out"));
   models::WriteSynthModel(model, seed, out.path());
   out.Commit();
   std::printf("%s: %zu tensors of made-up weights, %lld parameters in BF16\n", options.String("out").c_str(),

@@ -1,0 +1,191 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tensor/io/staged_directory.h"
+#include "tests/support/files.h"
+#include "tests/support/temp_dir.h"
+
+/// Directories that must appear whole or not at all.
+namespace ampgrad::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A directory "out" that does not exist yet.
+class StagedDirectoryTest : public ::testing::Test {
+ protected:
+  fs::path root() const { return directory_.path(); }
+  fs::path target() const { return root() / "out"; }
+  std::string Error(const fs::path& path) const {
+    return MessageOf(root(), [&] { StagedDirectory staged(path); });
+  }
+
+ private:
+  TempDir directory_;
+};
+
+TEST_F(StagedDirectoryTest, LeavesNothingBehindWithoutCommit) {
+  {
+    StagedDirectory staged(target());
+    EXPECT_TRUE(fs::is_directory(staged.path()));
+    EXPECT_EQ(staged.path().parent_path(), root());  // a sibling: a rename is atomic only within one file system
+    Put(staged.path() / "f", "x");
+    fs::create_directory(staged.path() / "sub");
+    EXPECT_FALSE(fs::exists(target()));
+  }
+  EXPECT_TRUE(FilesIn(root()).empty());
+}
+
+TEST_F(StagedDirectoryTest, LeavesNothingBehindAfterAnException) {
+  EXPECT_EQ(MessageOf(root(),
+                      [&] {
+                        StagedDirectory staged(target());
+                        Put(staged.path() / "f", "x");
+                        throw std::runtime_error("stop");
+                      }),
+            "stop");
+  EXPECT_TRUE(FilesIn(root()).empty());
+}
+
+TEST_F(StagedDirectoryTest, AppearsOnCommit) {
+  {
+    StagedDirectory staged(target());
+    Put(staged.path() / "f", "x");
+    staged.Commit();
+    EXPECT_EQ(FilesIn(root()), std::vector<std::string>{"out"});
+  }
+  EXPECT_EQ(FilesIn(root()), std::vector<std::string>{"out"});
+  EXPECT_EQ(FilesIn(target()), std::vector<std::string>{"f"});
+  EXPECT_EQ(Get(target() / "f"), "x");
+}
+
+TEST_F(StagedDirectoryTest, TakesTheNameWithATrailingSlash) {
+  StagedDirectory staged(target().string() + "/");
+  Put(staged.path() / "f", "x");
+  staged.Commit();
+  EXPECT_EQ(FilesIn(root()), std::vector<std::string>{"out"});
+  EXPECT_EQ(FilesIn(target()), std::vector<std::string>{"f"});
+}
+
+TEST_F(StagedDirectoryTest, TakesANameWithinTheWorkingDirectory) {
+  const fs::path before = fs::current_path();
+  fs::current_path(root());
+  const std::string error = MessageOf({}, [] {
+    StagedDirectory staged("out");
+    Put(staged.path() / "f", "x");
+    staged.Commit();
+  });
+  fs::current_path(before);
+  EXPECT_EQ(error, "");
+  EXPECT_EQ(FilesIn(target()), std::vector<std::string>{"f"});
+}
+
+TEST_F(StagedDirectoryTest, RefusesWhatIsThere) {
+  fs::create_directory(target());
+  Put(target() / "f", "x");
+  Put(root() / "file", "y");
+  const std::string end = ": exists already; expected a new or an empty directory";
+  EXPECT_EQ(Error(target()), "D/out" + end);
+  EXPECT_EQ(Error(root() / "file"), "D/file" + end);
+  EXPECT_EQ(FilesIn(root()), (std::vector<std::string>{"file", "out"}));
+  EXPECT_EQ(Get(target() / "f"), "x");
+  EXPECT_EQ(Get(root() / "file"), "y");
+}
+
+TEST_F(StagedDirectoryTest, AcceptsAnEmptyDirectory) {
+  fs::create_directory(target());
+  StagedDirectory staged(target());
+  Put(staged.path() / "f", "x");
+  staged.Commit();
+  EXPECT_EQ(FilesIn(target()), std::vector<std::string>{"f"});
+}
+
+TEST_F(StagedDirectoryTest, LeavesWhatAppearedMeanwhile) {
+  StagedDirectory staged(target());
+  fs::create_directory(target());
+  Put(target() / "f", "x");
+  EXPECT_TRUE(MessageOf(root(), [&] { staged.Commit(); }).starts_with("D/out: cannot be created: "));
+  EXPECT_EQ(Get(target() / "f"), "x");
+}
+
+TEST_F(StagedDirectoryTest, ComesIntoBeingWhenItIsWrittenTo) {
+  StagedDirectory staged(target());
+  EXPECT_TRUE(FilesIn(root()).empty());
+  EXPECT_TRUE(fs::is_directory(staged.path()));
+}
+
+TEST_F(StagedDirectoryTest, MakesMissingParents) {
+  {
+    StagedDirectory staged(root() / "a/b/out");
+    EXPECT_TRUE(FilesIn(root()).empty());
+    Put(staged.path() / "f", "x");
+    staged.Commit();
+  }
+  EXPECT_EQ(FilesIn(root() / "a/b"), std::vector<std::string>{"out"});
+  EXPECT_EQ(Get(root() / "a/b/out/f"), "x");
+}
+
+TEST_F(StagedDirectoryTest, ReportsAParentThatIsNoDirectory) {
+  Put(root() / "file", "y");
+  EXPECT_EQ(Error(root() / "file/out"), "D/file/out: cannot be created: Not a directory");
+  EXPECT_EQ(Get(root() / "file"), "y");
+}
+
+// What an ordinary user sees when the test's directory has these permissions; root may do anything.
+class AsOrdinaryUser : public StagedDirectoryTest {
+ protected:
+  static constexpr const char* kStaysRoot = "cannot give up the privileges of root";
+
+  std::string ErrorWith(fs::perms perms) const {
+    const bool root_user = getuid() == 0;
+    fs::permissions(root(), perms);
+    const bool switched = !root_user || setresuid(65534, 65534, 0) == 0;
+    const std::string error = switched ? Error(target()) : kStaysRoot;
+    if (root_user && setresuid(0, 0, 0) != 0) std::abort();  // no other test may run as somebody else
+    fs::permissions(root(), fs::perms(0755));
+    return error;
+  }
+};
+
+TEST_F(AsOrdinaryUser, ReportsAParentThatCannotBeWritten) {
+  const std::string error = ErrorWith(fs::perms(0555));
+  if (error == kStaysRoot) GTEST_SKIP() << error;
+  EXPECT_EQ(error, "D/out: cannot be created: Permission denied");
+  EXPECT_TRUE(FilesIn(root()).empty());
+}
+
+TEST_F(AsOrdinaryUser, ReportsAParentThatCannotBeSearched) {
+  const std::string error = ErrorWith(fs::perms(0000));
+  if (error == kStaysRoot) GTEST_SKIP() << error;
+  EXPECT_TRUE(error.starts_with("D/out: cannot be created: ")) << error;
+  EXPECT_TRUE(FilesIn(root()).empty());
+}
+
+// An earlier process with the same id may have been killed; the files that it left are not part of the result.
+TEST_F(StagedDirectoryTest, StepsAroundOrphans) {
+  std::string orphan;
+  {
+    StagedDirectory staged(target());
+    orphan = staged.path();
+  }
+  fs::create_directory(orphan);
+  Put(fs::path(orphan) / "stale", "x");
+  EXPECT_EQ(MessageOf(root(),
+                      [&] {
+                        StagedDirectory staged(target());
+                        Put(staged.path() / "f", "x");
+                        staged.Commit();
+                      }),
+            "");
+  EXPECT_EQ(FilesIn(target()), std::vector<std::string>{"f"});
+}
+
+}  // namespace
+}  // namespace ampgrad::io
