@@ -1,17 +1,21 @@
-"""The measuring part of compare.sh: runs our programs and PyTorch's by turns and prints tables of ratios in Markdown."""
+"""The measuring part of compare.sh: runs our programs and PyTorch's by turns; prints tables of ratios in Markdown."""
 import argparse
 import collections
 import json
 import os
 import pathlib
+import re
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
-HERE = pathlib.Path(__file__).resolve().parent
+TORCH = pathlib.Path(__file__).resolve().parent / "torch"
 
-# A line of a table. `ours` and `theirs` are (command, figure); `less` says that the smaller number is the better one.
-Row = collections.namedtuple("Row", "label ours theirs less digits", defaults=(False, 1))
+# A line of a table: one figure of two commands. `less` says that the smaller number is the better one.
+Row = collections.namedtuple("Row", "label figure ours theirs less digits", defaults=(False, 1))
 
 GEMM_SHAPES = ((1024, 256, 256), (1024, 768, 256), (1024, 1024, 256), (1024, 256, 1024), (1024, 16384, 256),
                (256, 2048, 2048), (256, 5632, 2048), (256, 2048, 5632), (2048, 2048, 2048))
@@ -19,12 +23,17 @@ STEPS = ((256, 8, 128), (256, 4, 512), (16384, 8, 128))
 BASES = ((46398, 256, 8), (8112, 2048, 64))
 
 
-def ours(program, benchmark):
-    return ("ours", program, f"^{benchmark}/")
+# Commands: the method of Runner that runs them, and its arguments.
+def benchmark(program, name):
+    return ("benchmark", program, f"^{name}/")
 
 
-def theirs(script, *args, threads=2):
-    return ("theirs", script, *map(str, args), threads)
+def sft(*options):
+    return ("sft", *options)
+
+
+def torch(script, *args, threads=2):
+    return ("torch", threads, script, *map(str, args))
 
 
 def gemm_rows(_):
@@ -32,115 +41,152 @@ def gemm_rows(_):
         for m, n, k in GEMM_SHAPES:
             for layout in ("nt", "nn", "tn"):
                 name = f"gemm/{m}x{n}x{k}/{layout}/threads:{threads}"
-                yield Row(name, (ours("bench_gemm", name), "GFLOP/s"),
-                          (theirs("torch_peer.py", "gemm", layout, m, n, k, threads=threads), "GFLOP/s"))
+                yield Row(name, "GFLOP/s", benchmark("bench_gemm", name),
+                          torch("gemm.py", layout, m, n, k, threads=threads))
 
 
 def step_rows(_):
     for vocabulary, batch, length in STEPS:
         name = f"step/V:{vocabulary}/B:{batch}/T:{length}"
-        mine = ours("bench_step", name + "/threads:2")
-        peer = theirs("torch_gpt_step.py", vocabulary, batch, length)
-        yield Row(name + ", tokens/s", (mine, "tokens/s"), (peer, "tokens_per_s"), digits=0)
-        yield Row(name + ", peak memory in MiB", (mine, "peak_MiB"), (peer, "peak_rss_mib"), less=True, digits=0)
+        pair = benchmark("bench_step", name + "/threads:2"), torch("gpt_step.py", vocabulary, batch, length)
+        yield Row(name + ", tokens/s", "tokens/s", *pair, digits=0)
+        yield Row(name + ", peak memory in MiB", "peak_MiB", *pair, less=True, digits=0)
 
 
 def amplitude_rows(_):
     for k in (8, 64):
-        for form, variant in (("explicit/reconstructed", "autograd"), ("factored/reconstructed", "factored"),
-                              ("explicit/exact", "autograd"), ("factored/exact", "autograd")):
+        for form, style in (("explicit/reconstructed", "autograd"), ("factored/reconstructed", "factored"),
+                            ("explicit/exact", "autograd"), ("factored/exact", "autograd"),
+                            ("factored/exact", "exact")):
             name = f"amplitude/{form}/K:{k}"
-            peer = theirs("torch_amplitude_step.py", variant, k, 256, 8, 128, "blocks")
-            mine = ours("bench_step", name + "/V:256/B:8/T:128/threads:2")
-            yield Row(f"{name} against `{variant}`, tokens/s", (mine, "tokens/s"), (peer, "tokens_per_s"), digits=0)
+            yield Row(f"{name} against `{style}`, tokens/s", "tokens/s",
+                      benchmark("bench_step", name + "/V:256/B:8/T:128/threads:2"),
+                      torch("amplitude_step.py", style, k, 256, 8, 128), digits=0)
 
 
-def basis_rows(rows_dir):
+def basis_rows(scratch):
     for rows, width, k in BASES:
-        mine = ours("bench_basis", f"basis/N:{rows}/d:{width}/K:{k}/threads:2")
-        peer = theirs("torch_peer.py", "basis", f"{rows_dir}/{rows}x{width}.f32", rows, width, k)
+        pair = (benchmark("bench_basis", f"basis/N:{rows}/d:{width}/K:{k}/threads:2"),
+                torch("basis.py", rows, width, k, "--rows", f"{scratch}/{rows}x{width}.f32"))
         name = f"basis/{rows}x{width}/K:{k}"
-        yield Row(name + ", seconds", (mine, "seconds"), (peer, "seconds"), less=True, digits=4)
-        yield Row(name + ", variance captured", (mine, "captured"), (peer, "captured"), digits=6)
+        yield Row(name + ", seconds", "seconds", *pair, less=True, digits=4)
+        yield Row(name + ", variance captured", "captured", *pair, digits=6)
+
+
+def tinyllama_rows(_):
+    amplitude = "--method amplitude --k 64 --sample 52"
+    for method, style in ((f"{amplitude} --chain explicit --start exact", "seed"),
+                          (f"{amplitude} --chain factored --start reconstructed", "factored"),
+                          (f"{amplitude} --chain factored --start exact", "factored"),
+                          ("--method full --train head", "full")):
+        pair = sft(*method.split()), torch("tinyllama_step.py", style, 64, 1, 512)
+        name = f"`sft {method}` against `{style}`"
+        yield Row(name + ", seconds", "seconds", *pair, less=True, digits=2)
+        yield Row(name + ", memory in MiB (ours: without the mapped file)", "peak_MiB", *pair, less=True, digits=0)
 
 
 GROUPS = {"gemm": ("Matrix products, GFLOP/s", gemm_rows), "step": ("Full step", step_rows),
-          "amplitude": ("Amplitude-only step", amplitude_rows), "basis": ("Universal basis", basis_rows)}
+          "amplitude": ("Amplitude-only step", amplitude_rows), "basis": ("Universal basis", basis_rows),
+          "tinyllama": ("Step of the last two layers of TinyLlama's shape", tinyllama_rows)}
+UNASKED = ("gemm", "step", "amplitude", "basis")
 
 
 class Failure(Exception):
     pass
 
 
+def output(command, **more):
+    """What a command prints. Its standard error is shown only where it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+    if done.returncode != 0 or not done.stdout.strip():
+        last = (done.stderr.strip() or "it printed nothing").splitlines()[-1]
+        raise Failure(f"{' '.join(command)} failed with exit code {done.returncode}: {last}")
+    return done.stdout
+
+
+def anonymous_mib(process):
+    """The memory that a process holds at the moment beside mapped files; 0 once it has ended."""
+    try:
+        status = pathlib.Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"RssAnon:\s+(\d+)", status)
+    return int(found[1]) / 1024 if found else 0
+
+
 class Runner:
     """Runs commands, a process each, and reads the figures that they print."""
 
-    def __init__(self, build, peers, rows_dir):
-        self.build, self.peers = build, peers
-        self.environment = {**os.environ, "AMPGRAD_ROWS_DIR": rows_dir}
+    def __init__(self, build, environment, scratch):
+        self.build, self.environment, self.scratch = build, environment, pathlib.Path(scratch)
 
     def run(self, command):
-        figures = self.run_ours(*command[1:]) if command[0] == "ours" else self.run_theirs(*command[1:])
-        return {name: value["median"] if isinstance(value, dict) and "median" in value else value
-                for name, value in figures.items()}
+        return getattr(self, command[0])(*command[1:])
 
-    def run_ours(self, program, pattern):
-        output = self.output([f"{self.build}/{program}", f"--benchmark_filter={pattern}", "--benchmark_format=json"],
-                             self.environment)
-        result = json.loads(output)["benchmarks"][0]
-        if result.get("error_occurred"):
-            raise Failure(f"{result['name']}: {result['error_message']}")
-        return result
+    def benchmark(self, program, pattern):
+        command = [f"{self.build}/{program}", f"--benchmark_filter={pattern}", "--benchmark_format=json"]
+        printed = output(command, env={**os.environ, "AMPGRAD_ROWS_DIR": str(self.scratch)})
+        figures = json.loads(printed)["benchmarks"][0]
+        if figures.get("error_occurred"):
+            raise Failure(f"{figures['name']}: {figures['error_message']}")
+        return figures
 
-    def run_theirs(self, script, *args):
-        *args, threads = args
-        path = HERE / script if (HERE / script).exists() else pathlib.Path(self.peers) / script
-        environment = {**self.environment, "THREADS": str(threads), "PEERS": self.peers, "PYTHONPATH": self.peers,
-                       "PYTHONDONTWRITEBYTECODE": "1"}
-        shell = 'source "$PEERS/env.sh" best && exec /usr/bin/python3 "$@"'
-        return json.loads(self.output(["bash", "-c", shell, "bash", str(path), *args], environment).splitlines()[-1])
+    def torch(self, threads, script, *args):
+        command = ["bash", str(TORCH / "env.sh"), self.environment, "/usr/bin/python3", str(TORCH / script), *args]
+        return json.loads(output(command, env={**os.environ, "OMP_NUM_THREADS": str(threads)}))
 
-    def output(self, command, environment):
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if done.returncode != 0 or not done.stdout.strip():
-            last = (done.stderr.strip() or "it printed nothing").splitlines()[-1]
-            raise Failure(f"{' '.join(command)} failed with exit code {done.returncode}: {last}")
-        return done.stdout
+    def sft(self, *method):
+        program = f"{self.build}/ampgrad"
+        model, data, out, log = (self.scratch / name for name in ("model", "data", "out", "log"))
+        if not model.exists():
+            output([program, "synth", "--preset", "tinyllama", "--out", str(model)])
+            sample = json.dumps({"prompt": "Count.", "completion": " ".join(map(str, range(1000)))})
+            data.write_text(6 * (sample + "\n"))  # cut at 512 tokens each; four to train on, one held out
+        command = [program, "sft", "--model", model, "--data", data, "--out", out, "--log", log, "--layers", "last:2",
+                   "--batch", "1", "--length", "512", "--steps", "5", "--threads", "2", *method]
+        peak = 0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            while process.poll() is None:  # what it prints is short, so the pipe never fills
+                if not log.exists() or log.read_text().count("\n") < 5:  # what it saves then does not count
+                    peak = max(peak, anonymous_mib(process.pid))
+                time.sleep(0.02)
+            text = process.stdout.read().strip()
+        shutil.rmtree(out, ignore_errors=True)
+        log.unlink(missing_ok=True)
+        if process.returncode != 0:
+            raise Failure(f"{' '.join(map(str, command))} failed: {text.splitlines()[-1]}")
+        return {"seconds": float(re.search(r"([\d.]+) s/step", text)[1]), "peak_MiB": peak}
 
 
 def pair_of(row):
-    return row.ours[0], row.theirs[0]
+    return row.ours, row.theirs
 
 
 def measure(runner, rows, rounds):
-    """{pair of commands: [(our figures, theirs) of each round]}. The two of a pair run one right after the other, so that
-    a busy hour of the machine meets both."""
+    """{pair of commands: [(our figures, theirs) of each round]}. The two of a pair run one right after the other, so
+    that a busy hour of the machine meets both."""
     results = {pair_of(row): [] for row in rows}
     for number in range(rounds):
-        for pair, figures in results.items():
-            print(f"round {number + 1} of {rounds}:", *pair[0][1:], file=sys.stderr, flush=True)
-            figures.append((runner.run(pair[0]), runner.run(pair[1]) if runner.peers else {}))
+        for (ours, theirs), figures in results.items():
+            print(f"round {number + 1} of {rounds}:", *ours[1:], file=sys.stderr, flush=True)
+            figures.append((runner.run(ours), runner.run(theirs) if runner.environment else {}))
     return results
-
-
-def median(values):
-    ordered = sorted(values)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def format_row(row, runs):
     """`runs` are the (our figures, theirs) of the row's pair, round by round."""
-    mine = [figures[row.ours[1]] for figures, _ in runs]
-    peer = [figures[row.theirs[1]] for _, figures in runs if figures]
-    cells = [row.label] + [f"{median(values):.{row.digits}f}" if values else "-" for values in (mine, peer)]
+    mine = [figures[row.figure] for figures, _ in runs]
+    peer = [figures[row.figure] for _, figures in runs if figures]
+    cells = [row.label, *(f"{statistics.median(values):.{row.digits}f}" if values else "-" for values in (mine, peer))]
     if peer:
-        ratios = [t / o if row.less else o / t for o, t in zip(mine, peer)]
-        ratio = median(peer) / median(mine) if row.less else median(mine) / median(peer)
-        cells += [f"{ratio:.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}"]
+        ratio = lambda o, t: t / o if row.less else o / t
+        ratios = [ratio(o, t) for o, t in zip(mine, peer)]
+        medians = ratio(statistics.median(mine), statistics.median(peer))
+        cells += [f"{medians:.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}"]
     else:
         cells += ["-", "-"]
     shares = [figures["%peak"] for figures, _ in runs if "%peak" in figures and not row.less]
-    cells.append(f"{median(shares):.0f} %" if shares else "-")
+    cells.append(f"{statistics.median(shares):.0f} %" if shares else "-")
     return "| " + " | ".join(cells) + " |"
 
 
@@ -157,16 +203,16 @@ def main():
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--only", choices=GROUPS)
     parser.add_argument("--build", required=True)
-    parser.add_argument("--peers")
+    parser.add_argument("--torch", metavar="ENVIRONMENT", help="PyTorch runs too, in this environment of torch/env.sh")
     options = parser.parse_args()
-    programs = "ours and PyTorch's by turns" if options.peers else "ours alone"
+    programs = f"ours and PyTorch's ({options.torch}) by turns" if options.torch else "ours alone"
     print(f"Rounds: {options.rounds}; the figures are medians over them. A process for each run, {programs}; 2 threads "
           "unless stated. A ratio above 1 says that ours is better.")
-    with tempfile.TemporaryDirectory() as rows_dir:
-        runner = Runner(options.build, options.peers, rows_dir)
-        for name in [options.only] if options.only else GROUPS:
+    with tempfile.TemporaryDirectory() as scratch:
+        runner = Runner(options.build, options.torch, scratch)
+        for name in [options.only] if options.only else UNASKED:
             title, make_rows = GROUPS[name]
-            rows = list(make_rows(rows_dir))
+            rows = list(make_rows(scratch))
             print_table(title, rows, measure(runner, rows, options.rounds))
 
 

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Builds the benchmarks and compares them with PyTorch; bench/compare.py does the measuring.
+# Builds the benchmarks and compares them with PyTorch. bench/compare.py does the measuring; PyTorch's side of it is
+# bench/torch/.
 set -euo pipefail
 usage() {
   cat <<'END'
-usage: bash bench/compare.sh [--rounds N] [--only gemm|step|amplitude|basis] [--peers DIR] [--install]
+usage: bash bench/compare.sh [--rounds N] [--only gemm|step|amplitude|basis|tinyllama] [--torch best|avx2] [--install]
 
 Times our programs and PyTorch's by turns, one configuration a process, and prints tables of ratios in Markdown.
   --rounds N    rounds of ours and theirs; the tables show medians over rounds (default 3)
-  --only GROUP  one group instead of all four; gemm takes about four minutes a round, the others one or two
-  --peers DIR   where PyTorch's scripts lie: env.sh, common.py, torch_gpt_step.py, torch_amplitude_step.py
-                (default: the environment variable PEERS, else ../shared/peers beside this repository). Their env.sh
-                unpacks two Debian packages under PEER_LIBS (see there) when they are not there yet.
-  --install     first install with apt what the build needs, python3-torch and libopenblas0; without it nothing is installed
-Where PyTorch or its scripts are missing, the tables hold our own numbers only.
+  --only GROUP  one group instead of the first four; gemm takes about four minutes a round, the others one to three.
+                tinyllama runs only when asked for: it needs 10 GB of memory and 5 GB of disk
+  --torch NAME  PyTorch as fast as this CPU lets it (best, the default) or held to AVX2 (avx2), which does not hold ours
+  --install     first install with apt what the build needs, python3-torch, libopenblas0-openmp and libjemalloc2;
+                without it nothing is installed
+Where one of PyTorch's packages is missing, the tables hold our own numbers only. Only an idle machine is fair:
+PyTorch's threads spin while they wait for each other, and lose far more than ours where others use the cores too.
 Exit codes: 0 all was measured, 1 something failed, 2 wrong usage.
 END
 }
@@ -22,19 +24,17 @@ wrong_usage() {
   exit 2
 }
 
-# Before the change of directory, so that a relative --peers means what it meant to the caller.
-root=$(cd "$(dirname "$0")/.." && pwd)
-rounds=3 only=() peers=${PEERS:-$root/../shared/peers} install=no
+rounds=3 only=() torch=best install=no
 while [ $# -gt 0 ]; do
   case $1 in
   --help) usage && exit 0 ;;
   --install) install=yes ;;
-  --rounds | --only | --peers)
+  --rounds | --only | --torch)
     [ $# -ge 2 ] || wrong_usage "$1 needs a value"
     case $1 in
     --rounds) rounds=$2 ;;
     --only) only=(--only "$2") ;;
-    --peers) peers=$2 ;;
+    --torch) torch=$2 ;;
     esac
     shift
     ;;
@@ -43,32 +43,31 @@ while [ $# -gt 0 ]; do
   shift
 done
 [[ $rounds =~ ^[1-9][0-9]{0,2}$ ]] || wrong_usage "--rounds expects a number from 1 to 999, found '$rounds'"
-[[ ${only[1]:-gemm} =~ ^(gemm|step|amplitude|basis)$ ]] ||
-  wrong_usage "--only expects gemm, step, amplitude or basis, found '${only[1]}'"
+[[ ${only[1]:-gemm} =~ ^(gemm|step|amplitude|basis|tinyllama)$ ]] ||
+  wrong_usage "--only expects gemm, step, amplitude, basis or tinyllama, found '${only[1]}'"
+[[ $torch =~ ^(best|avx2)$ ]] || wrong_usage "--torch expects best or avx2, found '$torch'"
 
-cd "$root"
+cd "$(dirname "$0")/.."
 if [ $install = yes ]; then
   bash tests/install.sh
   as_root=()
   [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-  "${as_root[@]}" apt-get install -y -qq --no-install-recommends python3-torch libopenblas0 >/dev/null
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends \
+    python3-torch libopenblas0-openmp libjemalloc2 >/dev/null
 fi
 if [ ! -x /usr/bin/python3 ]; then
   echo "compare.sh: /usr/bin/python3 is missing; --install installs it" >&2
   exit 1
 fi
 cmake --preset release >/dev/null
-if ! cmake --build --preset release -j "$(nproc)" --target bench_gemm bench_step bench_basis >/dev/null; then
+if ! cmake --build --preset release -j "$(nproc)" --target ampgrad bench_gemm bench_step bench_basis >/dev/null; then
   echo "compare.sh: the benchmarks were not built; they need Google Benchmark, which --install installs" >&2
   exit 1
 fi
 
-with=()
-if ! /usr/bin/python3 -c 'import torch' 2>/dev/null; then
-  echo "PyTorch is not installed for /usr/bin/python3 (--install installs it), so only our own numbers follow."
-elif [ ! -e "$peers/env.sh" ] || [ ! -e "$peers/common.py" ]; then
-  echo "PyTorch's scripts are not in $peers (--peers says where), so only our own numbers follow."
-else
-  with=(--peers "$(cd "$peers" && pwd)")
+with=(--torch "$torch")
+if ! missing=$(bash bench/torch/env.sh "$torch" /usr/bin/python3 -c 'import torch' 2>&1); then
+  echo "PyTorch cannot run (${missing##*$'\n'}), so only our own numbers follow; --install installs what it needs."
+  with=()
 fi
 exec /usr/bin/python3 bench/compare.py --build build/release --rounds "$rounds" "${only[@]}" "${with[@]}"
