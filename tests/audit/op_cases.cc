@@ -5,6 +5,7 @@
 #include "ct/factored.h"
 #include "ct/reconstruct.h"
 #include "tensor/kernels/gemm/gemm.h"
+#include "tests/reference/ops.h"
 
 namespace ampgrad::audit {
 namespace {

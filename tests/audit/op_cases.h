@@ -4,11 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/op_testing.h"
+#include "autograd/ops.h"
+#include "tests/reference/grad_check.h"
+#include "tests/reference/numbers.h"
+#include "tests/support/mean_loss.h"
 #include "tests/support/stored.h"
 
 /// What the audit looks at: every op at several shapes, each with its scalar reference.
 namespace ampgrad::audit {
+
+using ops::Layout;
 
 struct OpCase {
   std::string op;     // as the tape names it

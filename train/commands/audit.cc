@@ -2,7 +2,8 @@
 
 namespace ampgrad::train {
 
-// The audit needs the scalar reference and the planted faults, which belong to the tests: its program is built with them.
+// The audit needs the scalar reference and the planted faults, which are no part of this program: it is a program of its
+// own, from tests/audit.
 Command AuditCommand() {
   return {"audit",
           "Audit every gradient: ops, chain, planted faults; with --model a whole model.",
