@@ -1,9 +1,11 @@
+#include "tests/audit/op_cases.h"
+
 #include <cmath>
 
+#include "autograd/checkpoint.h"
 #include "ct/factored.h"
 #include "ct/reconstruct.h"
 #include "tensor/kernels/gemm/gemm.h"
-#include "tests/audit/op_cases.h"
 #include "tests/reference/ops.h"
 
 namespace ampgrad::audit {
@@ -28,6 +30,7 @@ void AddElementwise(std::vector<OpCase>& cases) {
     cases.push_back(OnOneInput(AddCase(shape)));
     cases.push_back(OnOneInput(MulCase(shape)));
   }
+  for (const Shape& shape : {Shape{1}, Shape{3}, Shape{17}, Shape{5, 7}}) cases.push_back(CheckpointCase(shape));
 }
 
 void AddMatrices(std::vector<OpCase>& cases) {
@@ -295,6 +298,22 @@ OpCase CrossEntropyInPlaceCase(Index vocab, const std::vector<int>& targets, Ind
                                   [](const Tensor& dY, InputGrads& d) { d.Add(0, dY); })});
   };
   return in_place;
+}
+
+OpCase CheckpointCase(Shape shape) {
+  const Tensor a = Normal(shape, 1);
+  return {"checkpoint",
+          shape.ToString(),
+          {{"x", Normal(shape, 0)}},
+          [=](Tape&, const Vars& inputs) {
+            return Checkpoint(inputs[0], [=](const Var& x) {
+              return ops::Add(ops::Mul(ops::Gelu(ops::Mul(x.tape->Constant(a), x)), x), x);
+            });
+          },
+          [=](const ComplexInputs& inputs) {
+            const Complexes& x = inputs[0];
+            return reference::Add(reference::Mul(reference::Gelu(reference::Mul(ToComplexes(a), x)), x), x);
+          }};
 }
 
 OpCase OnOneInput(const OpCase& apart) {

@@ -58,6 +58,8 @@ OpCase SelfAttentionCase(Index rows, Index length, Index heads, Index dim);
 OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets, Index count = 0);
 /// The same with logits that nobody else holds, as a model's are, so that the gradient takes their place.
 OpCase CrossEntropyInPlaceCase(Index vocab, const std::vector<int>& targets, Index count = 0);
+/// f(x) = gelu(a ⊙ x) ⊙ x + x, which reads x three times, with a constant a.
+OpCase CheckpointCase(Shape shape);
 /// The centre is one row for all (the mean row) or a matrix (the pretrained rows).
 OpCase ReconstructCase(Index n, Index k, Index d, bool one_row);
 OpCase AppendOnesCase(Index n, Index k);
