@@ -62,6 +62,16 @@ forbid 'Highway is known in tensor/kernels/ only' '#include [<"]hwy/' tensor/*.h
 forbid 'a closure lists what it keeps' 'Record\(.*\[[=&]|backward = \[[=&]' autograd nn ct models train
 forbid 'closures capture tensors, never a Var' '\[[^]]*\bVar\b[^]]*\]\(const Tensor&' autograd ct
 
+# `ampgrad audit` is built where no test framework is: neither its sources nor what they include may ask for one.
+audited=()
+while read -r file; do audited+=("$file"); done < <(find tests/audit -name '*.h' -o -name '*.cc' ! -name 'test_*')
+for ((i = 0; i < ${#audited[@]}; ++i)); do
+  if grep -HnE '#include [<"]g(test|mock)/' "${audited[i]}"; then report 'the audit includes GoogleTest'; fi
+  while read -r header; do
+    if [ -f "$header" ] && [[ " ${audited[*]} " != *" $header "* ]]; then audited+=("$header"); fi
+  done < <(grep -oE '#include "[^"]+"' "${audited[i]}" | cut -d '"' -f 2)
+done
+
 # Every op stands under a block that gives shapes, forward, backward and saves.
 while IFS=: read -r file line _; do
   above=$(head -n $((line - 1)) "$file" | tail -n 12)

@@ -33,8 +33,8 @@ void Backpropagate(models::LanguageModel& model) {
   tape.Backward(MeanCrossEntropy(logits, RandomIds(kTokens, model.vocabulary(), 2)));
 }
 
-// The largest ‖dS of one chain − dS of the other‖ / ‖dS‖ of all matrices, after some steps, so that S is no longer where
-// it started.
+// The largest ‖dS of one chain − dS of the other‖ / ‖dS‖ of all matrices, after some steps, so that S is no longer
+// where it started.
 double ScoreGradientsApart(models::LanguageModel& base, ct::Start start) {
   const auto by_dw = WithChain(base, start, ct::Chain::kExplicit),
              factored = WithChain(base, start, ct::Chain::kFactored);

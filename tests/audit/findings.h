@@ -5,8 +5,8 @@
 
 #include "tensor/real.h"
 
-/// What an audit found, as plain numbers: made by the parts of the audit, read by the terminal table, the JSON and the HTML
-/// report. Every comparison is `error <= bound`, so that a NaN fails.
+/// What an audit found, as plain numbers: made by the parts of the audit, read by the terminal table, the JSON and the
+/// HTML report. Every comparison is `error <= bound`, so that a NaN fails.
 namespace ampgrad::audit {
 
 /// The remainder |f(x + h·u) − f(x) − h·⟨g, u⟩| at one step length.

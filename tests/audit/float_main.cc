@@ -1,6 +1,6 @@
 // The float half of the audit. The program of the double half runs it and reads what it writes:
-//   kernels SEED OUT.json                                        the largest error of each kernel as a share of its bound
-//   gradients MODEL DATA LENGTH BATCH SEED OUT.safetensors       the gradients of a model on one batch
+//   kernels SEED OUT.json                                      the largest error of each kernel as a share of its bound
+//   gradients MODEL DATA LENGTH BATCH SEED OUT.safetensors     the gradients of a model on one batch
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>

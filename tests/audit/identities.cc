@@ -5,6 +5,7 @@
 
 #include "ct/amplitude.h"
 #include "tensor/kernels/kernels.h"
+#include "tests/audit/buffer_audit.h"
 #include "tests/audit/factored_identities.h"
 #include "tests/audit/op_cases.h"
 #include "tests/support/small_models.h"
@@ -65,7 +66,8 @@ constexpr Index kBatch = 2, kLength = 7, kHeads = 4, kKvHeads = 2, kDim = 5, kRo
 
 Var GroupedAttention(Tape&, const Vars& x) { return ops::CausalAttention(x[0], x[1], x[2], kLength, kHeads, kKvHeads); }
 
-// What row t can see of its sequence is first..t. All else is changed, and a loss that reads these rows only is taken back.
+// What row t can see of its sequence is first..t. All else is changed, and a loss that reads these rows only is taken
+// back.
 void AuditMask(Auditor& audit) {
   const std::vector<Tensor> inputs = {audit.Draw({kRows, kHeads * kDim}), audit.Draw({kRows, kKvHeads * kDim}),
                                       audit.Draw({kRows, kKvHeads * kDim})};
@@ -132,7 +134,8 @@ void AuditGroups(Auditor& audit) {
                   2 * kLength * kEpsilon);
 }
 
-// With a vanishing eps a norm does not change when x grows, nor LayerNorm when x moves along 1, so dx has no part there.
+// With a vanishing eps a norm does not change when x grows, nor LayerNorm when x moves along 1, so dx has no part
+// there.
 void AuditNorms(Auditor& audit) {
   constexpr Index kNormRows = 5, kCols = 33;
   constexpr Real kTinyEps = Real(1e-30);
@@ -168,24 +171,20 @@ void AuditMoves(Auditor& audit) {
                   Apart(GradientsOf(rotary, {x}, Evaluate(rotary, {x}))[0], x), 8 * kEpsilon);
 }
 
-// Each input of each case frozen in turn. Counts gradients of frozen inputs, and other gradients that then change a bit.
-void AuditFrozenInputs(Auditor& audit) {
-  Index appeared = 0, changed = 0;
+void AuditAllBuffers(Auditor& audit) {
+  BufferErrors all;
   for (const OpCase& op_case : OpCases()) {
-    std::vector<Param> all;
-    for (const CheckInput& input : op_case.inputs) all.push_back({input.name, input.value, {}, true});
-    std::vector<Param> frozen = all;
-    ForwardBackward(op_case.run, all, audit.seed());
-    for (size_t p = 0; p < frozen.size(); ++p) {
-      std::vector<Param> some = frozen;
-      some[p].trainable = false;
-      ForwardBackward(op_case.run, some, audit.seed());
-      appeared += !some[p].grad.empty();
-      for (size_t i = 0; i < some.size(); ++i) changed += i != p && !SameBits(some[i].grad, all[i].grad);
-    }
+    const BufferErrors errors = AuditBuffers(op_case, audit.seed());
+    all.frozen += errors.frozen;
+    all.changed += errors.changed;
+    all.overwritten += errors.overwritten;
+    all.lost = Worst(all.lost, errors.lost);
   }
-  audit.Structure("all ops: a frozen input never gets a gradient", appeared, 0);
-  audit.Structure("all ops: freezing an input changes no bit of the others' gradients", changed, 0);
+  audit.Structure("all ops: a frozen input never gets a gradient", all.frozen, 0);
+  audit.Structure("all ops: freezing inputs changes no bit of the others' gradients", all.changed, 0);
+  audit.Structure("all ops: a backward changes no input and no gradient that another holds", all.overwritten, 0);
+  audit.Structure("all ops: what a shared gradient held is still in it after the op has added its part", all.lost,
+                  all.bound);
 }
 
 constexpr Index kTokens = 16, kContext = 8;
@@ -380,7 +379,7 @@ std::vector<IdentityFinding> AuditIdentities(uint64_t seed) {
   AuditGroups(audit);
   AuditNorms(audit);
   AuditMoves(audit);
-  AuditFrozenInputs(audit);
+  AuditAllBuffers(audit);
   AuditTying(audit);
   AuditChain(audit);
   for (IdentityFinding& finding : AuditFactored(seed)) audit.findings.push_back(std::move(finding));

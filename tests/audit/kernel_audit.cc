@@ -12,11 +12,11 @@
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
-// The bounds. u is half the distance of 1 to the next number: a rounded operation is off by at most u relatively. A sum of n
-// products in any order is off by at most n·u·Σ|a||b| (Higham, "Accuracy and Stability of Numerical Algorithms", section
-// 3.1). One through tiles is, too: a product passes at most 16 roundings in its run of 32, then 6 for each of ⌈n/32⌉ runs,
-// and what the parts leave out is one more; 17 + 6⌈n/32⌉ < n for the n >= 32 of tiles. An exponential is off by 2u (Highway:
-// 1 unit in the last place) and by its argument's own error. Terms in u² are left out.
+// The bounds. u is half the distance of 1 to the next number: a rounded operation is off by at most u relatively. A sum
+// of n products in any order is off by at most n·u·Σ|a||b| (Higham, "Accuracy and Stability of Numerical Algorithms",
+// section 3.1). One through tiles is, too: a product passes at most 16 roundings in its run of 32, then 6 for each of
+// ⌈n/32⌉ runs, and what the parts leave out is one more; 17 + 6⌈n/32⌉ < n for the n >= 32 of tiles. An exponential is
+// off by 2u (Highway: 1 unit in the last place) and by its argument's own error. Terms in u² are left out.
 namespace ampgrad::audit {
 namespace {
 
@@ -149,7 +149,8 @@ double AuditRmsNorm(uint64_t seed) {
     double squares = 0;
     for (Index j = 0; j < cols; ++j) squares += x[j] * x[j] / n;
     const double rstd = 1 / std::sqrt(squares + eps);
-    // The mean of squares takes n + 2 roundings, of which the root leaves half; root, reciprocal and products four more.
+    // The mean of squares takes n + 2 roundings, of which the root leaves half; root, reciprocal and products four
+    // more.
     for (Index j = 0; j < cols; ++j) {
       const double expected = x[j] * rstd * gain[j];
       share.Add(y[j], expected, kU * std::abs(expected) * (0.5 * (n + 2) + 4));

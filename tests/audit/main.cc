@@ -1,5 +1,5 @@
-// `ampgrad audit`: runs the parts of the audit in the double build and prints the report. Exit code 0 when all passed, 1 when
-// something did not or could not be read, 2 for wrong usage.
+// `ampgrad audit`: runs the parts of the audit in the double build and prints the report. Exit code 0 when all passed,
+// 1 when something did not or could not be read, 2 for wrong usage.
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -16,7 +16,8 @@
 namespace ampgrad::audit {
 namespace {
 
-// The step of the differences. Their truncation error falls as h⁴ and their rounding error grows as ε·loss/h, some 1e-12.
+// The step of the differences. Their truncation error falls as h⁴ and their rounding error grows as ε·loss/h, some
+// 1e-12.
 constexpr double kStep = 1e-3;
 // Gradients below this are noise to the difference: they are compared with it, not with themselves.
 constexpr double kFloor = 1e-6;

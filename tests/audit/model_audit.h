@@ -16,10 +16,10 @@ namespace ampgrad::audit {
 /// Told about each tensor as it is done: its number, of how many, and its name.
 using ModelProgress = std::function<void(size_t done, size_t all, const std::string& name)>;
 
-/// Audits every parameter tensor of a model on one batch, in the precision of the build: first the model as it is, all of
-/// it trained, then in amplitude form (start exact, K = 8), where the scores are trained and everything else is frozen. Of
-/// each trained tensor the entries of largest gradient and random ones are held against a central difference of the loss,
-/// and so is the whole tensor along its gradient and along a random direction.
+/// Audits every parameter tensor of a model on one batch, in the precision of the build: first the model as it is, all
+/// of it trained, then in amplitude form (start exact, K = 8), where the scores are trained and everything else is
+/// frozen. Of each trained tensor the entries of largest gradient and random ones are held against a central difference
+/// of the loss, and so is the whole tensor along its gradient and along a random direction.
 std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::Batch& batch, uint64_t seed,
                                     const ModelProgress& progress = nullptr);
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/audit/buffer_audit.h"
+
 namespace ampgrad::audit {
 namespace {
 
@@ -14,12 +16,6 @@ constexpr double kTokens = 256;  // of a batch: 4 sequences of 64
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr uint64_t kDirectionStream = 0x646972, kOtherStream = 0x6f7468;
 constexpr Index kDirections = 8;
-
-std::vector<Tensor> Values(const OpCase& op_case) {
-  std::vector<Tensor> x;
-  for (const CheckInput& input : op_case.inputs) x.push_back(input.value);
-  return x;
-}
 
 // Jᵀ·v by the op's backward. The op is used once more, on other numbers, before its backward runs, as in a model of two
 // layers: what calls wrongly share, shows.
@@ -76,8 +72,8 @@ struct Line {
   }
 };
 
-// A random direction with entries of size 1: of eight, the one along which f bends the most, so that the remainder is not
-// small by accident. The gradient has no say in it.
+// A random direction with entries of size 1: of eight, the one along which f bends the most, so that the remainder is
+// not small by accident. The gradient has no say in it.
 Tensor Direction(const Line& line, uint64_t seed) {
   constexpr double kStepOfBend = 1.0 / 64;
   const Shape shape = line.op_case.inputs[line.input].value.shape();
@@ -129,8 +125,9 @@ double Slope(const std::vector<TaylorPoint>& points) {
   return xy / xx;
 }
 
-// |f(x + h·u) − f(x) − h·⟨g, u⟩| falls as h² when g is the gradient, as h when it is not. What is no larger than a thousand
-// roundings of the numbers that f adds up is noise; when all is noise the op is linear here and the gradient right.
+// |f(x + h·u) − f(x) − h·⟨g, u⟩| falls as h² when g is the gradient, as h when it is not. What is no larger than a
+// thousand roundings of the numbers that f adds up is noise; when all is noise the op is linear here and the gradient
+// right.
 void FitTaylor(const Line& line, const Tensor& u, OpFinding& finding) {
   const Tensor y = Evaluate(line.op_case.run, Values(line.op_case));
   double scale = 0;
@@ -198,7 +195,7 @@ bool AuditRefuses(const OpCase& op_case, uint64_t seed) {
   for (const OpFinding& finding : AuditOp(op_case, seed)) {
     if (!finding.Passed()) return true;
   }
-  return false;
+  return !AuditBuffers(op_case, seed).Passed();
 }
 
 bool CommonCheckRefuses(const OpCase& op_case, uint64_t seed) {

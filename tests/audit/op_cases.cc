@@ -2,9 +2,11 @@
 
 #include <cmath>
 
+#include "autograd/checkpoint.h"
 #include "ct/factored.h"
 #include "ct/reconstruct.h"
 #include "tensor/kernels/gemm/gemm.h"
+#include "tests/reference/ops.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -24,6 +26,11 @@ void AddElementwise(std::vector<OpCase>& cases) {
     cases.push_back(GeluCase(shape));
     cases.push_back(SiluCase(shape));
   }
+  for (const Shape& shape : {Shape{17}, Shape{5, 7}}) {
+    cases.push_back(OnOneInput(AddCase(shape)));
+    cases.push_back(OnOneInput(MulCase(shape)));
+  }
+  for (const Shape& shape : {Shape{1}, Shape{3}, Shape{17}, Shape{5, 7}}) cases.push_back(CheckpointCase(shape));
 }
 
 void AddMatrices(std::vector<OpCase>& cases) {
@@ -36,10 +43,14 @@ void AddMatrices(std::vector<OpCase>& cases) {
       cases.push_back(LinearCase(3, 17, 4, layout, with_bias));
       cases.push_back(LinearCase(5, 3, 33, layout, with_bias));
       cases.push_back(LinearCase(17, 7, 7, layout, with_bias));
-      cases.push_back(FrozenLinearCase(1, 1, 1, layout, with_bias));
-      cases.push_back(FrozenLinearCase(3, 17, 33, layout, with_bias));
+      for (const StoredType type : kStoredTypes) {
+        cases.push_back(FrozenLinearCase(1, 1, 1, layout, with_bias, type));
+        cases.push_back(FrozenLinearCase(1, 17, 33, layout, with_bias, type));
+        cases.push_back(FrozenLinearCase(3, 17, 33, layout, with_bias, type));
+      }
     }
     cases.push_back(LinearCase(2, 70, 65, layout, true));
+    cases.push_back(OnOneInput(LinearCase(7, 7, 7, layout, false)));
     for (const StoredType type : kStoredTypes) cases.push_back(FrozenLinearCase(2, 70, 65, layout, true, type));
   }
   for (const bool one_row : {true, false}) {
@@ -87,6 +98,7 @@ void AddRows(std::vector<OpCase>& cases) {
   cases.push_back(AttentionCase(1, 33, 1, 1, 3));
   cases.push_back(AttentionCase(1, 1, 4, 2, 3, 6));
   cases.push_back(AttentionCase(2, 3, 4, 2, 5, 4));
+  cases.push_back(OnOneInput(AttentionCase(2, 3, 2, 2, 3)));
   cases.push_back(SelfAttentionCase(1, 1, 1, 1));
   cases.push_back(SelfAttentionCase(6, 3, 2, 3));
   cases.push_back(SelfAttentionCase(4, 2, 1, 33));
@@ -94,11 +106,21 @@ void AddRows(std::vector<OpCase>& cases) {
   cases.push_back(CrossEntropyCase(1, {0}));
   for (const int vocab : {3, 17, 33}) {
     cases.push_back(CrossEntropyCase(vocab, {vocab - 1}));
-    cases.push_back(CrossEntropyCase(vocab, {ops::kIgnored, 1, ops::kIgnored, vocab - 1, 0, ops::kIgnored}));
+    const std::vector<int> some = {ops::kIgnored, 1, ops::kIgnored, vocab - 1, 0, ops::kIgnored};
+    for (const Index count : {0, 7}) {
+      cases.push_back(CrossEntropyCase(vocab, some, count));
+      cases.push_back(CrossEntropyInPlaceCase(vocab, some, count));
+    }
   }
 }
 
 }  // namespace
+
+std::vector<Tensor> Values(const OpCase& op_case) {
+  std::vector<Tensor> x;
+  for (const CheckInput& input : op_case.inputs) x.push_back(input.value);
+  return x;
+}
 
 Tensor Evaluate(const OpFn& op, const std::vector<Tensor>& x) {
   Tape tape(Tape::Mode::kInference);
@@ -258,15 +280,52 @@ OpCase SelfAttentionCase(Index rows, Index length, Index heads, Index dim) {
           }};
 }
 
-OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets) {
-  const Index rows = static_cast<Index>(targets.size());
-  Index ignored = 0;
-  for (const int target : targets) ignored += target == ops::kIgnored;
+OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets, Index count) {
+  const Index rows = static_cast<Index>(targets.size()), present = ops::CountTargets(targets);
   return {"cross_entropy",
-          Shape{rows, vocab}.ToString() + (ignored ? Text(", ignored", ignored) : ""),
+          Shape{rows, vocab}.ToString() + (present < rows ? Text(", ignored", rows - present) : "") +
+              (count ? Text(", count", count) : ""),
           {{"logits", Normal({rows, vocab}, 0)}},
-          [=](Tape&, const Vars& x) { return MeanCrossEntropy(x[0], targets); },
-          [=](const ComplexInputs& x) { return reference::CrossEntropy(x[0], targets, rows, vocab); }};
+          [=](Tape&, const Vars& x) { return ops::CrossEntropy(x[0], targets, count ? count : present); },
+          [=](const ComplexInputs& x) { return reference::CrossEntropy(x[0], targets, rows, vocab, count); }};
+}
+
+OpCase CrossEntropyInPlaceCase(Index vocab, const std::vector<int>& targets, Index count) {
+  OpCase in_place = CrossEntropyCase(vocab, targets, count);
+  in_place.shape += ", in place";
+  in_place.run = [run = in_place.run](Tape& tape, const Vars& x) {
+    return run(tape, {tape.Record("copy", x[0].value.Clone(), {&x[0]},
+                                  [](const Tensor& dY, InputGrads& d) { d.Add(0, dY); })});
+  };
+  return in_place;
+}
+
+OpCase CheckpointCase(Shape shape) {
+  const Tensor a = Normal(shape, 1);
+  return {"checkpoint",
+          shape.ToString(),
+          {{"x", Normal(shape, 0)}},
+          [=](Tape&, const Vars& inputs) {
+            return Checkpoint(inputs[0], [=](const Var& x) {
+              return ops::Add(ops::Mul(ops::Gelu(ops::Mul(x.tape->Constant(a), x)), x), x);
+            });
+          },
+          [=](const ComplexInputs& inputs) {
+            const Complexes& x = inputs[0];
+            return reference::Add(reference::Mul(reference::Gelu(reference::Mul(ToComplexes(a), x)), x), x);
+          }};
+}
+
+OpCase OnOneInput(const OpCase& apart) {
+  OpCase together = apart;
+  const size_t n = apart.inputs.size();
+  std::string& name = together.inputs[0].name;
+  for (size_t i = 1; i < n; ++i) name += " = " + apart.inputs[i].name;
+  together.inputs.resize(1);
+  together.shape += ", " + name;
+  together.run = [=](Tape& tape, const Vars& x) { return apart.run(tape, Vars(n, x[0])); };
+  together.reference = [=](const ComplexInputs& x) { return apart.reference(ComplexInputs(n, x[0])); };
+  return together;
 }
 
 OpCase ReconstructCase(Index n, Index k, Index d, bool one_row) {

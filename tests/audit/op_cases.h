@@ -4,11 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/op_testing.h"
+#include "autograd/ops.h"
+#include "tests/reference/grad_check.h"
+#include "tests/reference/numbers.h"
+#include "tests/support/mean_loss.h"
 #include "tests/support/stored.h"
 
 /// What the audit looks at: every op at several shapes, each with its scalar reference.
 namespace ampgrad::audit {
+
+using ops::Layout;
 
 struct OpCase {
   std::string op;     // as the tape names it
@@ -23,6 +28,8 @@ inline double Worst(double a, double b) { return std::isnan(a) || a >= b ? a : b
 using ampgrad::Norm;
 inline double Norm(const Tensor& t) { return Norm(t.data(), t.size()); }
 
+/// The tensors of the inputs, shared.
+std::vector<Tensor> Values(const OpCase& op_case);
 /// The output of an op, forward only.
 Tensor Evaluate(const OpFn& op, const std::vector<Tensor>& x);
 /// The gradients of all its inputs for the incoming gradient dY.
@@ -47,12 +54,20 @@ OpCase RmsNormCase(Index rows, Index cols);
 OpCase RotaryCase(Index batch, Index length, Index heads, Index dim, Index offset = 0);
 OpCase AttentionCase(Index batch, Index length, Index heads, Index kv_heads, Index dim, Index offset = 0);
 OpCase SelfAttentionCase(Index rows, Index length, Index heads, Index dim);
-OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets);
+/// `count` is that of a step of which the targets are a part; 0 stands for their own.
+OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets, Index count = 0);
+/// The same with logits that nobody else holds, as a model's are, so that the gradient takes their place.
+OpCase CrossEntropyInPlaceCase(Index vocab, const std::vector<int>& targets, Index count = 0);
+/// f(x) = gelu(a ⊙ x) ⊙ x + x, which reads x three times, with a constant a.
+OpCase CheckpointCase(Shape shape);
 /// The centre is one row for all (the mean row) or a matrix (the pretrained rows).
 OpCase ReconstructCase(Index n, Index k, Index d, bool one_row);
 OpCase AppendOnesCase(Index n, Index k);
 /// x [rows, d] or [rows, n] by the layout, S [n, k], and b if there is one.
 OpCase FactoredLinearCase(Index rows, Index n, Index k, Index d, Layout layout, bool with_bias);
+
+/// The case with the first of its inputs, which must all be of one shape, for every one of them: their gradients meet.
+OpCase OnOneInput(const OpCase& apart);
 
 /// The eps of the norm cases. With a single column x̂ is 0 (LayerNorm) or nearly ±1 (RmsNorm) and the gradient of x is
 /// nothing but what eps leaves; a small eps would leave only rounding.

@@ -14,8 +14,8 @@ namespace {
 constexpr Index kLength = 8, kSequences = 5;
 constexpr double kEpsilon = std::numeric_limits<Real>::epsilon();
 
-// Sequences begin..end of random ids, of which the first ones are ignored: 1 in the first sequence, 2 in the second, … so
-// that micro-batches count unequal numbers of targets.
+// Sequences begin..end of random ids, of which the first ones are ignored: 1 in the first sequence, 2 in the second, …
+// so that micro-batches count unequal numbers of targets.
 train::Batch Sequences(Index vocabulary, Index begin, Index end) {
   train::Batch batch{kLength, {}, {}};
   for (Index s = begin; s < end; ++s) {

@@ -5,6 +5,8 @@
 #include <regex>
 #include <set>
 
+#include "tests/audit/buffer_audit.h"
+#include "tests/audit/faults/faults.h"
 #include "tests/audit/identities.h"
 #include "tests/audit/mutants.h"
 #include "tests/audit/op_audit.h"
@@ -52,9 +54,10 @@ std::set<std::string> DeclaredOps(const std::string& header) {
 // Read from the headers, so that an op which is added without cases or mutants fails here.
 TEST(Audit, EveryOpHasCasesAndMutants) {
   std::set<std::string> declared = DeclaredOps("autograd/ops.h");
+  declared.merge(DeclaredOps("autograd/checkpoint.h"));
   declared.merge(DeclaredOps("ct/reconstruct.h"));
   declared.merge(DeclaredOps("ct/factored.h"));
-  EXPECT_EQ(declared.size(), 16u);
+  EXPECT_EQ(declared.size(), 17u);
   std::set<std::string> with_mutants;
   std::map<std::string, std::set<std::string>> shapes;
   for (const OpCase& op_case : OpCases()) shapes[op_case.op].insert(op_case.shape);
@@ -73,14 +76,16 @@ TEST(Audit, OnlyLinearInputsAreStraight) {
       if (!f.straight) curved.insert(f.op + " " + f.input);
     }
   }
-  EXPECT_EQ(curved, (std::set<std::string>{"causal_attention k", "causal_attention q", "causal_self_attention qkv",
-                                           "cross_entropy logits", "gelu x", "layer_norm x", "rms_norm x", "silu x"}));
+  EXPECT_EQ(curved,
+            (std::set<std::string>{"causal_attention k", "causal_attention q", "causal_attention q = k = v",
+                                   "causal_self_attention qkv", "checkpoint x", "cross_entropy logits", "gelu x",
+                                   "layer_norm x", "linear x = W", "mul a = b", "rms_norm x", "silu x"}));
 }
 
 TEST(Audit, RefusesEveryMutant) {
   SKIP_IN_FLOAT();
   const std::vector<MutantFinding> findings = RunMutants(kAuditSeed);
-  EXPECT_GE(findings.size(), 30u);
+  EXPECT_GE(findings.size(), 140u);
   Index common = 0;
   for (const MutantFinding& f : findings) {
     EXPECT_TRUE(f.killed) << f.op << ": " << f.fault;
@@ -99,6 +104,21 @@ TEST(Audit, AcceptsEveryOpBehindAnEmptyFault) {
     EXPECT_FALSE(AuditRefuses(same, kAuditSeed)) << op_case.op << " " << op_case.shape;
     EXPECT_FALSE(CommonCheckRefuses(same, kAuditSeed)) << op_case.op << " " << op_case.shape;
   }
+}
+
+// What is right while every input is a parameter that trains: the three views pass it.
+TEST(Audit, BuffersShowWhatAnOpAloneHides) {
+  SKIP_IN_FLOAT();
+  const auto errors = [](const OpCase& right, const Fault& fault) {
+    const OpCase faulty = WithFault(right, fault);
+    for (const OpFinding& f : AuditOp(faulty, kAuditSeed)) EXPECT_TRUE(f.Passed()) << f.op << " d" << f.input;
+    return AuditBuffers(faulty, kAuditSeed);
+  };
+  EXPECT_EQ(errors(MulCase({17}), WhereFrozen(0, Times(1, 2))).changed, 1);
+  EXPECT_GT(errors(GeluCase({17}), ReadTo).lost, 0.1);
+  EXPECT_EQ(errors(GeluCase({17}), WriteOnto).overwritten, 1);
+  EXPECT_EQ(errors(GeluCase({17}), [](Pass& p) { WriteOver(p.dY, p.dX[0]); }).overwritten, 1);
+  EXPECT_TRUE(errors(MulCase({17}), [](Pass&) {}).Passed());
 }
 
 TEST(Audit, WrongGradientHasSlopeOne) {
@@ -149,7 +169,7 @@ TEST(Audit, IdentitiesPass) {
     EXPECT_LE(f.bound, 1e-12) << f.statement;
     EXPECT_TRUE(statements.insert(f.statement).second) << f.statement << " is said twice";
   }
-  EXPECT_GE(statements.size(), 28u);
+  EXPECT_GE(statements.size(), 33u);
 }
 
 }  // namespace

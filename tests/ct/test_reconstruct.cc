@@ -11,18 +11,12 @@
 #include "tensor/thread_pool.h"
 #include "tests/reference/ops.h"
 #include "tests/support/expect_message.h"
-#include "tests/support/grad_check.h"
+#include "tests/support/op_testing.h"
 #include "tests/support/small_models.h"
 
 /// The op W = S·B + C, and the weight form that is built on it.
 namespace ampgrad::ct {
 namespace {
-
-using ops::Layout;
-
-constexpr double kEpsilon = std::numeric_limits<Real>::epsilon();
-
-Tensor Normal(Shape shape, uint64_t stream) { return Random(21, stream).NormalTensor(shape, 1); }
 
 struct Size {
   Index n, k, d;

@@ -193,11 +193,13 @@ std::vector<T> CausalAttention(const std::vector<T>& q, const std::vector<T>& k,
   return y;
 }
 
-/// The mean over rows n with target t_n != -100 of log Σ_v e^{z_nv} - z_{n,t_n}; one number.
+/// The sum over rows n with target t_n != -100 of log Σ_v e^{z_nv} - z_{n,t_n}, divided by `count`,
+/// or by the number of those rows if it is 0; one number.
 template <class T>
-std::vector<T> CrossEntropy(const std::vector<T>& logits, const std::vector<int>& targets, Index rows, Index vocab) {
+std::vector<T> CrossEntropy(const std::vector<T>& logits, const std::vector<int>& targets, Index rows, Index vocab,
+                            Index count = 0) {
   T sum = 0;
-  Index count = 0;
+  Index present = 0;
   for (Index n = 0; n < rows; ++n) {
     if (targets[n] == -100) continue;
     const T* z = &logits[n * vocab];
@@ -206,9 +208,9 @@ std::vector<T> CrossEntropy(const std::vector<T>& logits, const std::vector<int>
     T total = 0;
     for (Index v = 0; v < vocab; ++v) total += std::exp(z[v] - largest);
     sum += std::log(total) + largest - z[targets[n]];
-    ++count;
+    ++present;
   }
-  return {sum / static_cast<double>(count)};
+  return {sum / static_cast<double>(count ? count : present)};
 }
 
 /// W = S·B + C with S [n, k] and B [k, d]; C is [n, d], or one row [d] for all rows.

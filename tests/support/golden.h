@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-/// Reference results. Those in tests/golden are part of the repository: a test whose file is missing there fails. Real models
-/// and tokenizers are too large for it; where a machine has them beside the checkout, the build defines AMPGRAD_SHARED_DIR
-/// and the tests of real data exist, too.
+/// Reference results. Those in tests/golden are part of the repository: a test whose file is missing there fails. Real
+/// models and tokenizers are too large for it. Where a machine has them beside the checkout, the build defines
+/// AMPGRAD_SHARED_DIR and the tests of real data exist, too.
 namespace ampgrad {
 
 inline std::filesystem::path Golden(const std::string& name) {

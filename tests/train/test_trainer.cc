@@ -13,7 +13,7 @@
 #include "nn/forms/dense.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
-#include "tests/support/training.h"
+#include "tests/train/training.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {

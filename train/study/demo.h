@@ -14,8 +14,8 @@ struct DemoOptions {
   uint64_t seed = 1;
 };
 
-/// The whole method on a built-in world: trains a model on its stories, shows a sample of its text, then fine-tunes copies of
-/// it on questions about the same world by every method. Prints what it finds as it goes.
+/// The whole method on a built-in world: trains a model on its stories, shows a sample of its text, then fine-tunes
+/// copies of it on questions about the same world by every method. Prints what it finds as it goes.
 void RunDemo(const DemoOptions& options, RunLog& log);
 
 }  // namespace ampgrad::train

@@ -56,8 +56,8 @@ TEST_P(GoldenModel, NothingIsLeftOut) {
                                                    {"loss curves", 5}}));
 }
 
-// Two blocks of 12 tensors, 4 of them decomposed, and 4 more; blocks of 9, 7 of them decomposed, and 3 more or, with a tied
-// vocabulary, 2.
+// GPT-2 has two blocks of 12 tensors, 4 of them decomposed, and 4 more tensors. Llama has blocks of 9, 7 of them
+// decomposed, and 3 more tensors or, with a tied vocabulary, 2.
 std::vector<Reference> References() {
   std::vector<Reference> references = {{Golden("gpt2-tiny"), 28, 8}, {Golden("llama-tiny"), 21, 14}};
 #ifdef AMPGRAD_SHARED_DIR

@@ -13,7 +13,7 @@
 
 #include "models/gpt.h"
 #include "tests/support/temp_dir.h"
-#include "tests/support/training.h"
+#include "tests/train/training.h"
 #include "train/data/chat_data.h"
 #include "train/study/sweep.h"
 

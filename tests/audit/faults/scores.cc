@@ -1,9 +1,53 @@
+#include <functional>
+
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/kernels/kernels.h"
-#include "tests/audit/faults.h"
+#include "tests/audit/faults/faults.h"
 
 namespace ampgrad::audit {
 namespace {
+
+// dS = dW·B'ᵀ, with every entry B_kj changed.
+Fault OtherBasis(const Tensor& basis, const std::function<double(double entry, Index k, Index j)>& change) {
+  Tensor other(basis.shape());
+  for (Index n = 0; n < basis.size(); ++n) {
+    other[n] = static_cast<Real>(change(basis[n], n / basis.cols(), n % basis.cols()));
+  }
+  return [=](Pass& p) {
+    p.dX[0].Fill(0);
+    kernels::ProductNT(p.dY, other, {p.dX[0].data(), p.dX[0].data()});
+  };
+}
+
+void PlantReconstruct(Planter& planter) {
+  const OpCase square = ReconstructCase(4, 17, 17, true), wide = ReconstructCase(17, 5, 33, true);
+  const Tensor basis = ReconstructBasis(5, 33), mean = ReconstructCentre(17, 33, true);
+  planter.Plant(square, "dS = dW·B instead of dW·Bᵀ", [](Pass& p) {
+    p.dX[0].Fill(0);
+    kernels::ProductNN(p.dY, ReconstructBasis(17, 17), {p.dX[0].data(), p.dX[0].data()});
+  });
+  planter.Plant(wide, "the mean row taken for part of the basis",
+                OtherBasis(basis, [=](double entry, Index, Index j) { return entry + mean[j]; }));
+  planter.Plant(wide, "the mean row taken for a trained scaling",
+                OtherBasis(basis, [=](double entry, Index, Index j) { return entry * mean[j]; }));
+  planter.Plant(wide, "the last column of dW is missed",
+                OtherBasis(basis, [](double entry, Index, Index j) { return j < 32 ? entry : 0; }));
+  planter.Plant(wide, "the last score is never trained",
+                OtherBasis(basis, [](double entry, Index k, Index) { return k < 4 ? entry : 0; }));
+  planter.Plant(wide, "dW centred before the product", [](Pass& p) {
+    for (Index k = 0; k < 5; ++k) {
+      Real mean = 0;
+      for (Index i = 0; i < 17; ++i) mean += p.dX[0].row(i)[k] / 17;
+      for (Index i = 0; i < 17; ++i) p.dX[0].row(i)[k] -= mean;
+    }
+  });
+  planter.Plant(wide, "dS assigned, not added", Assign);
+  planter.Plant(wide, "dS of the call before", [](Pass& p) { p.dX[0] = p.last_dX[0]; });
+  planter.Plant(wide, "dS off by a factor of 1 + 1e-6", Times(0, 1 + 1e-6));
+  planter.Plant(wide, "ignores the incoming gradient", OnesComeIn(wide));
+  planter.Plant(wide, "a shared dS loses what it held", ReadTo);
+  planter.Plant(wide, "adds into a dS that others hold", WriteOnto);
+}
 
 // dS = rows of dS' [n, k + 1], beginning at column `first`
 Fault ColumnsFrom(Index first) {
@@ -25,6 +69,14 @@ void PlantAppendOnes(Planter& planter) {
                 [](Pass& p) { std::copy_n(p.dY.begin(), 17 * 5, p.dX[0].begin()); });
   planter.Plant(ones, "dS assigned, not added", Assign);
   planter.Plant(ones, "the last row is missed", WithoutTail(0, 5));
+  planter.Plant(ones, "what is there is read by rows of K + 1", [](Pass& p) {
+    p.store = [](size_t, kernels::Sink ds, const Tensor& part) {
+      for (Index i = 0; i < part.size(); ++i) {
+        const Index from = std::min(i / 5 * 6 + i % 5, part.size() - 1);
+        ds.to[i] = (ds.onto ? ds.onto[from] : Real(0)) + part[i];
+      }
+    };
+  });
 }
 
 // Sets t to a product of gradients.
@@ -63,6 +115,9 @@ void PlantOutIn(Planter& planter) {
   planter.Plant(wide, "dS assigned, not added", Assign);
   planter.Plant(wide, "dS off by a factor of 1 + 1e-6", Times(1, 1 + 1e-6));
   planter.Plant(wide, "dS of the call before", [](Pass& p) { p.dX[1] = p.last_dX[1]; });
+  planter.Plant(wide, "P is kept if x needs a gradient, not if S does", WhereFrozen(0, Times(1, 0)));
+  planter.Plant(FactoredLinearCase(5, 33, 3, 7, Layout::kOutIn, false), "without a bias, db lands in dS",
+                AbsentBiasLandsIn(1));
 }
 
 void PlantInOut(Planter& planter) {
@@ -80,11 +135,13 @@ void PlantInOut(Planter& planter) {
                 [=](Pass& p) { Set(p.dX[1], kernels::ProductTN, p.latest_x[0], ProjectOnto(basis, p.dY)); });
   planter.Plant(wide, "dx from W₀ instead of W", [=](Pass& p) { Set(p.dX[0], kernels::ProductNT, p.dY, centre); });
   planter.Plant(wide, "db is the first row only", [](Pass& p) { std::copy_n(p.dY.row(0), 7, p.dX[2].begin()); });
+  planter.Plant(wide, "W is kept if S needs a gradient, not if x does", WhereFrozen(1, Times(0, 0)));
 }
 
 }  // namespace
 
-void PlantFactored(Planter& planter) {
+void PlantScores(Planter& planter) {
+  PlantReconstruct(planter);
   PlantAppendOnes(planter);
   PlantOutIn(planter);
   PlantInOut(planter);
