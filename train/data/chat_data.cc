@@ -39,14 +39,24 @@ bool HasTarget(const Example& example) {
 
 bool HasRoles(ChatFormat format) { return format != ChatFormat::kPlain && format != ChatFormat::kAlpaca; }
 
-std::vector<models::Message> Messages(SampleKind kind, const Sample& sample, ChatFormat format) {
-  std::vector<models::Message> messages = sample.messages;
-  if (kind == SampleKind::kMessages) return messages;
-  if (messages.size() > 2 && !HasRoles(format)) {
-    throw std::runtime_error(std::string("the template ") + models::ToString(format) +
+// "FILE:LINE", or what there is of it.
+std::string Place(const std::string& where, const Sample& sample) {
+  return where + (sample.line > 0 ? ":" + std::to_string(sample.line) : "");
+}
+
+// Refuses samples that a format without roles cannot write.
+void RequireRoles(const Samples& samples, ChatFormat format, const std::string& where) {
+  if (samples.kind == SampleKind::kMessages || HasRoles(format)) return;
+  for (const Sample& sample : samples.all) {
+    if (sample.messages.size() <= 2) continue;
+    throw std::runtime_error(Place(where, sample) + ": the template " + models::ToString(format) +
                              " has no roles: a system prompt or a history needs --template zephyr, chatml or llama3");
   }
-  messages[messages.size() - 2].content = UserText(kind, sample, format);
+}
+
+std::vector<models::Message> Messages(SampleKind kind, const Sample& sample, ChatFormat format) {
+  std::vector<models::Message> messages = sample.messages;
+  if (kind != SampleKind::kMessages) messages[messages.size() - 2].content = UserText(kind, sample, format);
   return messages;
 }
 
@@ -57,7 +67,7 @@ Example MakeExample(SampleKind kind, const Sample& sample, const models::ChatTem
     const auto segments = models::Render(chat, Messages(kind, sample, chat.format));
     return MakeExample(models::Encode(chat, tokenizer, segments));
   } catch (const std::runtime_error& error) {
-    throw std::runtime_error(where + (sample.line > 0 ? ":" + std::to_string(sample.line) : "") + ": " + error.what());
+    throw std::runtime_error(Place(where, sample) + ": " + error.what());
   }
 }
 
@@ -159,6 +169,7 @@ std::string Describe(const ChatData& data) {
 
 ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, const models::Tokenizer& tokenizer,
                       Index length, Index batch, uint64_t seed, const std::string& where) {
+  RequireRoles(samples, chat.format, where);
   ChatData result{};
   result.tool_calls = samples.tool_calls;
   std::vector<Example> examples;
