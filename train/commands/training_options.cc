@@ -88,7 +88,8 @@ std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> list
 }
 
 const char* const kDataHelp =
-    "JSON lines, or a JSON array, of messages, conversations, instruction/input/output, prompt/completion or question/answer";
+    "JSON lines, or a JSON array, of messages, conversations, instruction/input/output, prompt/completion or "
+    "question/answer";
 
 OptionSpec TemplateOptionSpec() {
   return {

@@ -39,8 +39,8 @@ std::string Describe(const ChatData& data);
 /// Only the assistant's contents and the token that ends each answer are targets. A seeded shuffle puts a tenth of the
 /// samples, at most 128, in the held-out part, as many in the validation part, and the rest in the training part. Each
 /// pass over the training part has its own order. Batches are padded to their longest sequence. Throws
-/// std::runtime_error when a part would be empty, a text cannot be encoded, or a system prompt or a history has no place
-/// in the template; `where` names the data.
+/// std::runtime_error when a part would be empty, a text cannot be encoded, or a system prompt or a history has no
+/// place in the template; `where` names the data.
 ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, const models::Tokenizer& tokenizer,
                       Index length, Index batch, uint64_t seed, const std::string& where);
 
