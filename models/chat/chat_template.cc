@@ -147,11 +147,11 @@ class Rendering {
     }
     segments_.back().text += text;
   }
-  // The content of a message, and the token that ends it.
+  // The content of a message, and the token that ends it. An answer is tokenized alone, be it learned or not.
   void Content(const Message& message, const std::string& content, int end) {
-    const bool is_target = message.role == Role::kAssistant;
-    if (is_target) {
-      segments_.push_back({std::nullopt, content, true});
+    const bool is_answer = message.role == Role::kAssistant, is_target = is_answer && message.is_learned;
+    if (is_answer) {
+      segments_.push_back({std::nullopt, content, is_target});
     } else {
       Text(content);
     }

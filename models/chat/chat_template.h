@@ -16,6 +16,7 @@ enum class Role { kSystem, kUser, kAssistant };
 struct Message {
   Role role;
   std::string content;
+  bool is_learned = true;  // of an answer; one that is not learned is context
 };
 
 /// kPlain and kAlpaca join the texts and add nothing. The caller writes any words around a prompt.
@@ -62,8 +63,8 @@ ChatTemplate NamedTemplate(ChatFormat format, const std::filesystem::path& direc
 /// Throws std::runtime_error when neither names a token of `tokenizer`.
 int EndOfText(const std::filesystem::path& directory, const Tokenizer& tokenizer);
 
-/// Renders a conversation in its template. Targets are the assistant's contents, each with the token that ends it.
-/// Everything after the last target is left out.
+/// Renders a conversation in its template. Targets are the assistant's contents, each with the token that ends it,
+/// except for those that are not to be learned. Everything after the last target is left out.
 std::vector<Segment> Render(const ChatTemplate& chat, const std::vector<Message>& messages);
 
 /// Tokenizes each segment separately, so that an answer starts and ends between two tokens, and the ids of a prompt are

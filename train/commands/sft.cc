@@ -45,8 +45,8 @@ int Run(const Options& options) {
   std::printf("%s: %lld parameters are trained\n", method.Label().c_str(),
               static_cast<long long>(models::CountParameters(models::TrainableParameters(*model))));
   const MemoryPlan plan = PlanMemory(*model, basis.get());
-  std::printf("memory: %s\n", ToString(plan, batch * ReadLength(options, *model)).c_str());
-  RequireMemory(plan, batch, ReadLength(options, *model), AvailableMemory());
+  std::printf("memory: %s\n", ToString(plan, batch * samples.longest).c_str());
+  RequireMemory(plan, batch, samples.longest, AvailableMemory());
   const double start_loss = Evaluate(*model, samples.data.held_out), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
   const double seconds = RunTraining(*model, samples.data, train, method.Label(), log);

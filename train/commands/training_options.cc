@@ -88,7 +88,8 @@ std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> list
 }
 
 const char* const kDataHelp =
-    "JSON lines of messages, conversations, instruction/input/output, prompt/completion or question/answer";
+    "JSON lines, or a JSON array, of messages, conversations, instruction/input/output, prompt/completion or "
+    "question/answer";
 
 OptionSpec TemplateOptionSpec() {
   return {
@@ -102,6 +103,10 @@ std::string ReadTemplate(const Options& options) {
 }
 
 Index ReadLength(const Options& options, const models::LanguageModel& model) {
+  if (model.context() < 2) {
+    throw std::runtime_error("expected a model with a context of at least 2 tokens, as training takes, found " +
+                             std::to_string(model.context()));
+  }
   return options.Has("length") ? options.Integer("length", 1, model.context()) : model.context();
 }
 

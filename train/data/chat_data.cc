@@ -30,13 +30,33 @@ Example MakeExample(const models::Tokens& tokens) {
   return example;
 }
 
+// Only what is kept takes memory: one long text among many must not cost its whole length.
+void Cut(std::vector<int>& ids, Index length) { ids = {ids.begin(), ids.begin() + length}; }
+
 bool HasTarget(const Example& example) {
   return std::any_of(example.targets.begin(), example.targets.end(), [](int t) { return t != ops::kIgnored; });
 }
 
+bool HasRoles(ChatFormat format) { return format != ChatFormat::kPlain && format != ChatFormat::kAlpaca; }
+
+// "FILE:LINE", or what there is of it.
+std::string Place(const std::string& where, const Sample& sample) {
+  return where + (sample.line > 0 ? ":" + std::to_string(sample.line) : "");
+}
+
+// Refuses samples that a format without roles cannot write.
+void RequireRoles(const Samples& samples, ChatFormat format, const std::string& where) {
+  if (samples.kind == SampleKind::kMessages || HasRoles(format)) return;
+  for (const Sample& sample : samples.all) {
+    if (sample.messages.size() <= 2) continue;
+    throw std::runtime_error(Place(where, sample) + ": the template " + models::ToString(format) +
+                             " has no roles: a system prompt or a history needs --template zephyr, chatml or llama3");
+  }
+}
+
 std::vector<models::Message> Messages(SampleKind kind, const Sample& sample, ChatFormat format) {
   std::vector<models::Message> messages = sample.messages;
-  if (kind != SampleKind::kMessages) messages.front().content = UserText(kind, sample, format);
+  if (kind != SampleKind::kMessages) messages[messages.size() - 2].content = UserText(kind, sample, format);
   return messages;
 }
 
@@ -47,7 +67,7 @@ Example MakeExample(SampleKind kind, const Sample& sample, const models::ChatTem
     const auto segments = models::Render(chat, Messages(kind, sample, chat.format));
     return MakeExample(models::Encode(chat, tokenizer, segments));
   } catch (const std::runtime_error& error) {
-    throw std::runtime_error(where + (sample.line > 0 ? ":" + std::to_string(sample.line) : "") + ": " + error.what());
+    throw std::runtime_error(Place(where, sample) + ": " + error.what());
   }
 }
 
@@ -98,6 +118,11 @@ void Split(std::vector<Example> all, Index batch, uint64_t seed, ChatData& resul
   };
 }
 
+// ", 3 skipped, as they call tools", where there are any.
+std::string ToolCalls(Index count) {
+  return count > 0 ? ", " + std::to_string(count) + " skipped, as they call tools" : "";
+}
+
 }  // namespace
 
 std::string AlpacaPrompt(const std::string& instruction, const std::string& input) {
@@ -109,7 +134,7 @@ std::string AlpacaPrompt(const std::string& instruction, const std::string& inpu
 }
 
 std::string UserText(SampleKind kind, const Sample& sample, ChatFormat format) {
-  const std::string& text = sample.messages.front().content;
+  const std::string& text = sample.messages[sample.messages.size() - 2].content;
   if (format == ChatFormat::kAlpaca) return AlpacaPrompt(text, sample.input);
   if (format != ChatFormat::kPlain) return sample.input.empty() ? text : text + "\n\n" + sample.input;
   if (kind == SampleKind::kQuestion) return "Question: " + text + "\nAnswer: ";
@@ -128,7 +153,7 @@ models::ChatTemplate ChooseTemplate(const std::string& name, SampleKind kind, co
   }
   const ChatFormat own = kind == SampleKind::kInstruction ? ChatFormat::kAlpaca : ChatFormat::kPlain;
   const ChatFormat format = name.empty() ? own : models::ParseChatFormat(name);
-  if (kind == SampleKind::kMessages && (format == ChatFormat::kPlain || format == ChatFormat::kAlpaca)) {
+  if (kind == SampleKind::kMessages && !HasRoles(format)) {
     throw std::runtime_error("the template " + name +
                              " has no roles: messages need --template zephyr, chatml or llama3");
   }
@@ -138,21 +163,29 @@ models::ChatTemplate ChooseTemplate(const std::string& name, SampleKind kind, co
 std::string Describe(const ChatData& data) {
   return std::to_string(data.train) + " samples to train on, " + std::to_string(data.validation) +
          " for choosing rates, " + std::to_string(data.held_out) + " held out; " + std::to_string(data.truncated) +
-         " cut at the sequence length, " + std::to_string(data.skipped) + " skipped, as no answer was left";
+         " cut at the sequence length, " + std::to_string(data.skipped) + " skipped, as no answer was left" +
+         ToolCalls(data.tool_calls);
 }
 
 ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, const models::Tokenizer& tokenizer,
                       Index length, Index batch, uint64_t seed, const std::string& where) {
+  RequireRoles(samples, chat.format, where);
   ChatData result{};
+  result.tool_calls = samples.tool_calls;
   std::vector<Example> examples;
   for (const Index i : Random(seed, kSplitStream).Permutation(static_cast<Index>(samples.all.size()))) {
+    if (!HasAnswer(samples.all[i])) {
+      ++result.skipped;
+      continue;
+    }
     Example example = MakeExample(samples.kind, samples.all[i], chat, tokenizer, where);
     if (static_cast<Index>(example.inputs.size()) > length) {
       ++result.truncated;
-      example.inputs.resize(length);
-      example.targets.resize(length);
+      Cut(example.inputs, length);
+      Cut(example.targets, length);
     }
     if (HasTarget(example)) {
+      result.longest = std::max(result.longest, static_cast<Index>(example.inputs.size()));
       examples.push_back(std::move(example));
     } else {
       ++result.skipped;
@@ -160,7 +193,7 @@ ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, 
   }
   if (examples.size() < 3) {
     throw std::runtime_error(where + ": expected at least 3 samples with an answer within " + std::to_string(length) +
-                             " tokens, found " + std::to_string(examples.size()));
+                             " tokens, found " + std::to_string(examples.size()) + ToolCalls(samples.tool_calls));
   }
   Split(std::move(examples), batch, seed, result);
   return result;

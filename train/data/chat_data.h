@@ -27,8 +27,10 @@ models::ChatTemplate ChooseTemplate(const std::string& name, SampleKind kind, co
 struct ChatData {
   Data data;
   Index train, validation, held_out;  // number of samples in each part
+  Index longest = 0;                  // tokens of the longest sequence, after the cut
   Index truncated = 0;                // sequences cut at `length`
-  Index skipped = 0;                  // samples whose answers lie wholly after the cut
+  Index skipped = 0;                  // samples without an answer, or whose answers lie wholly after the cut
+  Index tool_calls = 0;               // samples left out as they call tools
 };
 
 /// "90 samples to train on, 10 for choosing rates, …", for the terminal.
@@ -37,7 +39,8 @@ std::string Describe(const ChatData& data);
 /// Only the assistant's contents and the token that ends each answer are targets. A seeded shuffle puts a tenth of the
 /// samples, at most 128, in the held-out part, as many in the validation part, and the rest in the training part. Each
 /// pass over the training part has its own order. Batches are padded to their longest sequence. Throws
-/// std::runtime_error when a part would be empty or a text cannot be encoded; `where` names the data.
+/// std::runtime_error when a part would be empty, a text cannot be encoded, or a system prompt or a history has no
+/// place in the template; `where` names the data.
 ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, const models::Tokenizer& tokenizer,
                       Index length, Index batch, uint64_t seed, const std::string& where);
 

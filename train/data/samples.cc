@@ -2,113 +2,177 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
-#include <string_view>
+#include <utility>
 
 #include "tensor/io/json.h"
 #include "tensor/io/text_file.h"
+#include "train/data/conversation.h"
+#include "train/data/data_file.h"
 
 namespace ampgrad::train {
 namespace {
 
+using models::Message;
 using models::Role;
-
-constexpr size_t kMaxLine = 16 << 20;
 
 struct KindKeys {
   SampleKind kind;
   const char* first;   // the key that tells the kind
   const char* second;  // the key of what is learned; null where `first` holds everything
+  const char* name;    // in messages
 };
 
 // A line with the keys of two kinds is of the first of them: some files of messages repeat the prompt under "prompt".
 constexpr KindKeys kKinds[] = {
-    {SampleKind::kMessages, "messages", nullptr},        {SampleKind::kMessages, "conversations", nullptr},
-    {SampleKind::kInstruction, "instruction", "output"}, {SampleKind::kQuestion, "question", "answer"},
-    {SampleKind::kPrompt, "prompt", "completion"},
+    {SampleKind::kMessages, "messages", nullptr, "\"messages\""},
+    {SampleKind::kMessages, "conversations", nullptr, "\"conversations\""},
+    {SampleKind::kInstruction, "instruction", "output", "\"instruction\""},
+    {SampleKind::kQuestion, "question", "answer", "\"question\""},
+    {SampleKind::kPrompt, "prompt", "completion", "\"prompt\""},
 };
+constexpr KindKeys kPromptOfMessages = {SampleKind::kMessages, "prompt", "completion", "\"prompt\" with messages"};
 
-// The kind of a line, told by its first key or, where that is missing, by its second. A key with the value null counts,
-// too.
-const KindKeys& FindKind(const io::JsonValue& line) {
+// The kind of a line, told by its first key or, where that is missing, by its second. Null when all of its keys are
+// null, as tables write a sample without anything.
+const KindKeys* FindKind(const io::JsonValue& line) {
   for (const KindKeys& keys : kKinds) {
-    if (line.json().contains(keys.first)) return keys;
+    if (line.Has(keys.first)) return &keys;
   }
   for (const KindKeys& keys : kKinds) {
-    if (keys.second && line.json().contains(keys.second)) return keys;
+    if (keys.second && line.Has(keys.second)) return &keys;
   }
-  if (line.json().contains("text")) {
+  if (line.Has("text")) {
     throw std::runtime_error(line.file() +
                              ": \"text\" holds no answer to learn; ampgrad pretrain learns from plain text");
+  }
+  for (const KindKeys& keys : kKinds) {
+    if (line.json().contains(keys.first)) return nullptr;
   }
   line.Fail("the key messages, conversations, instruction, question or prompt", "none");
 }
 
-Role ReadRole(const io::JsonValue& value, bool sharegpt) {
-  const std::string& text = value.String();
-  if (text == "system") return Role::kSystem;
-  if (text == (sharegpt ? "human" : "user")) return Role::kUser;
-  if (text == (sharegpt ? "gpt" : "assistant")) return Role::kAssistant;
-  value.Fail(sharegpt ? "system, human or gpt" : "system, user or assistant");
+// The same, with prompts of messages told from those of plain text.
+const KindKeys* FindSpelling(const io::JsonValue& line) {
+  const KindKeys* keys = FindKind(line);
+  if (!keys || keys->kind != SampleKind::kPrompt) return keys;
+  const bool has_list = line.Field(keys->first).json().is_array() || line.Field(keys->second).json().is_array();
+  return has_list ? &kPromptOfMessages : keys;
 }
 
-std::vector<models::Message> ReadMessages(const io::JsonValue& line, const std::string& key) {
-  const bool sharegpt = key == "conversations";
-  std::vector<models::Message> messages;
-  for (const io::JsonValue& item : line.Field(key).Items()) {
-    const Role role = ReadRole(item.Field(sharegpt ? "from" : "role"), sharegpt);
-    const io::JsonValue content = item.Field(sharegpt ? "value" : "content");
-    messages.push_back({role, role == Role::kSystem ? content.String() : content.NonEmptyString()});
-  }
-  if (messages.empty()) throw std::runtime_error(line.file() + ": the " + key + " are empty");
-  const auto is_answer = [](const models::Message& message) { return message.role == Role::kAssistant; };
-  if (std::none_of(messages.begin(), messages.end(), is_answer)) {
-    throw std::runtime_error(line.file() + ": the " + key + " hold no answer of the assistant to learn");
-  }
-  return messages;
+// The text under a key that must be there; null is no text.
+std::string ReadText(const io::JsonValue& line, const char* key) {
+  const io::JsonValue text = line.Field(key);
+  return text.null() && line.json().contains(key) ? "" : text.String();
 }
 
-Sample ReadSample(const io::JsonValue& line, const KindKeys& keys) {
-  if (keys.kind == SampleKind::kMessages) return {ReadMessages(line, keys.first), "", 0};
-  const bool has_input = keys.kind == SampleKind::kInstruction && line.json().contains("input");
-  std::string prompt = line.Field(keys.first).NonEmptyString();
-  std::string answer = line.Field(keys.second).NonEmptyString();
-  return MakeSample(std::move(prompt), std::move(answer), has_input ? line.Field("input").String() : "");
+// Messages under "prompt" or "completion", either of which may be a plain string.
+Conversation ReadPart(const io::JsonValue& line, const char* key, Role role) {
+  if (line.Field(key).json().is_array()) return ReadConversation(line.Field(key));
+  std::string text = ReadText(line, key);
+  if (role == Role::kAssistant) return {{Answer(std::move(text))}};
+  return {{{role, std::move(text)}}};
+}
+
+Conversation ReadPromptOfMessages(const io::JsonValue& line, const KindKeys& keys) {
+  Conversation all = ReadPart(line, keys.first, Role::kUser);
+  Conversation completion = ReadPart(line, keys.second, Role::kAssistant);
+  for (Message& message : all.messages) message.is_learned = false;
+  std::move(completion.messages.begin(), completion.messages.end(), std::back_inserter(all.messages));
+  return {std::move(all.messages), all.calls_tools || completion.calls_tools};
+}
+
+// The turns of "history", the prompt and the answer.
+Conversation ReadTurns(const io::JsonValue& line, const KindKeys& keys) {
+  Conversation turns;
+  const io::JsonValue history = line.Field("history");
+  for (size_t i = 0; !IsBlank(history.json()) && i < history.json().size(); ++i) {
+    const io::JsonValue turn = history.Item(i);
+    if (!turn.json().is_array() || turn.json().size() != 2) turn.Fail("a pair [question, answer]");
+    turns.messages.push_back({Role::kUser, turn.Item(0).StringOr("")});
+    turns.messages.push_back(Answer(turn.Item(1).StringOr("")));
+  }
+  turns.messages.push_back({Role::kUser, ReadText(line, keys.first)});
+  turns.messages.push_back(Answer(ReadText(line, keys.second)));
+  return turns;
+}
+
+// Fields that would change what is to be learned, and cannot be honoured.
+void RefuseUnread(const io::JsonValue& line, SampleKind kind) {
+  RequireBlank(line, {"tools", "functions", "documents", "chat_template_kwargs", "image", "images", "video", "videos",
+                      "audio", "audios"});
+  if (kind == SampleKind::kMessages) RequireBlank(line, {"history"});
+  if (kind == SampleKind::kQuestion || kind == SampleKind::kPrompt) RequireBlank(line, {"input"});
+  if (kind != SampleKind::kMessages) RequireBlank(line, {"context", "choices", "options"});
+  const io::JsonValue weight = line.Field("weight");
+  if (weight.json().is_number() && weight.json() != 1) weight.Fail("1, as all samples weigh the same");
+  for (const char* name : {"train", "kto_tag", "label"}) {
+    if (line.Field(name).json() == false) line.Field(name).Fail("missing or true, as every sample is learned");
+  }
+}
+
+// Puts the system prompt of the line's own column before its messages.
+void AddSystem(const io::JsonValue& line, std::vector<Message>& messages) {
+  const io::JsonValue column = line.Field(IsBlank(line.Field("system").json()) ? "system_prompt" : "system");
+  const std::string text = column.StringOr("");
+  if (text.empty()) return;
+  if (messages.empty() || messages.front().role != Role::kSystem) {
+    messages.insert(messages.begin(), {Role::kSystem, text});
+  } else if (messages.front().content != text) {
+    column.Fail("the same as the system message beside it");
+  }
+}
+
+// None when the line calls tools.
+std::optional<Sample> ReadSample(const io::JsonValue& line, const KindKeys& keys) {
+  Conversation read;
+  if (&keys == &kPromptOfMessages) {
+    read = ReadPromptOfMessages(line, keys);
+  } else if (keys.kind != SampleKind::kMessages) {
+    read = ReadTurns(line, keys);
+  } else if (line.Has(keys.first)) {
+    read = ReadConversation(line.Field(keys.first));
+  }
+  if (read.calls_tools) return std::nullopt;
+  RefuseUnread(line, keys.kind);
+  AddSystem(line, read.messages);
+  const bool is_instruction = keys.kind == SampleKind::kInstruction;
+  return Sample{std::move(read.messages), is_instruction ? line.Field("input").StringOr("") : "", 0};
 }
 
 }  // namespace
 
 Sample MakeSample(std::string prompt, std::string answer, std::string input) {
-  return {{{Role::kUser, std::move(prompt)}, {Role::kAssistant, std::move(answer)}}, std::move(input), 0};
+  return {{{Role::kUser, std::move(prompt)}, Answer(std::move(answer))}, std::move(input), 0};
+}
+
+bool HasAnswer(const Sample& sample) {
+  return std::any_of(sample.messages.begin(), sample.messages.end(),
+                     [](const Message& message) { return message.role == Role::kAssistant && message.is_learned; });
 }
 
 Samples ReadSamples(const std::filesystem::path& path) {
   const std::string text = io::ReadTextFile(path);
-  std::string_view rest = text;
-  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
-
+  DataFile file(text, path.string());
   Samples samples;
   const KindKeys* kind = nullptr;
-  for (Index number = 1; !rest.empty(); ++number) {
-    const size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string where = path.string() + ":" + std::to_string(number);
-    if (line.size() > kMaxLine) {
-      throw std::runtime_error(where + ": expected a line of at most " + std::to_string(kMaxLine) + " bytes, found " +
-                               std::to_string(line.size()));
+  while (const std::optional<DataFile::Value> value = file.Next()) {
+    const std::string where = path.string() + ":" + std::to_string(value->line);
+    const nlohmann::json json = io::ParseJsonObject(value->text, where);
+    const io::JsonValue line(json, where);
+    const KindKeys* found = FindSpelling(line);
+    if (kind && found && found != kind) {
+      line.Fail(std::string("the key ") + kind->name + " as in the lines above", found->name);
     }
-    const nlohmann::json json = io::ParseJsonObject(line, where);
-    const io::JsonValue value(json, where);
-    const KindKeys& found = FindKind(value);
-    if (kind && &found != kind) {
-      value.Fail(std::string("the key \"") + kind->first + "\" as in the lines above",
-                 std::string("\"") + found.first + "\"");
+    if (found) kind = found;
+    std::optional<Sample> sample = found ? ReadSample(line, *found) : Sample();
+    if (!sample) {
+      ++samples.tool_calls;
+      continue;
     }
-    kind = &found;
-    samples.all.push_back(ReadSample(value, found));
-    samples.all.back().line = number;
+    sample->line = value->line;
+    samples.all.push_back(std::move(*sample));
   }
   if (!kind) throw std::runtime_error(path.string() + ": there is no sample in it");
   samples.kind = kind->kind;

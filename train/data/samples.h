@@ -13,7 +13,7 @@ enum class SampleKind { kPrompt, kQuestion, kInstruction, kMessages };
 
 /// A conversation to learn from.
 struct Sample {
-  std::vector<models::Message> messages;  // in any kind but kMessages: one of the user, one of the assistant
+  std::vector<models::Message> messages;  // in any kind but kMessages, the last two are the user's and the assistant's
   std::string input;                      // what an instruction works on; often empty
   Index line = 0;                         // line in the file, from 1; 0 when it comes from no file
 };
@@ -21,21 +21,27 @@ struct Sample {
 struct Samples {
   SampleKind kind = SampleKind::kPrompt;
   std::vector<Sample> all;
+  Index tool_calls = 0;  // conversations that are left out, as they call tools
 };
 
 /// A sample of any kind but kMessages.
 Sample MakeSample(std::string prompt, std::string answer, std::string input = "");
 
-/// Reads JSON lines, all of one kind:
-///   {"messages": [{"role": "system" | "user" | "assistant", "content"}, …]}
-///   {"conversations": [{"from": "system" | "human" | "gpt", "value"}, …]}, read as messages
+/// Whether an answer of the sample is to be learned.
+bool HasAnswer(const Sample& sample);
+
+/// Reads JSON lines, or one JSON array of the same objects, all of one kind:
+///   {"messages": […]} or {"conversations": […]}, as ReadConversation reads them
+///   {"prompt": […], "completion": […]}, the same in two parts, of which the first is context; one may be a string
 ///   {"instruction", "input", "output"}, where input may be missing or empty
 ///   {"prompt", "completion"}
 ///   {"question", "answer"}
-/// Other keys are ignored. Only a system message or an input may be empty, and every conversation has a message of the
-/// assistant. Blank lines, CRLF, a byte-order mark and a last line without a line break are accepted. The whole file,
-/// of at most 1 GiB, is read at once, so later changes to it have no effect. Throws std::runtime_error with file, line
-/// and key for anything else, for a line over 16 MiB, for a repeated key, and for a file without samples.
+/// each with a system prompt under "system" or "system_prompt", and all but messages with earlier turns under
+/// "history": [[question, answer], …], which are learned, too. A key with the value null is as good as missing. Other
+/// keys are ignored, except for those that would change what is to be learned, such as "tools". A sample without an
+/// answer is kept, for the caller to skip and count. The whole file, of at most 1 GiB, is read at once, so later
+/// changes to it have no effect. Throws std::runtime_error with file, line and key for anything else, for a repeated
+/// key, and for a file without samples.
 Samples ReadSamples(const std::filesystem::path& path);
 
 }  // namespace ampgrad::train

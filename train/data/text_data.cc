@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "tensor/random.h"
+#include "train/data/data_file.h"
 
 namespace ampgrad::train {
 namespace {
@@ -25,6 +26,7 @@ void AddWindow(const std::vector<int>& ids, Index begin, Index length, Batch& ba
 
 Data TextData(const std::string& text, const models::Tokenizer& tokenizer, Index length, Index batch, uint64_t seed,
               const std::string& where) {
+  RequireText(text, where);
   const auto ids = std::make_shared<const std::vector<int>>(tokenizer.Encode(text));
   const Index total = static_cast<Index>(ids->size());
   const Index windows = std::clamp<Index>(total / 20 / (length + 1), 1, kMaxHeldOutWindows);

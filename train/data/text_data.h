@@ -10,7 +10,7 @@ namespace ampgrad::train {
 
 /// Windows of `length` tokens at random places of a text, drawn for every step. The last 5 % of the text (at least one
 /// window, at most 64) are held out. `where` names the text in messages. Throws std::runtime_error when the text is
-/// empty or too short for one window of each part.
+/// empty, too short for one window of each part, or no UTF-8 at all (RequireText).
 Data TextData(const std::string& text, const models::Tokenizer& tokenizer, Index length, Index batch, uint64_t seed,
               const std::string& where);
 

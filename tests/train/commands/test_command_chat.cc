@@ -120,8 +120,8 @@ TEST_F(CommandChat, RefusesTheTokenizerOfAnotherModel) {
 TEST_F(CommandChat, HelpNamesTheShapesAndTheTemplates) {
   for (const char* command : {"sft", "sweep", "trace"}) {
     const std::string out = ExpectRuns({command, "--help"}).out;
-    EXPECT_NE(out.find("JSON lines of messages, conversations, instruction/input/output, prompt/completion or "
-                       "question/answer"),
+    EXPECT_NE(out.find("JSON lines, or a JSON array, of messages, conversations, instruction/input/output, "
+                       "prompt/completion or question/answer"),
               std::string::npos)
         << out;
     EXPECT_NE(out.find("zephyr, chatml, llama3, alpaca or plain; default: the model's own for messages, alpaca for "

@@ -111,39 +111,14 @@ TEST(Samples, TellsTheShape) {
 }
 
 TEST(Samples, RefusesWrongMessages) {
-  const auto messages = [](const std::string& list) { return R"({"messages":)" + list + "}"; };
-  const std::string answer = R"({"role":"assistant","content":"a"})";
-  ExpectRefused(messages("[]"), 1, ": the messages are empty");
-  ExpectRefused(messages("null"), 1, ": expected messages to be an array, found nothing");
-  ExpectRefused(messages("\"Hi\""), 1, ": expected messages to be an array, found \"Hi\"");
-  ExpectRefused(messages("[\"Hi\"]"), 1, ": expected messages[0] to be an object, found \"Hi\"");
-  ExpectRefused(messages("[" + answer + R"(,{"role":"tool","content":"c"}])"), 1,
-                ": expected messages[1].role to be system, user or assistant, found \"tool\"");
-  ExpectRefused(messages(R"([{"role":")" + std::string(1000, 'x') + R"(","content":"c"}])"), 1,
-                ": expected messages[0].role to be system, user or assistant, found \"xxx");
-  ExpectRefused(messages(R"([{"content":"c"}])"), 1, ": expected messages[0].role to be a string, found nothing");
-  ExpectRefused(messages(R"([{"role":"user"}])"), 1, ": expected messages[0].content to be a string, found nothing");
-  ExpectRefused(messages(R"([{"role":"user","content":null}])"), 1,
-                ": expected messages[0].content to be a string, found nothing");
-  ExpectRefused(messages(R"([{"role":"user","content":[]}])"), 1,
-                ": expected messages[0].content to be a string, found []");
-  ExpectRefused(messages("[" + answer + R"(,{"role":"assistant","content":""}])"), 1,
-                ": expected messages[1].content to be a string that is not empty, found \"\"");
-  ExpectRefused(messages(R"([{"role":"user","content":"Hi"}])"), 1,
-                ": the messages hold no answer of the assistant to learn");
-  ExpectRefused(R"({"conversations":[{"from":"assistant","value":"a"}]})", 1,
-                ": expected conversations[0].from to be system, human or gpt, found \"assistant\"");
-  ExpectRefused(R"({"conversations":[{"from":"gpt"}]})", 1,
-                ": expected conversations[0].value to be a string, found nothing");
+  ExpectRefused(R"({"messages":"Hi"})", 1, ": expected messages to be an array, found \"Hi\"");
+  ExpectRefused(R"({"messages":["Hi"]})", 1, ": expected messages[0] to be an object, found \"Hi\"");
+  ExpectRefused(R"({"conversations":[{"from":"narrator","value":"a"}]})", 1,
+                ": expected conversations[0].from to be system, user or assistant, found \"narrator\"");
 }
 
 TEST(Samples, RefusesWrongInstructions) {
-  ExpectRefused(R"({"instruction":"i","input":null,"output":"o"})", 1,
-                ": expected input to be a string, found nothing");
-  ExpectRefused(R"({"instruction":"i","output":""})", 1,
-                ": expected output to be a string that is not empty, found \"\"");
-  ExpectRefused(R"({"instruction":"","output":"o"})", 1,
-                ": expected instruction to be a string that is not empty, found \"\"");
+  ExpectRefused(R"({"instruction":"i","input":3,"output":"o"})", 1, ": expected input to be a string, found 3");
   ExpectRefused(R"({"instruction":"i"})", 1, ": expected output to be a string, found nothing");
   ExpectRefused(R"({"output":"o"})", 1, ": expected instruction to be a string, found nothing");
 }
@@ -188,7 +163,7 @@ TEST(Samples, CountsLinesFromOneWithBlankOnes) {
 }
 
 TEST(Samples, RefusesLinesOfAnotherKind) {
-  ExpectRefused("[1, 2]", 1, "expected a JSON object, found array");
+  ExpectRefused(kGood + "\n[1, 2]", 2, "expected a JSON object, found array");
   ExpectRefused(kGood + "\n17\n", 2, "expected a JSON object, found number");
   ExpectRefused(kGood + "\n\"word\"\n", 2, "expected a JSON object, found string");
   ExpectRefused(kGood + "\nnull\n", 2, "expected a JSON object, found null");
@@ -201,13 +176,8 @@ TEST(Samples, RefusesWrongFields) {
   ExpectRefused(R"({"completion":"c"})", 1, "expected prompt to be a string, found nothing");
   ExpectRefused(R"({"question":"q","completion":"c"})", 1, "expected answer to be a string, found nothing");
   ExpectRefused(R"({"prompt":"p","completion":3})", 1, "expected completion to be a string, found 3");
-  ExpectRefused(R"({"prompt":"p","completion":null})", 1, "expected completion to be a string, found nothing");
-  ExpectRefused(R"({"prompt":["p"],"completion":"c"})", 1, "expected prompt to be a string, found [\"p\"]");
-  ExpectRefused(kGood + "\n" + R"({"prompt":"p","completion":""})", 2,
-                "expected completion to be a string that is not empty, found \"\"");
-  ExpectRefused(R"({"question":"q","answer":""})", 1, "expected answer to be a string that is not empty, found \"\"");
-  ExpectRefused(kGood + "\n" + R"({"prompt":"","completion":"c"})", 2,
-                "expected prompt to be a string that is not empty, found \"\"");
+  ExpectRefused(R"({"prompt":["p"],"completion":"c"})", 1, "expected prompt[0] to be an object, found \"p\"");
+  ExpectRefused(R"({"instruction":["p"],"output":"c"})", 1, "expected instruction to be a string, found [\"p\"]");
 }
 
 TEST(Samples, RefusesADuplicateKey) {
@@ -224,6 +194,8 @@ TEST(Samples, RefusesMixedShapes) {
                 "expected the key \"prompt\" as in the lines above, found \"question\"");
   ExpectRefused(R"({"question":"q","answer":"a"})" + std::string("\n\n") + kGood, 3,
                 "expected the key \"question\" as in the lines above, found \"prompt\"");
+  ExpectRefused(kGood + "\n" + R"({"prompt":[{"role":"user","content":"u"}],"completion":"c"})", 2,
+                "expected the key \"prompt\" as in the lines above, found \"prompt\" with messages");
 }
 
 TEST(Samples, RefusesDeepNesting) {
