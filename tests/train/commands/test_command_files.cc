@@ -95,19 +95,21 @@ TEST_F(CommandFiles, AFileThatIsTooLargeIsASentence) {
   EXPECT_EQ(FilesBelow(dir()), before);
 }
 
-// Training is done when the disk is full: what is complete is kept.
+// Somebody takes the name while the run trains: what it learned is kept.
 TEST_F(CommandFiles, AFailedSaveKeepsWhatItWrote) {
-  const Words words = Sft("new", 2, {"--k", "256", "--rows", "all"});  // amplitudes larger than the model
-  const uintmax_t model = fs::file_size(Path("base/model.safetensors"));
-  const std::string blocks = std::to_string((model + 8192) / 512);
-  const Result result = RunShell("ulimit -f " + blocks + "; exec \"$0\" \"$@\"", words);
+  const std::string log = Path("log"), out = Path("new");
+  const std::string intruder =
+      "{ while [ ! -s " + log + " ]; do sleep .02; done; mkdir " + out + "; touch " + out + "/f; }";
+  const Result result = RunShell(intruder + " & exec \"$0\" \"$@\"", Sft("new", 4000, {"--log", log}));
   EXPECT_EQ(result.code, 1);
-  const size_t at = result.err.find("; what was written is kept in ");
+  const std::string words = ": cannot be created: Directory not empty; what was written is kept in ";
+  const size_t at = result.err.find(words);
   ASSERT_NE(at, std::string::npos) << result.err;
-  const std::string kept = result.err.substr(at + 30, result.err.size() - at - 31);
-  EXPECT_EQ(kept.rfind(Path("new.partial-"), 0), 0u) << kept;
-  EXPECT_EQ(FilesBelow(kept), (std::set<std::string>{"config.json", "model.safetensors", "tokenizer.json"}));
-  EXPECT_FALSE(fs::exists(Path("new")));
+  const std::string kept = result.err.substr(at + words.size(), result.err.size() - at - words.size() - 1);
+  EXPECT_EQ(kept.rfind(out + ".partial-", 0), 0u) << kept;
+  EXPECT_EQ(FilesBelow(kept),
+            (std::set<std::string>{"amplitudes.safetensors", "config.json", "model.safetensors", "tokenizer.json"}));
+  EXPECT_EQ(FilesBelow(out), std::set<std::string>{"f"});
 }
 
 }  // namespace
