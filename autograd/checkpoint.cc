@@ -16,6 +16,7 @@ Var Checkpoint(const Var& x, std::function<Var(const Var&)> f) {
   Tensor y;
   {
     Tape first;
+    first.set_watch(x.tape->watch());
     Param start{"x", x.value, {}, x.needs_grad()};
     const Var out = f(first.Leaf(start));
     if (!out.needs_grad()) return x.tape->Constant(out.value);
@@ -27,6 +28,7 @@ Var Checkpoint(const Var& x, std::function<Var(const Var&)> f) {
   const auto backward = [f = std::move(f), value = x.value, trained = x.needs_grad(), anchor](const Tensor& dy,
                                                                                               InputGrads& d) {
     Tape again;
+    again.set_watch(d.tape().watch());
     Param start{"x", value, {}, trained};
     again.Backward(f(again.Leaf(start)), dy);
     if (trained) d.Add(0, start.grad);

@@ -47,6 +47,7 @@ Var Tape::Leaf(Param& param) {
 
 Var Tape::Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward,
                  std::source_location source) {
+  if (watch_) watch_();
   std::vector<int> nodes;
   bool needs_grad = false;
   for (const Var* input : inputs) {
@@ -90,6 +91,7 @@ void Tape::Backward(const Var& y, const Tensor& dY, const Observer& observer) {
     Node& node = nodes_[i];
     if (node.param || node.grad.empty()) continue;  // a leaf, or no gradient arrived
     if (observer) observer(i, node.grad);
+    if (watch_) watch_();
     InputGrads d(*this, node.inputs);
     node.backward(node.grad, d);
     node.backward = nullptr;

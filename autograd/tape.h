@@ -3,6 +3,7 @@
 #include <functional>
 #include <source_location>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tensor/kernels/simd/sink.h"
@@ -46,6 +47,9 @@ class InputGrads {
   /// dX of input `i`, initially zero, for a closure that adds to some elements only. Null when `i` needs no gradient.
   Tensor* AddWithin(int i);
 
+  /// The tape that runs the closure.
+  const Tape& tape() const { return tape_; }
+
  private:
   Tape& tape_;
   const std::vector<int>& inputs_;
@@ -87,6 +91,12 @@ class Tape {
   /// The same from any output y, given its gradient dY.
   void Backward(const Var& y, const Tensor& dY, const Observer& observer = nullptr);
 
+  /// Called before each op is recorded and before each closure runs, on this tape and on those of checkpointed parts:
+  /// to measure what a pass holds in between.
+  using Watch = std::function<void()>;
+  void set_watch(Watch watch) { watch_ = std::move(watch); }
+  const Watch& watch() const { return watch_; }
+
   Mode mode() const { return mode_; }
   /// Number of recorded nodes.
   Index size() const { return static_cast<Index>(nodes_.size()); }
@@ -118,6 +128,7 @@ class Tape {
 
   Mode mode_;
   std::vector<Node> nodes_;
+  Watch watch_;
   bool spent_ = false;
 };
 

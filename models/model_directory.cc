@@ -13,6 +13,8 @@
 #include "nn/forms/frozen.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json.h"
+#include "tensor/io/mapped_file.h"
+#include "tensor/io/printable.h"
 #include "tensor/io/safetensors_header.h"
 #include "tensor/io/safetensors_writer.h"
 #include "tensor/io/text_file.h"
@@ -70,19 +72,6 @@ std::string TakeName(const WeightFiles& weights, std::map<std::string, std::stri
   return stored;
 }
 
-// Copies the settings of a base model's special tokens: ids into `config`, files into `directory`.
-void KeepTokenSettings(const fs::path& base, const fs::path& directory, nlohmann::json& config) {
-  const nlohmann::json base_config = io::ReadJsonObject(base / "config.json");
-  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
-    config.erase(key);
-    if (base_config.contains(key)) config[key] = base_config[key];
-  }
-  for (const char* name :
-       {"tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"}) {
-    if (fs::exists(base / name)) io::WriteFileAtomically(directory / name, io::ReadTextFile(base / name));
-  }
-}
-
 // The type of a matrix in a file: the type in which it is held, but none wider than F32.
 StoredType FileType(const StoredTensor& weight) {
   return weight.type() == StoredType::kF64 ? StoredType::kF32 : weight.type();
@@ -127,7 +116,9 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   if (!fs::is_directory(directory)) throw std::runtime_error(directory.string() + ": no such model directory");
   std::unique_ptr<LanguageModel> model = MakeModel(directory / "config.json");
   const WeightFiles weights(directory);
-  for (const std::string& note : weights.notes()) std::fprintf(stderr, "ampgrad: note: %s\n", note.c_str());
+  for (const std::string& note : weights.notes()) {
+    std::fprintf(stderr, "ampgrad: note: %s\n", io::Shortened(io::Printable(note), 2000).c_str());
+  }
   auto stored_name = OwnNames(weights, model->CheckpointPrefix());
 
   const nn::Parts parts = model->Parts();
@@ -153,7 +144,7 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   for (const char* key : {"truncation", "padding"}) {
     if (!io::JsonValue(json, file.string()).Has(key)) continue;
     std::fprintf(stderr, "ampgrad: note: %s: its %s is not applied; sequences have the length that options say\n",
-                 file.c_str(), key);
+                 io::Printable(file.string()).c_str(), key);
     json[key] = nullptr;
   }
   const Tokenizer tokenizer = Tokenizer::FromJson(json, file.string());
@@ -165,13 +156,32 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   return tokenizer;
 }
 
+TokenSettings::TokenSettings(const fs::path& base) {
+  const nlohmann::json config = io::ReadJsonObject(base / "config.json");
+  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    ids[key] = config.value(key, nlohmann::json());
+  }
+  for (const char* name :
+       {"tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"}) {
+    if (fs::exists(base / name)) files[name] = io::ReadTextFile(base / name);
+  }
+}
+
 void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer,
-               const std::optional<fs::path>& base) {
+               const std::optional<TokenSettings>& base) {
+  io::RequireUnchangedFiles();
   nlohmann::json config = model.Config();
-  if (base) KeepTokenSettings(*base, directory, config);
+  if (base) {
+    for (const auto& [key, id] : base->ids) {
+      config.erase(key);
+      if (!id.is_null()) config[key] = id;
+    }
+    for (const auto& [name, content] : base->files) io::WriteFileAtomically(directory / name, content);
+  }
   config["torch_dtype"] = TorchType(WriteWeights(directory / "model.safetensors", model));
   io::WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
   io::WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
+  io::RequireUnchangedFiles();  // weights that do not train were read once more
 }
 
 }  // namespace ampgrad::models

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cfenv>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -39,8 +40,14 @@ bool Spin(Condition done) {
 // threads. Which thread runs a task does not change the result.
 class ThreadPool {
  public:
+  // Where the system refuses a thread, the pool has those that it gave.
   explicit ThreadPool(int threads) : shares_(threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { WorkerLoop(i); });
+    workers_.reserve(threads);  // a thread that exists must find its place here
+    try {
+      for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { WorkerLoop(i); });
+    } catch (const std::exception&) {  // std::system_error, or no memory for the thread's own record
+    }
+    size_ = static_cast<int>(workers_.size()) + 1;
   }
 
   ~ThreadPool() {
@@ -48,7 +55,7 @@ class ThreadPool {
     for (std::thread& worker : workers_) worker.join();
   }
 
-  int size() const { return static_cast<int>(shares_.size()); }
+  int size() const { return size_; }
 
   void Run(Index tasks, const std::function<void(Index)>& body) {
     std::lock_guard<std::mutex> one_call_at_a_time(call_mutex_);
@@ -59,6 +66,7 @@ class ThreadPool {
         shares_[i].end = (i + 1) * tasks / size();
       }
       error_ = nullptr;
+      std::fegetenv(&environment_);
       active_ = static_cast<int>(workers_.size());
     });
     TakeTasks(0);
@@ -89,6 +97,7 @@ class ThreadPool {
       }
       seen = generation_;
       if (stopping_) return;
+      std::fesetenv(&environment_);
       TakeTasks(thread);
       std::lock_guard<std::mutex> lock(mutex_);
       if (--active_ == 0) done_.notify_one();
@@ -124,6 +133,8 @@ class ThreadPool {
   std::condition_variable wake_, done_;
   const std::function<void(Index)>* body_ = nullptr;
   std::vector<Share> shares_;  // one for each thread, the caller's first
+  int size_ = 1;               // threads, with the caller's; workers read it in a call only
+  std::fenv_t environment_{};  // of the caller: how it rounds, and whether it flushes subnormal numbers to zero
   std::exception_ptr error_;
   std::atomic<int> active_{0};           // workers still in the call
   std::atomic<uint64_t> generation_{0};  // number of the call
@@ -132,14 +143,35 @@ class ThreadPool {
 
 int AllCores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
-std::unique_ptr<ThreadPool>& Pool() {
-  static std::unique_ptr<ThreadPool> pool = std::make_unique<ThreadPool>(AllCores());
+// A pool of `threads`. If the system gives fewer, half of what it gives: a limit that is used up by threads would leave
+// nothing for the work itself.
+std::unique_ptr<ThreadPool> MakePool(int threads) {
+  auto pool = std::make_unique<ThreadPool>(threads);
+  while (pool->size() < threads) {
+    threads = (pool->size() + 1) / 2;
+    pool.reset();
+    pool = std::make_unique<ThreadPool>(threads);
+  }
   return pool;
+}
+
+std::unique_ptr<ThreadPool>& Slot() {
+  static std::unique_ptr<ThreadPool> pool;
+  return pool;
+}
+
+// The pool, which is made when it is first needed: before that, its size may be set without a thread too many.
+ThreadPool& Pool() {
+  static std::once_flag made;
+  std::call_once(made, [] {
+    if (!Slot()) Slot() = MakePool(AllCores());
+  });
+  return *Slot();
 }
 
 }  // namespace
 
-int NumThreads() { return Pool()->size(); }
+int NumThreads() { return Pool().size(); }
 
 int FreeThreads() { return inside_task ? 1 : NumThreads(); }
 
@@ -148,7 +180,9 @@ void SetNumThreads(int threads) {
     throw std::invalid_argument("[threads] expected 0 (all cores) to 1024, found " + std::to_string(threads));
   }
   const int wanted = threads == 0 ? AllCores() : threads;
-  if (wanted != NumThreads()) Pool() = std::make_unique<ThreadPool>(wanted);
+  if (Slot() && Slot()->size() == wanted) return;
+  Slot().reset();  // first, so that there are never the threads of two pools
+  Slot() = MakePool(wanted);
 }
 
 void ParallelFor(Index tasks, const std::function<void(Index)>& body) {
@@ -156,7 +190,7 @@ void ParallelFor(Index tasks, const std::function<void(Index)>& body) {
     for (Index i = 0; i < tasks; ++i) body(i);
     return;
   }
-  Pool()->Run(tasks, body);
+  Pool().Run(tasks, body);
 }
 
 void ParallelChunks(Index size, Index chunk, const std::function<void(Index, Index)>& body) {

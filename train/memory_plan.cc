@@ -22,7 +22,8 @@ std::vector<double> IntervalPeaks(models::LanguageModel& model, Index tokens) {
   };
   Tensor::ResetPeakBytes();
   Tape tape;
-  tape.Backward(BatchLoss(model, tape, batch), [&](int, const Tensor&) { note(); });
+  tape.set_watch(note);
+  tape.Backward(BatchLoss(model, tape, batch));
   note();
   for (Param* param : models::TrainableParameters(model)) param->grad = Tensor();
   return peaks;
@@ -74,6 +75,43 @@ void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index avai
   throw std::runtime_error("training needs " + Megabytes(missing) + " more memory for --batch " +
                            std::to_string(batch) + " --length " + std::to_string(length) + ", found " +
                            Megabytes(available) + " available; " + advice);
+}
+
+void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available) {
+  Index numbers = 0;
+  if (method.method == "full" && method.scope.all_layers) {
+    numbers = models::CountParameters(model);
+  } else if (method.method == "full") {
+    for (const nn::Matrix* matrix : MatricesInScope(model, method.scope)) numbers += matrix->StoredShape().size();
+  }
+  const Index bytes = 4 * numbers * kNumber;  // the weight, its gradient and two moments
+  if (bytes <= available) return;
+  throw std::runtime_error("training " + std::to_string(numbers) + " parameters needs " + Megabytes(bytes) +
+                           " of memory for them alone, found " + Megabytes(available) + " available");
+}
+
+void RequireMemoryToGenerate(models::LanguageModel& model, Index prompt, Index positions, Index available) {
+  constexpr Index kTokens = 16;
+  const auto peak = [&](Index tokens) {
+    nn::KvCache cache = model.MakeCache(tokens);
+    const Index before = Tensor::LiveBytes();
+    Tensor::ResetPeakBytes();
+    model.NextLogits(std::vector<int>(tokens, 0), cache);
+    return Tensor::PeakBytes() - before;
+  };
+  const Index before = Tensor::LiveBytes();
+  const nn::KvCache one = model.MakeCache(1);
+  Index bytes = (Tensor::LiveBytes() - before) * positions;
+  // Reading a short prompt takes less than the smallest model.
+  if (prompt > 2 * kTokens) {
+    peak(kTokens);  // the products allocate their work space, so that it counts as held
+    const Index once = peak(kTokens), twice = peak(2 * kTokens);
+    bytes += once + (twice - once) / kTokens * prompt;
+  }
+  if (bytes <= available) return;
+  throw std::runtime_error("generation needs " + Megabytes(bytes) + " more memory for a prompt of " +
+                           std::to_string(prompt) + " tokens and a context of " + std::to_string(positions) +
+                           ", found " + Megabytes(available) + " available; a smaller --tokens may fit");
 }
 
 std::string Megabytes(Index bytes) { return report::Format("%.1f MB", static_cast<double>(bytes) * 1e-6); }

@@ -5,6 +5,7 @@
 
 #include "ct/basis.h"
 #include "models/language_model.h"
+#include "train/method.h"
 
 namespace ampgrad::train {
 
@@ -18,8 +19,8 @@ struct MemoryPlan {
   Index moments = 0;  // AdamW's two for every trained element
   Index logits = 0;   // of one token
 
-  // The largest number of bytes of the step itself in interval i, from one backward closure to the next, is
-  // fixed[i] + tokens·per_token[i].
+  // The largest number of bytes of the step itself in interval i, from one op or backward closure to the next, is
+  // fixed[i] + tokens·per_token[i]. In a longer interval the most could be reached at another place for more tokens.
   std::vector<double> fixed, per_token;
 
   /// Activations, logits, gradients and work space of a step, at its peak.
@@ -41,6 +42,14 @@ std::string ToString(const MemoryPlan& plan, Index tokens);
 /// Throws std::runtime_error when `available` bytes are too few for steps of `batch` sequences of `length` tokens. The
 /// message names the largest batch and length that fit: fewer sequences first, then shorter ones.
 void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index available);
+
+/// Throws std::runtime_error when `available` bytes are too few for what a method trains: its weights in Real, their
+/// gradients and moments. Call it before `Prepare`, which makes the weights; a plan can only be made afterwards.
+void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available);
+
+/// Throws std::runtime_error when `available` bytes are too few to read a prompt of `prompt` tokens and to keep the
+/// keys and values of `positions` tokens.
+void RequireMemoryToGenerate(models::LanguageModel& model, Index prompt, Index positions, Index available);
 
 /// Bytes as "26.1 MB", a MB being 10⁶ bytes.
 std::string Megabytes(Index bytes);

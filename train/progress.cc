@@ -1,12 +1,19 @@
 #include "train/progress.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
+
+#include "train/interrupt.h"
 
 namespace ampgrad::train {
 namespace {
@@ -48,18 +55,65 @@ void Progress::Show(const StepReport& r) {
   std::fflush(out_);
 }
 
+Phase::Phase(std::string what, std::FILE* out) : what_(std::move(what)), out_(out), terminal_(isatty(fileno(out))) {
+  // A std::thread would allocate, and so have the C library reserve a heap of its own: 64 MB that a limit on address
+  // space counts. If no thread is to be had, the work goes on unseen.
+  pthread_attr_t small;
+  if (pthread_attr_init(&small) != 0) return;
+  ticking_ = pthread_attr_setstacksize(&small, 1 << 17) == 0 && pthread_create(&clock_, &small, Run, this) == 0;
+  pthread_attr_destroy(&small);
+}
+
+Phase::~Phase() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    done_ = true;
+  }
+  ended_.notify_all();
+  if (ticking_) pthread_join(clock_, nullptr);
+}
+
+void* Phase::Run(void* phase) {
+  static_cast<Phase*>(phase)->ShowSeconds();
+  return nullptr;
+}
+
+void Phase::ShowSeconds() {
+  const auto begin = std::chrono::steady_clock::now();
+  std::unique_lock<std::mutex> lock(mutex_);
+  int next = 1;
+  while (!ended_.wait_until(lock, begin + std::chrono::seconds(next), [this] { return done_; })) {
+    std::fprintf(out_, terminal_ ? "\r%s … %d s\033[K" : "%s … %d s\n", what_.c_str(), next);
+    std::fflush(out_);
+    next = terminal_ ? next + 1 : next / 10 * 10 + 10;
+  }
+  if (terminal_ && next > 1) std::fputs("\r\033[K", out_);
+}
+
 RunLog::RunLog(const std::string& file) : file_(file) {
-  if (file.empty()) return;
   std::error_code error;
-  if (std::filesystem::is_regular_file(file, error)) {  // it may be an input of the run
+  if (!file.empty() && std::filesystem::exists(file, error)) {  // it may be an input of the run
     throw std::runtime_error(file + ": exists already; expected a new file for the log");
   }
-  out_.open(file);
-  if (!out_) throw std::runtime_error(file + ": cannot be created");
+}
+
+RunLog::~RunLog() {
+  if (!out_.is_open() || std::uncaught_exceptions() == 0 || NotedSignal() == 0) return;
+  std::error_code ignored;  // the run has failed already
+  std::filesystem::remove(file_, ignored);
+}
+
+void RunLog::Create() {
+  // In case the name was taken meanwhile.
+  const int fd = open(file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) throw std::runtime_error(file_ + ": cannot be created: " + std::generic_category().message(errno));
+  close(fd);
+  out_.open(file_);
 }
 
 void RunLog::Add(const std::string& run, const StepReport& r) {
   if (file_.empty()) return;
+  if (!out_.is_open()) Create();
   const nlohmann::ordered_json line = {
       {"run", run},        {"step", r.result.step},           {"loss", r.result.loss},
       {"lr", r.result.lr}, {"grad_norm", r.result.grad_norm}, {"tokens_per_second", std::round(r.tokens_per_second)}};

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "train/interrupt.h"
+
 namespace ampgrad::train {
 
 double RunTraining(models::LanguageModel& model, const Data& data, const TrainOptions& options,
@@ -11,6 +13,7 @@ double RunTraining(models::LanguageModel& model, const Data& data, const TrainOp
   Progress progress(label, stderr);
   const auto begin = Clock::now();
   double seconds = 0, tokens = 0;
+  const DeferSignals until_the_end;
   while (!trainer.Done()) {
     const StepResult result = trainer.Step(data.train(trainer.step()));
     tokens += static_cast<double>(result.tokens);
@@ -18,6 +21,7 @@ double RunTraining(models::LanguageModel& model, const Data& data, const TrainOp
     const StepReport report{result, options.steps, seconds, tokens / seconds};
     progress.Show(report);
     log.Add(label, report);
+    StopIfSignalled();
   }
   return options.steps > 0 ? seconds / static_cast<double>(options.steps) : 0;
 }

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <string>
 
+#include "train/interrupt.h"
+#include "train/progress.h"
+
 namespace ampgrad::train {
 namespace {
 
@@ -49,8 +52,10 @@ StepResult Trainer::Step(const Batch& batch) {
 }
 
 double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches) {
+  const Phase phase("evaluation");
   double sum = 0, count = 0;
   for (const Batch& batch : batches) {
+    StopIfSignalled();
     const Index targets = ops::CountTargets(batch.targets);
     Tape tape(Tape::Mode::kInference);
     sum += static_cast<double>(targets) * BatchLoss(model, tape, batch).value[0];

@@ -115,6 +115,14 @@ void RequireWritable(const std::filesystem::path& target) {
   throw std::runtime_error(target.string() + ": cannot be created: " + std::generic_category().message(reason));
 }
 
+void RequireFileTarget(const std::filesystem::path& target) {
+  // The temporary file has another name, which says nothing of whether this one is too long.
+  struct stat status;
+  if (lstat(target.c_str(), &status) != 0 && errno != ENOENT) FailWithErrno(target, "write here");
+  if (!target.has_filename()) throw std::runtime_error(target.string() + ": expected the name of a file");
+  const AtomicFile trial(target);
+}
+
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
   AtomicFile file(path);
   file.Write(bytes.data(), bytes.size());

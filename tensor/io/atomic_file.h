@@ -41,6 +41,10 @@ class AtomicFile {
 /// be a directory that this process may write to. For a check before long work; it does not replace error handling.
 void RequireWritable(const std::filesystem::path& target);
 
+/// Throws std::runtime_error unless a file can be written at `target` now: it must be a regular file or none, in a
+/// directory that exists and takes new files. For a check before long work; nothing is left behind.
+void RequireFileTarget(const std::filesystem::path& target);
+
 /// Replaces the content of `path` with `bytes`, or leaves it as it was and throws std::runtime_error.
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
 

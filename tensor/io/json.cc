@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <unordered_set>
+#include <utility>
 
 #include "tensor/io/text_file.h"
 
@@ -40,29 +40,89 @@ bool IsInteger(const nlohmann::json& value, Index min, Index max) {
 
 std::string RangeText(Index min, Index max) { return std::to_string(min) + ".." + std::to_string(max); }
 
+// Builds a value from what the parser finds. The parser's own builder would silently keep the last of two equal keys,
+// and its memory has no bound: a value takes up to thirty times the two bytes of its text.
+class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit JsonBuilder(const std::string& where) : where_(where) {}
+  nlohmann::json Take() { return std::move(root_); }
+
+  bool null() override { return Put(nullptr); }
+  bool boolean(bool value) override { return Put(value); }
+  bool number_integer(number_integer_t value) override { return Put(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Put(value); }
+  bool number_float(number_float_t value, const string_t&) override { return Put(value); }
+  bool string(string_t& value) override { return Put(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // not in JSON text
+  bool start_array(size_t) override { return Open(nlohmann::json::array()); }
+  bool start_object(size_t) override { return Open(nlohmann::json::object()); }
+  bool end_array() override { return Close(); }
+  bool end_object() override { return Close(); }
+
+  bool key(string_t& name) override {
+    const auto [member, added] = open_.back()->get_ref<nlohmann::json::object_t&>().emplace(std::move(name), nullptr);
+    if (!added) {
+      throw std::runtime_error(where_ + ": the key " + JsonValue::Shown(member->first) + " stands twice");
+    }
+    member_ = &member->second;
+    return true;
+  }
+
+  bool parse_error(size_t, const std::string&, const nlohmann::json::exception& error) override {
+    // "[json.exception.parse_error.101] parse error at …": the bracketed part means nothing to a user.
+    const std::string message = error.what();
+    throw std::runtime_error(where_ + ": not valid JSON: " + Plain(message.substr(message.find("] ") + 2)));
+  }
+
+ private:
+  // Where the next value belongs: behind the last one of the open array, or to the last key of the open object.
+  nlohmann::json& Next() {
+    constexpr size_t kMaxValues = 4'000'000;  // the largest tokenizers have half as many
+    if (++values_ > kMaxValues) {
+      throw std::runtime_error(where_ + ": expected at most " + std::to_string(kMaxValues) +
+                               " values in JSON, found more");
+    }
+    if (open_.empty()) return root_;
+    return open_.back()->is_array() ? open_.back()->emplace_back(nullptr) : *member_;
+  }
+  bool Put(nlohmann::json value) {
+    Next() = std::move(value);
+    return true;
+  }
+  bool Open(nlohmann::json container) {
+    constexpr size_t kMaxDepth = 64;
+    if (open_.size() == kMaxDepth) {
+      throw std::runtime_error(where_ + ": JSON nested deeper than " + std::to_string(kMaxDepth));
+    }
+    nlohmann::json& place = Next();
+    place = std::move(container);
+    open_.push_back(&place);
+    return true;
+  }
+  bool Close() {
+    open_.pop_back();
+    return true;
+  }
+
+  const std::string& where_;
+  nlohmann::json root_;
+  std::vector<nlohmann::json*> open_;  // the arrays and objects around the next value, the innermost last
+  nlohmann::json* member_ = nullptr;   // the value of the last key
+  size_t values_ = 0;
+};
+
 }  // namespace
 
 nlohmann::json ParseJson(std::string_view text, const std::string& where) {
-  constexpr int kMaxDepth = 64;
   if (text.starts_with("\xEF\xBB\xBF"))
     throw std::runtime_error(where + ": not valid JSON: it starts with a byte-order mark");
-  // The keys of the open objects, by depth. The parser itself would silently keep the last of two equal keys.
-  std::vector<std::unordered_set<std::string>> keys(kMaxDepth + 2);
-  const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-    if (depth > kMaxDepth) throw std::runtime_error(where + ": JSON nested deeper than " + std::to_string(kMaxDepth));
-    if (event == nlohmann::json::parse_event_t::object_start) keys[depth + 1].clear();
-    if (event == nlohmann::json::parse_event_t::key && !keys[depth].insert(value.get<std::string>()).second) {
-      throw std::runtime_error(where + ": the key " + JsonValue::Shown(value) + " stands twice");
-    }
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text, check);
-  } catch (const nlohmann::json::exception& e) {
-    // "[json.exception.parse_error.101] parse error at …": the bracketed part means nothing to a user.
-    const std::string message = e.what();
-    throw std::runtime_error(where + ": not valid JSON: " + Plain(message.substr(message.find("] ") + 2)));
+  // The parser takes a NUL for the end of the text and would not read what stands behind it.
+  if (const size_t nul = text.find('\0'); nul != text.npos) {
+    throw std::runtime_error(where + ": not valid JSON: byte " + std::to_string(nul) + " is a NUL");
   }
+  JsonBuilder builder(where);
+  nlohmann::json::sax_parse(text, &builder);
+  return builder.Take();
 }
 
 nlohmann::json ParseJsonObject(std::string_view text, const std::string& where) {

@@ -10,8 +10,9 @@
 
 namespace ampgrad::io {
 
-/// Parses a JSON value, nested at most 64 deep, and refuses a key that occurs twice in one object. `where` names the
-/// source in messages: a file, or a file and a line. Throws std::runtime_error.
+/// Parses a JSON value, nested at most 64 deep and of at most four million values, so that a text of any kind takes a
+/// bounded amount of memory. Refuses a key that occurs twice in one object, and NUL bytes. `where` names the source in
+/// messages: a file, or a file and a line. Throws std::runtime_error.
 nlohmann::json ParseJson(std::string_view text, const std::string& where);
 /// The same, but the value must be an object.
 nlohmann::json ParseJsonObject(std::string_view text, const std::string& where);

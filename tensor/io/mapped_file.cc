@@ -20,7 +20,9 @@ namespace {
 struct Mapping {
   std::atomic<const char*> begin{nullptr};
   uint64_t size = 0;
+  struct timespec changed = {};
   int fd = -1;
+  std::string name;
   std::string shrank, unreadable;  // the two sentences, made in advance: a handler must not allocate
   Mapping* next = nullptr;
 };
@@ -58,14 +60,17 @@ void OnBusError(int signal, siginfo_t* info, void* context) {
   }
 }
 
-void Register(const char* begin, uint64_t size, int fd, const std::string& name) {
+void Register(const char* begin, const struct stat& status, int fd, const std::string& name) {
+  const uint64_t size = static_cast<uint64_t>(status.st_size);
   const std::lock_guard<std::mutex> lock(list_mutex);
   Mapping* mapping = first_mapping.load();
   while (mapping != nullptr && mapping->begin.load() != nullptr) mapping = mapping->next;
   const bool fresh = mapping == nullptr;
   if (fresh) mapping = new Mapping;
   mapping->size = size;
+  mapping->changed = status.st_mtim;
   mapping->fd = fd;
+  mapping->name = name;
   mapping->shrank = "ampgrad: " + name + ": the file shrank while it was in use: expected " + std::to_string(size) +
                     " bytes, found fewer\n";
   mapping->unreadable = "ampgrad: " + name + ": the file cannot be read from its disk any more\n";
@@ -101,6 +106,19 @@ void ReportShrunkFiles() {
   });
 }
 
+void RequireUnchangedFiles() {
+  const std::lock_guard<std::mutex> lock(list_mutex);
+  for (const Mapping* mapping = first_mapping.load(); mapping != nullptr; mapping = mapping->next) {
+    struct stat now;
+    if (mapping->begin.load() == nullptr || fstat(mapping->fd, &now) != 0) continue;
+    if (static_cast<uint64_t>(now.st_size) == mapping->size && now.st_mtim.tv_sec == mapping->changed.tv_sec &&
+        now.st_mtim.tv_nsec == mapping->changed.tv_nsec) {
+      continue;
+    }
+    throw std::runtime_error(mapping->name + ": the file was changed while it was in use, so the result is void");
+  }
+}
+
 MappedFile::MappedFile(const std::filesystem::path& path) : name_(path.string()) {
   // Without O_NONBLOCK, opening a pipe would wait for a writer.
   fd_ = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -121,7 +139,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) : name_(path.string())
     throw std::runtime_error(name_ + ": cannot map the file into memory: " + std::strerror(reason));
   }
   data_ = static_cast<const char*>(address);
-  Register(data_, size_, fd_, name_);
+  Register(data_, status, fd_, name_);
 }
 
 MappedFile::~MappedFile() {

@@ -11,6 +11,10 @@ namespace ampgrad::io {
 /// kill. Other causes of SIGBUS keep their previous effect. Programs call this at their start.
 void ReportShrunkFiles();
 
+/// Throws std::runtime_error when a file that is mapped now has changed since it was opened: its size, or the time of
+/// its last change. Call it before saving what was computed from such files.
+void RequireUnchangedFiles();
+
 /// A regular file, mapped into memory for reading. A program whose files may be cut short calls `ReportShrunkFiles`.
 class MappedFile {
  public:

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tensor/kernels/kernels.h"
 #include "tensor/tensor.h"
@@ -16,6 +17,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
+// 1/√(mean + eps) of squares with this sum; NaN when the sum has overflowed. It would be 0, and a row of zeros would go
+// on as if it were right.
+Real InverseDeviation(Real sum, Index cols, Real eps) {
+  const Real rstd = 1 / std::sqrt(sum / static_cast<Real>(cols) + eps);
+  return rstd > 0 ? rstd : std::numeric_limits<Real>::quiet_NaN();
+}
+
 // One row:  y = x̂ ⊙ gain + bias,  x̂ = (x − mean)·rstd.
 void LayerNormRow(const Real* x, const Real* gain, const Real* bias, Index cols, Real eps, Real* y, Real* mean_out,
                   Real* rstd_out) {
@@ -23,7 +31,7 @@ void LayerNormRow(const Real* x, const Real* gain, const Real* bias, Index cols,
   const Real mean = Sum(x, cols) / static_cast<Real>(cols);
   const V m = hn::Set(d, mean);
   Map(x, y, cols, [m](V a) HWY_ATTR { return hn::Sub(a, m); });  // two passes: var as E[x²] − mean² would cancel
-  const Real rstd = 1 / std::sqrt(Dot(y, y, cols) / static_cast<Real>(cols) + eps);
+  const Real rstd = InverseDeviation(Dot(y, y, cols), cols, eps);
   const V r = hn::Set(d, rstd);
   Map(y, gain, bias, y, cols, [r](V c, V g, V b) HWY_ATTR { return hn::MulAdd(hn::Mul(c, r), g, b); });
   *mean_out = mean;
@@ -52,7 +60,7 @@ void NormBackwardRow(const Real* x, const Real* gain, Real mean, Real rstd, cons
 
 void RmsNormRow(const Real* x, const Real* gain, Index cols, Real eps, Real* y, Real* rstd_out) {
   const D d;
-  const Real rstd = 1 / std::sqrt(Dot(x, x, cols) / static_cast<Real>(cols) + eps);
+  const Real rstd = InverseDeviation(Dot(x, x, cols), cols, eps);
   const V r = hn::Set(d, rstd);
   Map(x, gain, y, cols, [r](V a, V g) HWY_ATTR { return hn::Mul(hn::Mul(a, r), g); });
   *rstd_out = rstd;

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -13,10 +14,8 @@
 #include <string>
 
 #include "models/model_directory.h"
-#include "tensor/allocator.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json.h"
-#include "tensor/io/mapped_file.h"
 #include "tensor/io/text_file.h"
 #include "tensor/thread_pool.h"
 #include "tests/audit/findings.h"
@@ -30,7 +29,9 @@
 #include "tests/audit/report/text.h"
 #include "tests/audit/step_identities.h"
 #include "tests/support/temp_dir.h"
+#include "train/commands/files.h"
 #include "train/commands/options.h"
+#include "train/commands/program.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -125,6 +126,7 @@ int Run(const std::vector<std::string>& words) {
     return 0;
   }
   SetNumThreads(static_cast<int>(options.Integer("threads", 0, 1024)));
+  train::CheckFiles(options);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   const auto begin = std::chrono::steady_clock::now();
   Findings findings;
@@ -144,17 +146,11 @@ int Run(const std::vector<std::string>& words) {
 }  // namespace ampgrad::audit
 
 int main(int argc, char** argv) {
-  ampgrad::KeepFreedMemory();
-  ampgrad::io::ReportShrunkFiles();
+  ampgrad::train::PrepareProgram();
   // `ampgrad audit …` hands its words over with its own command in front.
   const int first = argc > 1 && std::string(argv[1]) == "audit" ? 2 : 1;
-  try {
+  const int code = ampgrad::train::RunProtected("ampgrad audit", [&] {
     return ampgrad::audit::Run({argv + std::min(first, argc), argv + argc});
-  } catch (const ampgrad::train::UsageError& error) {
-    std::fprintf(stderr, "ampgrad audit: %s (see 'ampgrad audit --help')\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "ampgrad audit: %s\n", error.what());
-    return 1;
-  }
+  });
+  return ampgrad::train::FinishOutput(code);
 }

@@ -71,29 +71,11 @@ class CommandLine : public ::testing::Test {
 
   /// Runs the program. `stdout_path` "-": standard output is closed.
   Result Run(const Words& words, const std::string& stdout_path = "") const {
-    const TempDir streams;
-    const std::string out = stdout_path.empty() ? (streams.path() / "out").string() : stdout_path;
-    const std::string err = (streams.path() / "err").string();
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (out == "-") {
-      posix_spawn_file_actions_addclose(&actions, 1);
-    } else {
-      posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT, 0600);
-    }
-    posix_spawn_file_actions_addopen(&actions, 2, err.c_str(), O_WRONLY | O_CREAT, 0600);
-    std::vector<char*> argv = {const_cast<char*>(AMPGRAD_PROGRAM)};
-    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    pid_t pid = 0;
-    int status = -1;
-    const int error = posix_spawn(&pid, AMPGRAD_PROGRAM, &actions, nullptr, argv.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    EXPECT_EQ(error, 0) << AMPGRAD_PROGRAM << ": " << std::strerror(error);
-    if (error == 0) waitpid(pid, &status, 0);
-    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return {code, stdout_path.empty() ? Get(out) : "", Get(err)};
+    return RunAny(Join({AMPGRAD_PROGRAM}, words), stdout_path);
+  }
+  /// Runs a line of shell, in which `"$0" "$@"` is the program with these words.
+  Result RunShell(const std::string& line, const Words& words) const {
+    return RunAny(Join({"/bin/sh", "-c", line, AMPGRAD_PROGRAM}, words), "");
   }
 
   Words Pretrain(const std::string& out, int steps, const Words& more = {}) const {
@@ -116,16 +98,23 @@ class CommandLine : public ::testing::Test {
     return result;
   }
 
+  /// The lines on stderr apart from progress.
+  static std::vector<std::string> Sentences(const Result& result) {
+    std::vector<std::string> sentences;
+    for (const std::string& line : Lines(result.err)) {
+      const bool progress = line.find(": step ") != line.npos || line.find(" … ") != line.npos;
+      if (!progress || line.rfind("ampgrad", 0) == 0) sentences.push_back(line);
+    }
+    return sentences;
+  }
+
   /// Expects exit code `code`, one sentence with `part` on stderr (apart from progress), and no file added or lost.
   void ExpectFails(int code, const Words& words, const std::string& part) const {
     SCOPED_TRACE(::testing::PrintToString(words));
     const std::set<std::string> before = FilesBelow(dir());
     const Result result = Run(words);
     EXPECT_EQ(result.code, code) << result.err;
-    std::vector<std::string> sentences;
-    for (const std::string& line : Lines(result.err)) {
-      if (line.find(": step ") == std::string::npos || line.rfind("ampgrad", 0) == 0) sentences.push_back(line);
-    }
+    const std::vector<std::string> sentences = Sentences(result);
     ASSERT_TRUE(sentences.size() == 1 && result.err.ends_with("\n")) << result.err;
     EXPECT_EQ(sentences[0].rfind("ampgrad", 0), 0u) << sentences[0];
     EXPECT_NE(sentences[0].find(part), std::string::npos) << sentences[0] << "\ndoes not hold: " << part;
@@ -143,6 +132,32 @@ class CommandLine : public ::testing::Test {
   }
 
  private:
+  Result RunAny(const Words& words, const std::string& stdout_path) const {
+    const TempDir streams;
+    const std::string out = stdout_path.empty() ? (streams.path() / "out").string() : stdout_path;
+    const std::string err = (streams.path() / "err").string();
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    if (out == "-") {
+      posix_spawn_file_actions_addclose(&actions, 1);
+    } else {
+      posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT, 0600);
+    }
+    posix_spawn_file_actions_addopen(&actions, 2, err.c_str(), O_WRONLY | O_CREAT, 0600);
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    pid_t pid = 0;
+    int status = -1;
+    const int error = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    EXPECT_EQ(error, 0) << argv[0] << ": " << std::strerror(error);
+    if (error == 0) waitpid(pid, &status, 0);
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return {code, stdout_path.empty() ? Get(out) : "", Get(err)};
+  }
+
   TempDir dir_;
 };
 

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <cfenv>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
@@ -51,6 +53,18 @@ TEST_P(ThreadPool, PassesExceptionsOn) {
   EXPECT_EQ(runs, 3);
 }
 
+// Otherwise results would depend on which thread runs a task.
+TEST_P(ThreadPool, TasksComputeAsTheCallerDoes) {
+  const int before = std::fegetround();
+  for (const int rounding : {FE_UPWARD, FE_TONEAREST}) {
+    std::fesetround(rounding);
+    std::vector<int> seen(100);
+    ParallelFor(100, [&](Index i) { seen[i] = std::fegetround(); });
+    std::fesetround(before);
+    EXPECT_EQ(seen, std::vector<int>(100, rounding));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPool, testing::Values(1, 2, 3, 8));
 
 TEST(NumThreads, IsChecked) {
@@ -60,6 +74,26 @@ TEST(NumThreads, IsChecked) {
   SetNumThreads(0);
   EXPECT_GE(NumThreads(), 1);
 }
+
+#ifndef __SANITIZE_ADDRESS__  // whose shadow memory is beyond any such limit
+// A thousand stacks of 8 MB do not fit below this limit.
+TEST(NumThreads, AreFewerWhereTheSystemGivesFewer) {
+  struct rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &limit), 0);
+  SetNumThreads(1);
+  const struct rlimit low = {rlim_t{4} << 30, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &low), 0);
+  SetNumThreads(1000);
+  const int threads = NumThreads();
+  std::atomic<int> runs{0};
+  ParallelFor(5000, [&](Index) { ++runs; });
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+  SetNumThreads(0);
+  EXPECT_GE(threads, 1);
+  EXPECT_LT(threads, 1000);
+  EXPECT_EQ(runs, 5000);
+}
+#endif
 
 }  // namespace
 }  // namespace ampgrad

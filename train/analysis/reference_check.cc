@@ -39,6 +39,12 @@ double SubspaceError(const Tensor& basis, const Tensor& reference) {
   return RelativeError(projection, reference);
 }
 
+std::string ShapeText(const std::vector<uint64_t>& shape) {
+  std::string text;
+  for (const uint64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
 // One comparison with a reference directory under way.
 class Checker {
  public:
@@ -47,31 +53,70 @@ class Checker {
         golden_(directory / "golden.safetensors"),
         json_(io::ReadJsonObject(directory / "golden.json")),
         base_(models::LoadModel(directory)) {
-    const std::vector<int64_t> ids = golden_.ReadInts("input_ids"), targets = golden_.ReadInts("targets");
-    batch_ = {static_cast<Index>(Entry("input_ids").shape.back()),
-              {ids.begin(), ids.end()},
-              {targets.begin(), targets.end()}};
+    batch_ = {ReadLength(), Ids("input_ids", false), Ids("targets", true)};
   }
 
   ReferenceCheck Run() {
     CheckForward();
     CheckBasis();
-    CheckCurve("losses_full", {}, Number("full_lr"));
+    CheckCurve("losses_full", {}, Rate("full_lr"));
     for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
       for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
         CheckScoreGradients(start, chain);
-        CheckCurve(std::string("losses_") + ct::ToString(start), Amplitude(start, chain), Number("lr"));
+        CheckCurve(std::string("losses_") + ct::ToString(start), Amplitude(start, chain), Rate("lr"));
       }
     }
     return std::move(result_);
   }
 
  private:
+  std::string File() const { return (directory_ / "golden.safetensors").string(); }
+
+  [[noreturn]] void Fail(const std::string& expected, const std::string& found) const {
+    throw std::runtime_error(File() + ": expected " + expected + ", found " + found);
+  }
+
   const io::TensorEntry& Entry(const std::string& name) const {
     for (const io::TensorEntry& entry : golden_.header().entries) {
       if (entry.name == name) return entry;
     }
-    throw std::runtime_error((directory_ / "golden.safetensors").string() + ": the tensor " + name + " is missing");
+    throw std::runtime_error(File() + ": the tensor " + name + " is missing");
+  }
+
+  // The tokens of a sequence: the last dimension of input_ids, [sequences, tokens] as targets are.
+  Index ReadLength() const {
+    const std::vector<uint64_t>& shape = Entry("input_ids").shape;
+    const uint64_t length = shape.empty() ? 0 : shape.back(), context = static_cast<uint64_t>(base_->context());
+    if (shape.size() != 2 || shape.front() < 1 || length < 1 || length > context) {
+      Fail("input_ids of shape [sequences, 1.." + std::to_string(context) + "]", ShapeText(shape));
+    }
+    if (Entry("targets").shape != shape)
+      Fail("targets of shape " + ShapeText(shape), ShapeText(Entry("targets").shape));
+    return static_cast<Index>(length);
+  }
+
+  // Ids of the model's vocabulary; a target may also be one that is ignored.
+  std::vector<int> Ids(const std::string& name, bool targets) const {
+    std::vector<int> ids;
+    for (const int64_t id : golden_.ReadInts(name)) {
+      const bool known = id >= 0 && id < base_->vocabulary();
+      if (!known && !(targets && id == ops::kIgnored)) {
+        const std::string ignored = targets ? " or " + std::to_string(ops::kIgnored) : "";
+        Fail(name + " in 0.." + std::to_string(base_->vocabulary() - 1) + ignored, std::to_string(id));
+      }
+      ids.push_back(static_cast<int>(id));
+    }
+    if (targets && ops::CountTargets(ids) == 0) Fail("a target", "none");
+    return ids;
+  }
+
+  // A tensor with as many numbers as ours, in rows as long.
+  Tensor Golden(const std::string& name, const Tensor& own) const {
+    const Tensor golden = golden_.ReadReal(name);
+    if (golden.size() != own.size() || golden.shape().cols() != own.shape().cols()) {
+      Fail(name + " of shape " + own.shape().ToString(), golden.shape().ToString());
+    }
+    return golden;
   }
 
   io::JsonValue Field(const std::string& key) const {
@@ -80,7 +125,25 @@ class Checker {
 
   double Number(const std::string& key) const { return Field(key).Number(); }
 
-  Index K() const { return static_cast<Index>(Number("K")); }
+  double Rate(const std::string& key) const {
+    const double rate = Number(key);
+    if (!(rate >= 0 && rate <= 1e30)) Field(key).Fail("a number in 0..1e30");
+    return rate;
+  }
+
+  Index K() const { return Field("K").Integer(1, base_->width()); }
+
+  AdamWOptions AdamWSettings() const {
+    const io::JsonValue betas = Field("betas");
+    if (!betas.json().is_array() || betas.json().size() != 2) betas.Fail("a list of two numbers");
+    const auto beta = [&](size_t i) {
+      const double value = betas.Item(i).Number();
+      if (!(value >= 0 && value < 1)) betas.Item(i).Fail("a number from 0 to below 1");
+      return value;
+    };
+    return {beta(0), beta(1), Field("eps").Positive(), Rate("weight_decay")};
+  }
+
   MethodSettings Amplitude(ct::Start start, ct::Chain chain) const {
     return {.method = "amplitude", .k = K(), .start = start, .chain = chain};
   }
@@ -104,7 +167,7 @@ class Checker {
   }
 
   void AddGolden(const std::string& group, const std::string& name, const Tensor& own) {
-    Add(group, name, own, RelativeError(own, golden_.ReadReal(name)));
+    Add(group, name, own, RelativeError(own, Golden(name, own)));
   }
 
   void AddNumber(const std::string& group, const std::string& name, double own) {
@@ -145,7 +208,7 @@ class Checker {
                    [](double value) { return static_cast<Real>(value); });
     AddGolden("mean row", "mean", basis_->mean);
     AddGolden("eigenvalues", "eigenvalues", eigenvalues);
-    Add("basis (subspace)", "basis", basis_->vectors, SubspaceError(basis_->vectors, golden_.ReadReal("basis")));
+    Add("basis (subspace)", "basis", basis_->vectors, SubspaceError(basis_->vectors, Golden("basis", basis_->vectors)));
     for (const ct::RowSource& source : sources) {
       AddGolden("scores", "scores." + StoredName(source.matrix->name), ct::Scores(ct::ReadRows(source), *basis_));
     }
@@ -177,10 +240,9 @@ class Checker {
   void CheckCurve(const std::string& name, const MethodSettings& method, double lr) {
     std::vector<double> reference;
     for (const io::JsonValue& loss : Field(name).Items()) reference.push_back(loss.Number());
+    if (reference.empty()) Field(name).Fail("a list of losses that is not empty");
     const std::unique_ptr<models::LanguageModel> model = Prepared(method);
-    const io::JsonValue betas = Field("betas");
-    AdamW optimizer(models::TrainableParameters(*model),
-                    {betas.Item(0).Number(), betas.Item(1).Number(), Number("eps"), Number("weight_decay")});
+    AdamW optimizer(models::TrainableParameters(*model), AdamWSettings());
     Tensor own = Tensor::Uninitialized({static_cast<Index>(reference.size())});
     double difference = 0, norm = 0;
     for (size_t step = 0; step < reference.size(); ++step) {

@@ -6,6 +6,8 @@
 #include <stdexcept>
 
 #include "tensor/kernels/kernels.h"
+#include "train/machine_memory.h"
+#include "train/memory_plan.h"
 #include "train/method.h"
 #include "train/report/format.h"
 #include "train/trainer.h"
@@ -78,6 +80,7 @@ ScoreTrace TraceScore(models::LanguageModel& model, const Batch& batch, const Tr
   CheckRange("component", options.component, options.k);
   const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, options.k));
   Prepare(model, {.method = "amplitude", .k = options.k, .start = options.start}, basis);
+  RequireMemory(PlanMemory(model, basis.get()), batch.tokens() / batch.length, batch.length, AvailableMemory());
   Param& scores = source.matrix->form->Part("scores");
   Real& score = scores.value.row(options.row)[options.component];
 

@@ -1,9 +1,14 @@
 #include "models/generate.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "models/model_directory.h"
+#include "tensor/io/printable.h"
 #include "train/commands/commands.h"
+#include "train/machine_memory.h"
+#include "train/memory_plan.h"
+#include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
@@ -28,26 +33,46 @@ std::vector<int> Prompt(const Options& options, const models::Tokenizer& tokeniz
   return tokenizer.prefix();
 }
 
-int Run(const Options& options) {
+// Nobody is left to read: a pipe that was closed, or a full disk. The program says so at its end.
+struct OutputGone {};
+
+int Continue(const Options& options) {
   models::GenerateOptions generate = ReadOptions(options);
   const std::filesystem::path directory = options.String("model");
-  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  const std::unique_ptr<models::LanguageModel> model =
+      During("reading the model", [&] { return models::LoadModel(directory); });
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   generate.end_tokens = model->EndTokens();
   generate.vocabulary = tokenizer.vocabulary();
 
   // The prompt is decoded, too: the text of a token, such as a space before it, depends on the tokens before it.
   models::StreamDecoder decoder(tokenizer, /*skip_special=*/true);
-  const auto print = [&](int id) { std::fputs(decoder.Push(id).c_str(), stdout); };
+  // A vocabulary may hold what a terminal takes for commands.
+  const bool raw = options.Has("raw");
+  const auto put = [&](const std::string& text) {
+    std::fputs((raw ? text : io::Printable(text, "\n\t")).c_str(), stdout);
+  };
+  const auto print = [&](int id) { put(decoder.Push(id)); };
   const std::vector<int> prompt = Prompt(options, tokenizer);
+  const Index length = static_cast<Index>(prompt.size());
+  RequireMemoryToGenerate(*model, std::min(length, model->context()),
+                          std::min(length + generate.max_tokens, model->context()), AvailableMemory());
   for (const int id : prompt) print(id);
   std::fflush(stdout);
   models::Generate(*model, prompt, generate, [&](int id) {
     print(id);
-    std::fflush(stdout);
+    if (std::fflush(stdout) != 0) throw OutputGone();
   });
-  std::fputs((decoder.Finish() + "\n").c_str(), stdout);
+  put(decoder.Finish() + "\n");
   return 0;
+}
+
+int Run(const Options& options) {
+  try {
+    return Continue(options);
+  } catch (const OutputGone&) {
+    return 1;
+  }
 }
 
 }  // namespace
@@ -62,7 +87,8 @@ Command GenerateCommand() {
            {"temperature", "X", "0", "divides the logits; 0: always the likeliest token"},
            {"top-k", "K", "0", "draw from the K likeliest tokens only; 0: from all"},
            {"top-p", "P", "1", "draw from the fewest likeliest tokens whose probability reaches P only"},
-           {"seed", "N", "1", "seed of the draws"}},
+           {"seed", "N", "1", "seed of the draws"},
+           {"raw", nullptr, "", "print control characters as they are, not as \\xNN"}},
           Run};
 }
 

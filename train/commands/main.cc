@@ -1,19 +1,16 @@
-// The command line: finds the command, parses its options, turns exceptions into one sentence and an exit code.
-#include <fcntl.h>
+// The command line: finds the command, parses its options, and runs it.
 #include <unistd.h>
 
 #include <cstdio>
-#include <exception>
 #include <filesystem>
-#include <iostream>
-#include <new>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "tensor/allocator.h"
-#include "tensor/io/mapped_file.h"
 #include "tensor/thread_pool.h"
 #include "train/commands/commands.h"
+#include "train/commands/files.h"
+#include "train/commands/program.h"
 
 namespace {
 
@@ -51,6 +48,13 @@ void PrintUsage(std::FILE* out) {
   throw std::runtime_error(program + " cannot be run: build the target " + command.program);
 }
 
+void SetThreads(int wanted) {
+  ampgrad::SetNumThreads(wanted);
+  if (const int threads = ampgrad::NumThreads(); threads < wanted) {
+    std::fprintf(stderr, "ampgrad: note: the system does not allow %d threads; using %d\n", wanted, threads);
+  }
+}
+
 int RunCommand(Command command, const std::vector<std::string>& words) {
   if (command.program) RunSibling(command, words);
   command.options.insert(command.options.end(), kCommonOptions.begin(), kCommonOptions.end());
@@ -61,7 +65,8 @@ int RunCommand(Command command, const std::vector<std::string>& words) {
     return 0;
   }
   const ampgrad::train::Options options(command.options, words);
-  ampgrad::SetNumThreads(static_cast<int>(options.Integer("threads", 0, 1024)));
+  SetThreads(static_cast<int>(options.Integer("threads", 0, 1024)));
+  ampgrad::train::CheckFiles(options);
   return command.run(options);
 }
 
@@ -76,34 +81,17 @@ int Dispatch(const std::vector<std::string>& words) {
   }
   for (const Command& command : Commands()) {
     if (words[0] != command.name) continue;
-    const std::string where = std::string("ampgrad ") + command.name;
-    try {
+    return ampgrad::train::RunProtected(std::string("ampgrad ") + command.name, [&] {
       return RunCommand(command, {words.begin() + 1, words.end()});
-    } catch (const ampgrad::train::UsageError& error) {
-      std::fprintf(stderr, "%s: %s (see '%s --help')\n", where.c_str(), error.what(), where.c_str());
-      return 2;
-    } catch (const std::bad_alloc&) {
-      std::fprintf(stderr, "%s: out of memory\n", where.c_str());
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "%s: %s\n", where.c_str(), error.what());
-    }
-    return 1;
+    });
   }
-  std::fprintf(stderr, "ampgrad: unknown command '%s' (see 'ampgrad --help')\n", words[0].c_str());
+  ampgrad::train::PrintError("ampgrad", "unknown command '" + words[0] + "' (see 'ampgrad --help')");
   return 2;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ampgrad::KeepFreedMemory();
-  ampgrad::io::ReportShrunkFiles();
-  // The number of a closed standard stream must not go to a file of ours, which would then receive the output.
-  int fd = open("/dev/null", O_RDONLY);
-  while (fd >= 0 && fd <= 2) fd = open("/dev/null", O_RDONLY);
-  close(fd);
-  const int code = Dispatch({argv + 1, argv + argc});
-  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return code;
-  std::fputs("ampgrad: the standard output cannot be written\n", stderr);
-  return code == 0 ? 1 : code;
+  ampgrad::train::PrepareProgram();
+  return ampgrad::train::FinishOutput(Dispatch({argv + 1, argv + argc}));
 }

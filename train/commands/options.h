@@ -31,6 +31,8 @@ class Options {
 
   /// Whether the option has a value, given or by default.
   bool Has(const std::string& name) const { return !String(name).empty(); }
+  /// Whether the command has such an option at all.
+  bool Knows(const std::string& name) const { return values_.contains(name); }
   const std::string& String(const std::string& name) const { return values_.at(name); }
   /// One of `choices`.
   std::string Choice(const std::string& name, const std::vector<std::string>& choices) const;

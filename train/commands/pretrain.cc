@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <stdexcept>
 
 #include "models/gpt.h"
 #include "models/model_directory.h"
@@ -7,11 +8,23 @@
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
 #include "train/data/text_data.h"
+#include "train/interrupt.h"
+#include "train/machine_memory.h"
 #include "train/memory_plan.h"
 #include "train/run.h"
 
 namespace ampgrad::train {
 namespace {
+
+// Only the vocabulary can be chosen so that the model itself does not fit: its weights, gradients and moments.
+void RequireMemoryForVocabulary(const models::GptConfig& config) {
+  const Index bytes = 4 * config.vocab_size * config.n_embd * static_cast<Index>(sizeof(Real));
+  const Index available = AvailableMemory();
+  if (bytes <= available) return;
+  throw std::runtime_error("a vocabulary of " + std::to_string(config.vocab_size) + " needs " + Megabytes(bytes) +
+                           " of memory to train, found " + Megabytes(available) +
+                           " available; expected a smaller --vocab");
+}
 
 int Run(const Options& options) {
   models::GptConfig config = models::PresetConfig(options.Choice("preset", {"photonic", "nano"}));
@@ -23,24 +36,33 @@ int Run(const Options& options) {
   train.lr = options.Number("lr", 0, 1e30);
   const Index batch = options.Integer("batch", 1, 1 << 20);
 
+  RequireMemoryForVocabulary(config);
   models::Gpt model(config);
   const models::Tokenizer tokenizer = models::Tokenizer::Bytes();
   const std::string file = options.String("text");
   const std::string text = io::ReadTextFile(file);
-  const Data data = TextData(text, tokenizer, ReadLength(options, model), batch, seed, file);
+  Data data = During("reading the text",
+                     [&] { return TextData(text, tokenizer, ReadLength(options, model), batch, seed, file); });
+  LimitEvaluation(options, data);
   io::StagedDirectory out(options.String("out"));
   RunLog log(options.String("log"));
 
   model.Initialise(seed);
   std::printf("%s: %lld parameters, %zu bytes of text, unigram entropy %.4f nats\n", options.String("preset").c_str(),
               static_cast<long long>(models::CountParameters(model)), text.size(), UnigramEntropy(text));
-  std::printf("memory: %s\n", ToString(PlanMemory(model), batch * ReadLength(options, model)).c_str());
+  const Index length = ReadLength(options, model);
+  const MemoryPlan plan = PlanMemory(model);
+  std::printf("memory: %s\n", ToString(plan, batch * length).c_str());
+  RequireMemory(plan, batch, length, AvailableMemory());
   Tensor::ResetPeakBytes();
+  const DeferSignals until_saved;
   const double seconds = RunTraining(model, data, train, "pretrain", log);
   const Index peak = Tensor::PeakBytes();
   const double loss = Evaluate(model, data.held_out);
-  models::SaveModel(out.path(), model, tokenizer);
-  out.Commit();
+  out.Fill([&](const std::filesystem::path& to) {
+    const Phase phase("saving");
+    models::SaveModel(to, model, tokenizer);
+  });
   std::printf("held-out loss %.4f, %.4f s/step, peak %s of tensors; wrote %s\n", loss, seconds, Megabytes(peak).c_str(),
               options.String("out").c_str());
   return 0;

@@ -7,6 +7,7 @@
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
+#include "train/interrupt.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
 #include "train/run.h"
@@ -22,24 +23,30 @@ int Run(const Options& options) {
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
 
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
-  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  const std::unique_ptr<models::LanguageModel> model =
+      During("reading the model", [&] { return models::LoadModel(directory); });
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const ChatData samples =
-      ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer);
+  ChatData samples = During("reading the data", [&] {
+    return ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer);
+  });
+  LimitEvaluation(options, samples.data);
   CheckK(method.k, *model);
   method.scope = ReadScope(options, *model);
   io::StagedDirectory out(options.String("out"));
+  const models::TokenSettings settings(directory);
   RunLog log(options.String("log"));
 
   std::printf("%s\n", Describe(samples).c_str());
   std::shared_ptr<const ct::Basis> basis;
   if (method.NeedsBasis()) {
+    const Phase phase("universal basis");
     const auto sources = ct::SelectRows(model->Parts().matrices, model->width(), method.rows);
     basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k, ReadRowSample(options)));
     std::printf("%s\n", Describe(*basis, sources).c_str());
   }
   const bool lossy = method.StartIsLossy();  // every other start is the given model itself
   const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
+  RequireMemoryToPrepare(*model, method, AvailableMemory());
   Prepare(*model, method, basis);
   model->checkpoint_blocks = options.Has("checkpoint");
   std::printf("%s: %lld parameters are trained\n", method.Label().c_str(),
@@ -49,15 +56,16 @@ int Run(const Options& options) {
   RequireMemory(plan, batch, samples.longest, AvailableMemory());
   const double start_loss = Evaluate(*model, samples.data.held_out), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
+  const DeferSignals until_saved;
   const double seconds = RunTraining(*model, samples.data, train, method.Label(), log);
   const Index peak = Tensor::PeakBytes();
   const double end_loss = Evaluate(*model, samples.data.held_out);
-  models::SaveModel(out.path(), *model, tokenizer, directory);
-  if (basis) {
-    ct::WriteAmplitudes(out.path() / "amplitudes.safetensors", *basis, method.start,
-                        models::TrainableParameters(*model));
-  }
-  out.Commit();
+  out.Fill([&](const std::filesystem::path& to) {
+    const Phase phase("saving");
+    models::SaveModel(to, *model, tokenizer, settings);
+    if (!basis) return;
+    ct::WriteAmplitudes(to / "amplitudes.safetensors", *basis, method.start, models::TrainableParameters(*model));
+  });
   std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
               start_loss, end_loss, seconds, Megabytes(peak).c_str(), options.String("out").c_str());
   return 0;

@@ -26,10 +26,13 @@ int Run(const Options& options) {
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   for (const Index k : sweep.ks) CheckK(k, *model);
-  if (options.Has("json")) io::RequireWritable(options.String("json"));
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const ChatData samples = ReadChatData(
-      {file, directory, ReadTemplate(options), ReadLength(options, *model), batch, sweep.sample.seed}, tokenizer);
+  sweep.batch = batch;
+  sweep.length = ReadLength(options, *model);
+  ChatData samples = During("reading the data", [&] {
+    return ReadChatData({file, directory, ReadTemplate(options), sweep.length, batch, sweep.sample.seed}, tokenizer);
+  });
+  LimitEvaluation(options, samples.data);
   RunLog log(options.String("log"));
   std::printf("%s\n", Describe(samples).c_str());
   const std::vector<SweepRow> rows = RunSweep(*model, samples.data, sweep, log);

@@ -5,6 +5,8 @@
 #include "models/model_directory.h"
 #include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
+#include "train/interrupt.h"
+#include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
@@ -13,6 +15,8 @@ int Run(const Options& options) {
   const models::SynthModel model = models::SynthPreset(options.Choice("preset", models::SynthPresets()));
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   io::StagedDirectory out(options.String("out"));
+  const DeferSignals until_saved;
+  const Phase phase("making up weights");
   models::WriteSynthModel(model, seed, out.path());
   out.Commit();
   std::printf("%s: %zu tensors of made-up weights, %lld parameters in BF16\n", options.String("out").c_str(),

@@ -18,6 +18,7 @@ std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch
       {"weight-decay", "X", weight_decay, "decoupled weight decay of AdamW"},
       {"clip", "X", "1", "largest gradient norm; 0: no clipping"},
       {"seed", "N", "1", "seed of everything random"},
+      {"eval-tokens", "N", "65536", "tokens of held-out data that a loss is taken of at most, the same for all"},
       {"log", "FILE", "", "write every step as a line of JSON"},
   };
 }
@@ -29,6 +30,10 @@ TrainOptions ReadTrainOptions(const Options& options) {
   train.clip = options.Number("clip", 0, 1e30);
   train.adamw.weight_decay = options.Number("weight-decay", 0, 1);
   return train;
+}
+
+void LimitEvaluation(const Options& options, Data& data) {
+  LimitEvaluation(data, options.Integer("eval-tokens", 1, kMany));
 }
 
 std::vector<OptionSpec> BasisOptionSpecs() {

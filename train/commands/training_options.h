@@ -5,6 +5,7 @@
 
 #include "models/language_model.h"
 #include "train/commands/options.h"
+#include "train/data/batch.h"
 #include "train/method.h"
 #include "train/trainer.h"
 
@@ -15,6 +16,8 @@ namespace ampgrad::train {
 std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch, const char* weight_decay);
 /// The run that they describe; lr is left at its default.
 TrainOptions ReadTrainOptions(const Options& options);
+/// Limits the held-out data to --eval-tokens.
+void LimitEvaluation(const Options& options, Data& data);
 
 /// The rows that the universal basis is computed from, and the chain of the scores' gradient.
 std::vector<OptionSpec> BasisOptionSpecs();

@@ -23,4 +23,8 @@ struct Data {
   std::vector<Batch> held_out;             // for the losses that are reported
 };
 
+/// Leaves out what the validation and the held-out part have beyond `tokens`, in whole batches: each evaluation then
+/// costs no more than a few steps. Everything that is compared must be judged by the same Data.
+void LimitEvaluation(Data& data, Index tokens);
+
 }  // namespace ampgrad::train

@@ -5,10 +5,13 @@
 
 #include "models/generate.h"
 #include "models/gpt.h"
+#include "tensor/io/printable.h"
 #include "tensor/thread_pool.h"
 #include "train/data/chat_data.h"
 #include "train/data/text_data.h"
 #include "train/data/world.h"
+#include "train/machine_memory.h"
+#include "train/memory_plan.h"
 
 namespace ampgrad::train {
 namespace {
@@ -27,6 +30,7 @@ void Pretrain(models::LanguageModel& model, const std::string& text, const model
   options.steps = steps;
   options.warmup = steps / 20;
   options.adamw.weight_decay = 0.1;
+  RequireMemory(PlanMemory(model), kPretrainBatch, std::min(kPretrainLength, model.context()), AvailableMemory());
   const double seconds = RunTraining(model, data, options, "pretrain", log);
   const double loss = Evaluate(model, data.held_out), entropy = UnigramEntropy(text);
   std::printf("base model: held-out loss %.4f nats a byte, %.0f %% of the corpus's unigram entropy %.4f; %.4f s/step\n",
@@ -39,7 +43,8 @@ void PrintSample(models::LanguageModel& model, const models::Tokenizer& tokenize
   options.sampling.temperature = 0.7;
   std::printf("\na sample of its text:\n  One morning");
   const auto ids = models::Generate(model, tokenizer.Encode("One morning"), options);
-  for (const char c : tokenizer.Decode(ids)) std::fputs(c == '\n' ? "\n  " : std::string(1, c).c_str(), stdout);
+  for (const char c : io::Printable(tokenizer.Decode(ids), "\n\t"))
+    std::fputs(c == '\n' ? "\n  " : std::string(1, c).c_str(), stdout);
   std::printf("\n\n");
 }
 
@@ -63,7 +68,10 @@ void RunDemo(const DemoOptions& options, RunLog& log) {
               static_cast<long long>(samples.train), static_cast<long long>(samples.validation),
               static_cast<long long>(samples.held_out));
   std::fflush(stdout);
-  const std::vector<SweepRow> rows = RunSweep(model, samples.data, options.sweep, log);
+  SweepOptions sweep = options.sweep;
+  sweep.batch = kSftBatch;
+  sweep.length = std::min(kSftLength, model.context());
+  const std::vector<SweepRow> rows = RunSweep(model, samples.data, sweep, log);
   std::printf("%s\n%s", FormatTable(rows).c_str(), kTableLegend);
 }
 

@@ -5,6 +5,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "train/interrupt.h"
+#include "train/machine_memory.h"
+#include "train/memory_plan.h"
 #include "train/report/format.h"
 
 namespace ampgrad::train {
@@ -18,6 +21,16 @@ struct Bench {
   std::shared_ptr<const ct::Basis> basis;
   RunLog& log;
 };
+
+// Throws when the machine has too little memory for steps of this method.
+void RequireMemoryFor(const Bench& bench, const MethodSettings& method) {
+  if (bench.options.batch == 0) return;
+  RequireMemoryToPrepare(bench.base, method, AvailableMemory());
+  const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
+  Prepare(*model, method, bench.basis);
+  const MemoryPlan plan = PlanMemory(*model, method.NeedsBasis() ? bench.basis.get() : nullptr);
+  RequireMemory(plan, bench.options.batch, bench.options.length, AvailableMemory());
+}
 
 // The rate of `candidates` whose short run ends with the lowest loss on the validation part. A run that diverges loses.
 double SearchLearningRate(const Bench& bench, const MethodSettings& method, const std::vector<double>& candidates) {
@@ -74,8 +87,16 @@ std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, co
                                RunLog& log) {
   const std::vector<ct::RowSource> sources = ct::SelectRows(base.Parts().matrices, base.width(), options.policy);
   const Index largest_k = *std::max_element(options.ks.begin(), options.ks.end());
-  const Bench bench{base, data, options,
-                    std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, largest_k, options.sample)), log};
+  Bench bench{base, data, options, nullptr, log};
+  RequireMemoryFor(bench, {});
+  bench.basis = During("universal basis", [&] {
+    return std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, largest_k, options.sample));
+  });
+  for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
+    RequireMemoryFor(
+        bench, {.method = "amplitude", .k = largest_k, .start = start, .chain = options.chain, .rows = options.policy});
+  }
+  const DeferSignals until_the_end;
   const double base_loss = Evaluate(base, data.held_out);
 
   std::vector<SweepRow> rows;

@@ -17,6 +17,7 @@ struct SweepOptions {
   ct::RowsPolicy policy = ct::RowsPolicy::kBlocks;
   ct::Chain chain = ct::Chain::kFactored;
   ct::RowSample sample;
+  Index batch = 0, length = 0;  // of the largest step, to refuse a sweep that does not fit into memory; 0: not checked
 };
 
 /// A row of the table. Losses are held-out losses.

@@ -94,5 +94,23 @@ TEST(AtomicFile, LeavesTheOldFileWhenWritingFails) {
   EXPECT_EQ(FilesIn(old.directory()), std::vector<std::string>{"f"});
 }
 
+TEST(RequireFileTarget, LeavesNothingBehind) {
+  const File file("old");
+  const auto error = [&](const fs::path& path) {
+    return MessageOf(file.directory(), [&] { RequireFileTarget(path); });
+  };
+  EXPECT_EQ(error(file.path()), "");
+  EXPECT_EQ(error(file.directory() / "new"), "");
+  EXPECT_EQ(error(file.directory() / "none/x"), "D/none/x: cannot open its directory: No such file or directory");
+  EXPECT_EQ(error(file.path() / "x"), "D/f/x: cannot write here: Not a directory");
+  const std::string end = ": cannot write here: expected a regular file or none, found something else";
+  EXPECT_EQ(error(file.directory()), "D" + end);
+  EXPECT_EQ(error("/dev/full"), "/dev/full" + end);
+  const std::string name(256, 'n');
+  EXPECT_EQ(error(file.directory() / name), "D/" + name + ": cannot write here: File name too long");
+  EXPECT_EQ(FilesIn(file.directory()), std::vector<std::string>{"f"});
+  EXPECT_EQ(Get(file.path()), "old");
+}
+
 }  // namespace
 }  // namespace ampgrad::io

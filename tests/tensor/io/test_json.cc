@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -77,6 +78,40 @@ TEST(JsonText, IsCutInMessages) {
   for (const std::string text : {"\"\xC2\x9B\x1B", "\"\x7F\xFF"}) {
     for (const char c : MessageOf({}, [&] { ParseJson(text, "f"); })) EXPECT_TRUE(c >= ' ' && c < 0x7F) << int{c};
   }
+}
+
+TEST(JsonText, RefusesNulBytes) {
+  for (const std::string& text : {std::string("{}\0", 3), std::string("{}\0garbage", 10), std::string("\0{}", 3)}) {
+    const std::string at = std::to_string(text.find('\0'));
+    ExpectParseError(text, "f: not valid JSON: byte " + at + " is a NUL");
+  }
+  ExpectParseError(std::string("[\"a\0b\"]", 7), "f: not valid JSON: byte 3 is a NUL");
+  EXPECT_EQ(ParseJson(R"("a\u0000b")", "f"), std::string("a\0b", 3));
+}
+
+// A value takes many times the memory of its text.
+TEST(JsonText, BoundsTheNumberOfValues) {
+  const auto list = [](const std::string& value, size_t count) {
+    std::string text = "[" + value;
+    for (size_t i = 1; i < count; ++i) text += "," + value;
+    return text + "]";
+  };
+  EXPECT_EQ(ParseJson(list("0", 3'999'999), "f").size(), 3'999'999u);
+  const std::string message = "f: expected at most 4000000 values in JSON, found more";
+  ExpectParseError(list("0", 4'000'000), message);
+  ExpectParseError(list("{}", 4'000'000), message);
+  ExpectParseError("{\"a\":" + list("[]", 5'000'000) + "}", message);
+}
+
+// What is kept of one object must not cost time in the next ones.
+TEST(JsonText, TakesTimeInProportionToItsLength) {
+  std::string text = "[{";
+  for (int i = 0; i < 300'000; ++i) text += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":0";
+  text += "}";
+  for (int i = 0; i < 300'000; ++i) text += ",{}";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(ParseJson(text + "]", "f").size(), 300'001u);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST(JsonText, ReadsObjectsFromFiles) {

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -137,6 +138,30 @@ TEST(MappedFile, NoticesAFileThatShrank) {
   fs::resize_file(path, 5);
   EXPECT_EQ(error(), "D/f: the file shrank while it was read: expected 6 bytes, found 5");
   fs::resize_file(path, 600);
+  EXPECT_EQ(error(), "");
+}
+
+// Bytes that were changed in place would be saved with all that was computed from the others.
+TEST(RequireUnchangedFiles, NoticesWhatWasWrittenMeanwhile) {
+  const TempDir directory;
+  const fs::path path = directory.path() / "f";
+  const auto error = [&] { return MessageOf(directory.path(), [] { RequireUnchangedFiles(); }); };
+  const std::string changed = "D/f: the file was changed while it was in use, so the result is void";
+  for (const std::string bytes : {"abc", "abcdefg", "xxxxxx"}) {
+    Put(path, "abcdef");
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    {
+      const MappedFile file(path);
+      EXPECT_EQ(error(), "");
+      Put(path, bytes);
+      EXPECT_EQ(error(), changed) << bytes;
+    }
+    EXPECT_EQ(error(), "");
+  }
+  // A file that takes its name is another one.
+  const MappedFile file(path);
+  Put(directory.path() / "g", "g");
+  fs::rename(directory.path() / "g", path);
   EXPECT_EQ(error(), "");
 }
 

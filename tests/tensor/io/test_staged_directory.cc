@@ -187,5 +187,66 @@ TEST_F(StagedDirectoryTest, StepsAroundOrphans) {
   EXPECT_EQ(FilesIn(target()), std::vector<std::string>{"f"});
 }
 
+// What was computed for days must not go because of a full disk.
+TEST_F(StagedDirectoryTest, KeepsWhatIsCompleteWhenFillingFails) {
+  const std::string error = MessageOf(root(), [&] {
+    StagedDirectory(target()).Fill([](const fs::path& to) {
+      Put(to / "f", "x");
+      throw std::runtime_error("stop");
+    });
+  });
+  ASSERT_EQ(FilesIn(root()).size(), 1u);
+  const std::string kept = FilesIn(root())[0];
+  EXPECT_EQ(error, "stop; what was written is kept in D/" + kept);
+  EXPECT_TRUE(kept.starts_with("out.partial-") && kept.ends_with("-kept")) << kept;
+  StagedDirectory(target()).Fill([](const fs::path& to) { Put(to / "g", "y"); });
+  EXPECT_EQ(FilesIn(target()), std::vector<std::string>{"g"});
+  EXPECT_EQ(Get(root() / kept / "f"), "x");
+}
+
+TEST_F(StagedDirectoryTest, KeepsWhatCannotBePutInPlace) {
+  const std::string error = MessageOf(root(), [&] {
+    StagedDirectory(target()).Fill([&](const fs::path& to) {
+      Put(to / "f", "x");
+      Put(target(), "a file that appeared meanwhile");
+    });
+  });
+  EXPECT_TRUE(
+      error.starts_with("D/out: cannot be created: Not a directory; what was written is kept in D/out.partial-"))
+      << error;
+  EXPECT_EQ(FilesIn(root()).size(), 2u);
+}
+
+TEST_F(StagedDirectoryTest, KeepsNoEmptyDirectory) {
+  EXPECT_EQ(
+      MessageOf(root(),
+                [&] { StagedDirectory(target()).Fill([](const fs::path&) { throw std::runtime_error("stop"); }); }),
+      "stop");
+  EXPECT_TRUE(FilesIn(root()).empty());
+}
+
+TEST_F(StagedDirectoryTest, RemovesWhatDeadProcessesLeft) {
+  fs::create_directory(root() / ".out.partial-AAAAAA");
+  Put(root() / ".out.partial-AAAAAA/f", "x");
+  const std::vector<std::string> others = {".other.partial-AAAAAA", ".out.partial-", ".out.partial-AAAAAAA"};
+  for (const std::string& name : others) fs::create_directory(root() / name);
+  StagedDirectory alive(target()), second(target());
+  const std::string held = alive.path().filename();
+  second.path();
+  EXPECT_FALSE(fs::exists(root() / ".out.partial-AAAAAA"));
+  for (const std::string& name : others) EXPECT_TRUE(fs::exists(root() / name)) << name;
+  EXPECT_TRUE(fs::exists(root() / held)) << "another process writes to it";
+}
+
+TEST_F(StagedDirectoryTest, RefusesWhatARenameCannotReplace) {
+  fs::create_symlink("nowhere", root() / "link");
+  EXPECT_EQ(Error(root() / "link"), "D/link: cannot be created: it is a link to nothing");
+  EXPECT_EQ(Error(root() / std::string(256, 'n')),
+            "D/" + std::string(256, 'n') + ": cannot be created: File name too long");
+  const fs::path longest = root() / std::string(255, 'n');
+  StagedDirectory(longest).Fill([](const fs::path& to) { Put(to / "f", "x"); });
+  EXPECT_EQ(FilesIn(longest), std::vector<std::string>{"f"});
+}
+
 }  // namespace
 }  // namespace ampgrad::io

@@ -53,7 +53,7 @@ TEST_F(CommandLine, HelpIsNoError) {
   for (const char* command : {"demo", "pretrain", "sft", "sweep", "generate", "check", "synth"}) {
     for (const char* word : {"--help", "help"}) {
       const Result result = ExpectRuns({word});
-      EXPECT_EQ(result.err, "");
+      EXPECT_EQ(Sentences(result), Words{});
       EXPECT_NE(result.out.find(std::string("\n  ") + command + " "), std::string::npos) << result.out;
     }
     const Result result = ExpectRuns({command, "--help"});
@@ -65,7 +65,7 @@ TEST_F(CommandLine, HelpIsNoError) {
 TEST_F(CommandLine, SynthWritesAModel) {
   const Result result = ExpectRuns({"synth", "--preset", "tiny", "--out", Path("made"), "--seed", "7"});
   EXPECT_EQ(result.out, Path("made") + ": 21 tensors of made-up weights, 125248 parameters in BF16\n");
-  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(Sentences(result), Words{});
   EXPECT_EQ(FilesBelow(dir() / "made"), (std::set<std::string>{"config.json", "model.safetensors", "tokenizer.json"}));
   ExpectRuns({"synth", "--preset", "tiny", "--out", Path("again"), "--seed", "7", "--threads", "1"});
   EXPECT_TRUE(Get(Path("again/model.safetensors")) == Get(Path("made/model.safetensors")));
@@ -210,7 +210,7 @@ TEST_F(CommandLine, TheWholeWayFromTextToTable) {
   for (const char* name : {"base", "full", "exact", "reconstructed"}) {
     const Words generate = {"generate", "--model", Path(name), "--prompt", "Once", "--tokens", "5"};
     const Result result = ExpectRuns(generate);
-    EXPECT_EQ(result.err, "");
+    EXPECT_EQ(Sentences(result), Words{});
     EXPECT_EQ(result.out.rfind("Once", 0), 0u) << result.out;
     EXPECT_TRUE(result.out.ends_with("\n") && result.out.size() <= 4 + 5 + 1) << result.out;
     EXPECT_EQ(Run(generate).out, result.out);

@@ -1,0 +1,80 @@
+#include "train/commands/files.h"
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tensor/io/atomic_file.h"
+
+namespace ampgrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kInputs[] = {"model", "data", "text", "reference"};   // files, and directories of files
+constexpr const char* kOutputs[] = {"log", "json", "csv", "html", "dump"};  // files
+constexpr const char* kOutputDirectory = "out";
+
+// Whether both names lead to one file: the same device and inode.
+bool SameFile(const fs::path& a, const fs::path& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error) && !error;
+}
+
+// Whether both names would lead to one file, though it may not exist yet.
+bool SameName(const fs::path& a, const fs::path& b) {
+  const fs::path x = fs::absolute(a), y = fs::absolute(b);
+  return SameFile(a, b) || (x.filename() == y.filename() && SameFile(x.parent_path(), y.parent_path()));
+}
+
+void RefuseInput(const std::string& option, const fs::path& output, const std::string& input_option,
+                 const fs::path& input) {
+  std::error_code error;
+  bool same = SameFile(output, input);
+  for (fs::directory_iterator it(input, error), end; !same && !error && it != end; it.increment(error)) {
+    same = SameFile(output, it->path());
+  }
+  if (same) {
+    throw std::runtime_error("--" + option + " " + output.string() + ": is an input, of --" + input_option +
+                             "; expected another file");
+  }
+}
+
+// Whether `file` lies in `directory`, at any depth, by name: neither need exist.
+bool LiesIn(const fs::path& file, const fs::path& directory) {
+  std::error_code error;
+  fs::path outer = fs::weakly_canonical(fs::absolute(directory), error);
+  if (!outer.has_filename()) outer = outer.parent_path();
+  for (fs::path at = fs::weakly_canonical(fs::absolute(file), error); at.has_relative_path(); at = at.parent_path()) {
+    if (at == outer) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void CheckFiles(const Options& options) {
+  const auto given = [&](const char* name) { return options.Knows(name) && options.Has(name); };
+  std::vector<const char*> outputs;
+  for (const char* output : kOutputs) {
+    if (!given(output)) continue;
+    const fs::path file = options.String(output);
+    for (const char* input : kInputs) {
+      if (given(input)) RefuseInput(output, file, input, options.String(input));
+    }
+    for (const char* other : outputs) {
+      if (!SameName(file, options.String(other))) continue;
+      throw std::runtime_error("--" + std::string(output) + " and --" + other +
+                               " name the same file: " + file.string());
+    }
+    if (given(kOutputDirectory) && LiesIn(file, options.String(kOutputDirectory))) {
+      throw std::runtime_error("--" + std::string(output) + " " + file.string() +
+                               ": lies in the directory of --out, which must be empty until the run ends");
+    }
+    io::RequireFileTarget(file);
+    outputs.push_back(output);
+  }
+}
+
+}  // namespace ampgrad::train

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "train/commands/options.h"
+
+namespace ampgrad::train {
+
+/// Checks the files that options name before any work is done: each output must be possible to write, and must be
+/// neither an input, nor another output, nor lie in the directory that is written. Options are known by their names,
+/// which mean the same in every command. Throws std::runtime_error.
+void CheckFiles(const Options& options);
+
+}  // namespace ampgrad::train
