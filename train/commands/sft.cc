@@ -24,8 +24,10 @@ int Run(const Options& options) {
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
+  models::KeptFiles kept(directory);
   const ChatData samples =
       ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer);
+  kept.Teach({samples.chat.end}, options.Has("template") ? models::JinjaText(samples.chat.format) : "");
   CheckK(method.k, *model);
   method.scope = ReadScope(options, *model);
   io::StagedDirectory out(options.String("out"));
@@ -52,7 +54,7 @@ int Run(const Options& options) {
   const double seconds = RunTraining(*model, samples.data, train, method.Label(), log);
   const Index peak = Tensor::PeakBytes();
   const double end_loss = Evaluate(*model, samples.data.held_out);
-  models::SaveModel(out.path(), *model, tokenizer, directory);
+  models::SaveModel(out.path(), *model, tokenizer, kept);
   if (basis) {
     ct::WriteAmplitudes(out.path() / "amplitudes.safetensors", *basis, method.start,
                         models::TrainableParameters(*model));

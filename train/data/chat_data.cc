@@ -144,6 +144,7 @@ std::string Describe(const ChatData& data) {
 ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, const models::Tokenizer& tokenizer,
                       Index length, Index batch, uint64_t seed, const std::string& where) {
   ChatData result{};
+  result.chat = chat;
   std::vector<Example> examples;
   for (const Index i : Random(seed, kSplitStream).Permutation(static_cast<Index>(samples.all.size()))) {
     Example example = MakeExample(samples.kind, samples.all[i], chat, tokenizer, where);

@@ -62,16 +62,16 @@ TEST_F(CommandChat, MessagesNeedATemplate) {
   ExpectFails(1, {"sweep", "--model", Path("base"), "--data", Path("chat.jsonl"), "--k", "2"},
               Path("base") + kMessagesNeedATemplate);
   ExpectFails(2, On("chat.jsonl", "new", {"--template", "vicuna"}),
-              "expected --template to be one of zephyr, chatml, llama3, alpaca, plain, found 'vicuna'");
+              "expected --template to be one of zephyr, chatml, llama2, llama3, alpaca, plain, found 'vicuna'");
   ExpectFails(
       1, On("chat.jsonl", "new", {"--template", "chatml"}),
       Path("base/tokenizer.json") + ": expected the token <|im_start|> of the template chatml, found no such token");
   CopyBase("odd", "chat_template.jinja", "{{ messages }}");
-  ExpectFails(
-      1, {"sft", "--model", Path("odd"), "--data", Path("chat.jsonl"), "--out", Path("new")},
-      Path("odd/chat_template.jinja") +
-          ": expected the chat template of Zephyr, ChatML or Llama-3, found an unknown one; name the one to use "
-          "with --template zephyr, chatml or llama3");
+  ExpectFails(1, {"sft", "--model", Path("odd"), "--data", Path("chat.jsonl"), "--out", Path("new")},
+              Path("odd/chat_template.jinja") +
+                  ": expected the chat template of Zephyr, ChatML, Llama-2 or Llama-3, found an unknown one; name the "
+                  "one to use "
+                  "with --template zephyr, chatml, llama2 or llama3");
 }
 
 // The same prompts in two shapes are the same samples.
@@ -124,9 +124,10 @@ TEST_F(CommandChat, HelpNamesTheShapesAndTheTemplates) {
                        "question/answer"),
               std::string::npos)
         << out;
-    EXPECT_NE(out.find("zephyr, chatml, llama3, alpaca or plain; default: the model's own for messages, alpaca for "
-                       "instructions, else plain"),
-              std::string::npos)
+    EXPECT_NE(
+        out.find("zephyr, chatml, llama2, llama3, alpaca or plain; default: the model's own for messages, alpaca for "
+                 "instructions, else plain"),
+        std::string::npos)
         << out;
   }
 }
