@@ -184,7 +184,7 @@ TEST(LlamaDirectory, MissingFieldsTakeDefaultsThatTheShapesContradict) {
             file + "expected layers.0.mlp.gate_proj.weight of shape [11008, 16], found [24, 16]");
   EXPECT_EQ(error("num_hidden_layers"), file + "the tensor layers.2.self_attn.q_proj.weight is missing");
   EXPECT_EQ(error("num_attention_heads"),
-            "D/config.json: expected hidden_size to be a multiple of num_attention_heads, found 16 and 32");
+            file + "expected layers.0.self_attn.q_proj.weight of shape [128, 16], found [16, 16]");
   EXPECT_EQ(error("num_key_value_heads"),
             file + "expected layers.0.self_attn.k_proj.weight of shape [16, 16], found [8, 16]");
   EXPECT_EQ(error("model_type"), "D/config.json: expected model_type to be \"gpt2\" or \"llama\", found nothing");
