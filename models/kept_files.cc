@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 constexpr char kGeneration[] = "generation_config.json", kTemplate[] = "chat_template.jinja";
 constexpr char kTemplates[] = "additional_chat_templates";
 
-// Whether a file belongs to the tokenizer, to the chat templates or to what must stand beside a model that is passed on.
+// Whether a file belongs to the tokenizer, to the chat templates or to what must stand beside a model that is passed
+// on.
 bool IsKept(const std::string& name) {
   static const std::set<std::string> kNames = {"tokenizer_config.json",
                                                "special_tokens_map.json",

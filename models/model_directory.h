@@ -12,9 +12,9 @@ namespace ampgrad::models {
 
 /// Reads a Hugging Face model directory: config.json and the weights (`WeightFiles`, whose notes go to stderr).
 /// Matrices stay in the mapped file, frozen, until they are trained; biases and norms are read as Real. Memory of their
-/// size is taken only once all shapes agree. Of links, only those of `io::OwnFile` are followed. Throws std::runtime_error in one sentence when a file is
-/// missing or malformed, the architecture is not supported, or a tensor is missing, has the wrong shape, holds a value
-/// that is not finite, or belongs to no part of the model.
+/// size is taken only once all shapes agree. Of links, only those of `io::OwnFile` are followed. Throws
+/// std::runtime_error in one sentence when a file is missing or malformed, the architecture is not supported, or a
+/// tensor is missing, has the wrong shape, holds a value that is not finite, or belongs to no part of the model.
 std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory);
 
 /// Reads tokenizer.json of the directory of `model`. Truncation and padding that the file asks for are not applied, and

@@ -12,7 +12,8 @@ namespace ampgrad::models {
 /// The pre_tokenizer of a tokenizer.json: how a text is split into words. Bpe then encodes the words one by one.
 class PreTokenizer {
  public:
-  /// Reads null, ByteLevel, Metaspace, Digits, a Split by a known pattern, or a Sequence of these; throws std::runtime_error naming any other.
+  /// Reads null, ByteLevel, Metaspace, Digits, a Split by a known pattern, or a Sequence of these; throws
+  /// std::runtime_error naming any other.
   explicit PreTokenizer(const io::JsonValue& item);
 
   /// Passes the words of `text` (not empty, UTF-8) to `word`. `first`: `text` is the start of the user's text.

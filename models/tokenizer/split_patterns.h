@@ -5,8 +5,8 @@
 
 #include "tensor/io/json.h"
 
-/// The regular expressions by which published tokenizers split a text into words. None is ever run: a few are recognised
-/// by their text and matched by hand-written code.
+/// The regular expressions by which published tokenizers split a text into words. None is ever run: a few are
+/// recognised by their text and matched by hand-written code.
 namespace ampgrad::models {
 
 using WordSink = std::function<void(std::string_view)>;

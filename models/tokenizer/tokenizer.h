@@ -40,11 +40,11 @@ class Tokenizer {
   Tokenizer WithRows(Index rows) const;
 
   /// Ids of `text`; with `add_special`, also the ids that the post-processor's template adds (BOS). Throws
-  /// std::runtime_error when the text is not UTF-8, naming the byte, when a character has no token, naming it, and for a
-  /// token without a row in the model, naming it.
+  /// std::runtime_error when the text is not UTF-8, naming the byte, when a character has no token, naming it, and for
+  /// a token without a row in the model, naming it.
   std::vector<int> Encode(std::string_view text, bool add_special = false, Markup markup = Markup::kText) const;
-  /// The text of `ids`. Special tokens are left out if `skip_special`, and so are ids without a token, which a model may
-  /// well have, as its vocabulary is often rounded up.
+  /// The text of `ids`. Special tokens are left out if `skip_special`, and so are ids without a token, which a model
+  /// may well have, as its vocabulary is often rounded up.
   std::string Decode(const std::vector<int>& ids, bool skip_special = false) const;
 
   /// Largest id + 1.
