@@ -1,6 +1,7 @@
 #include "models/generate.h"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "tensor/random.h"
@@ -23,8 +24,11 @@ std::vector<int> Generate(LanguageModel& model, const std::vector<int>& prompt, 
   nn::KvCache cache = model.MakeCache(std::min(model.context(), prompt_length + options.max_tokens));
   std::vector<int> ids = prompt, unread = Last(prompt, model.context());
   for (Index added = 0; added < options.max_tokens; ++added) {
-    const Tensor logits = model.NextLogits(unread, cache);
+    Tensor logits = model.NextLogits(unread, cache);
     const Index choices = options.vocabulary ? std::min(options.vocabulary, logits.cols()) : logits.cols();
+    for (const int id : options.never) {
+      if (id < choices) logits[id] = -std::numeric_limits<Real>::infinity();
+    }
     const int next =
         SampleToken(logits.data(), choices, options.sampling, random.Uniform(static_cast<uint64_t>(added)));
     if (std::ranges::count(options.end_tokens, next) > 0) break;

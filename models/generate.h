@@ -15,6 +15,7 @@ struct GenerateOptions {
   uint64_t seed = 0;
   std::vector<int> end_tokens;  // stops before any of them
   Index vocabulary = 0;         // only ids below this are chosen, such as those that have a token; 0: all
+  std::vector<int> never;       // nor are these
 };
 
 /// Continues `prompt` (at least one id) token by token and returns the added ids; `emit` receives each id as it comes.

@@ -58,7 +58,7 @@ GptConfig PresetConfig(const std::string& name) {
   return config;
 }
 
-Gpt::Gpt(const GptConfig& config)
+Gpt::Gpt(const GptConfig& config, Vectors vectors)
     : config_(config),
       wte_("wte", nn::MatrixKind::kVocabulary, config.vocab_size, config.n_embd),
       wpe_("wpe", nn::MatrixKind::kPosition, config.n_positions, config.n_embd),
@@ -73,6 +73,7 @@ Gpt::Gpt(const GptConfig& config)
     lm_head_ =
         std::make_unique<nn::Embedding>("lm_head", nn::MatrixKind::kVocabulary, config.vocab_size, config.n_embd);
   }
+  if (vectors == Vectors::kMade) nn::MakeVectors(Gpt::Parts());
 }
 
 void Gpt::Initialise(uint64_t seed) {

@@ -37,8 +37,8 @@ GptConfig PresetConfig(const std::string& name);
 /// GPT-2: learned positions, pre-norm blocks, GELU, Conv1D weights [in, out] as in Hugging Face's GPT2LMHeadModel.
 class Gpt : public LanguageModel {
  public:
-  /// The weights are absent, and the norms are one, until they are loaded or initialised.
-  explicit Gpt(const GptConfig& config);
+  /// The matrices are absent until they are loaded or initialised.
+  explicit Gpt(const GptConfig& config, Vectors vectors = Vectors::kMade);
 
   /// Draws GPT-2's initial weights: normal with standard deviation 0.02; projections onto the residual stream are
   /// scaled by 1/√(2·layers).

@@ -9,6 +9,9 @@
 
 namespace ampgrad::models {
 
+/// Whether a new model has its vectors (`nn::MakeVectors`) or awaits them from a file, as it awaits its matrices.
+enum class Vectors { kMade, kAbsent };
+
 /// A causal language model, as training, analysis and generation see it: an embedding, a stack of blocks, a head. The
 /// same forward pass serves all three.
 class LanguageModel {

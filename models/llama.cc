@@ -37,17 +37,16 @@ LlamaConfig LlamaConfig::FromJson(const io::JsonValue& json) {
   c.mlp_bias = json.Field("mlp_bias").BooleanOr(false);
   c.tie_word_embeddings = json.Field("tie_word_embeddings").BooleanOr(false);
   c.special_tokens = SpecialTokens::FromJson(json, c.vocab_size, {1, {2}});
-  RequireMultiple(c.hidden_size, "hidden_size", c.num_attention_heads, "num_attention_heads", json);
+  if (!c.head_dim) RequireMultiple(c.hidden_size, "hidden_size", c.num_attention_heads, "num_attention_heads", json);
   RequireMultiple(c.num_attention_heads, "num_attention_heads", c.kv_heads(), "num_key_value_heads", json);
   RequireMultiple(c.dim(), "the head dimension", 2, "2", json);
   return c;
 }
 
-Llama::Llama(const LlamaConfig& config)
+Llama::Llama(const LlamaConfig& config, Vectors vectors)
     : config_(config),
       embed_tokens_("embed_tokens", nn::MatrixKind::kVocabulary, config.vocab_size, config.hidden_size),
-      norm_("norm", config.hidden_size, static_cast<Real>(config.rms_norm_eps)),
-      inverse_frequencies_(InverseFrequencies(config.rope, config.dim())) {
+      norm_("norm", config.hidden_size, static_cast<Real>(config.rms_norm_eps)) {
   const nn::LlamaBlockSizes sizes = BlockSizes(config);
   for (Index i = 0; i < config.num_hidden_layers; ++i) layers_.emplace_back("layers." + std::to_string(i), sizes);
   if (config.tie_word_embeddings) {
@@ -56,10 +55,11 @@ Llama::Llama(const LlamaConfig& config)
     lm_head_ =
         std::make_unique<nn::Embedding>("lm_head", nn::MatrixKind::kVocabulary, config.vocab_size, config.hidden_size);
   }
+  if (vectors == Vectors::kMade) nn::MakeVectors(Llama::Parts());
 }
 
 ops::RotaryTable Llama::Rotations(Index length, Index offset) const {
-  return ops::MakeRotaryTable(inverse_frequencies_, length, offset);
+  return ops::MakeRotaryTable(InverseFrequencies(config_.rope, config_.dim()), length, offset);
 }
 
 Var Llama::Embed(Tape& tape, const std::vector<int>& ids, const std::vector<int>&) {

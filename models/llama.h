@@ -40,8 +40,8 @@ struct LlamaConfig {
 /// weights [out, in] as in Hugging Face's LlamaForCausalLM.
 class Llama : public LanguageModel {
  public:
-  /// The weights are absent, and the norms are one, until they are loaded.
-  explicit Llama(const LlamaConfig& config);
+  /// The matrices are absent until they are loaded.
+  explicit Llama(const LlamaConfig& config, Vectors vectors = Vectors::kMade);
 
   nn::Parts Parts() override;
   nn::Parts BlockParts(Index i) override;
@@ -68,7 +68,6 @@ class Llama : public LanguageModel {
   nn::Embedding embed_tokens_;
   std::vector<nn::LlamaBlock> layers_;
   nn::RmsNorm norm_;
-  Tensor inverse_frequencies_;              // [D/2]
   std::unique_ptr<nn::Embedding> lm_head_;  // untied models only
 };
 

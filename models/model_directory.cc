@@ -1,75 +1,86 @@
 #include "models/model_directory.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <stdexcept>
 
+#include "models/chat/configured_tokens.h"
 #include "models/gpt.h"
 #include "models/llama.h"
 #include "models/weight_files.h"
+#include "models/weight_names.h"
 #include "nn/forms/frozen.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json.h"
 #include "tensor/io/mapped_file.h"
 #include "tensor/io/printable.h"
+#include "tensor/io/own_file.h"
 #include "tensor/io/safetensors_header.h"
 #include "tensor/io/safetensors_writer.h"
-#include "tensor/io/text_file.h"
 
 namespace ampgrad::models {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::unique_ptr<LanguageModel> MakeModel(const fs::path& config_file) {
-  const nlohmann::json json = io::ReadJsonObject(config_file);
-  const io::JsonValue config(json, config_file.string()), type = config.Field("model_type");
-  if (type.StringOr("") == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config));
-  if (type.StringOr("") == "llama") return std::make_unique<Llama>(LlamaConfig::FromJson(config));
+constexpr char kHead[] = "lm_head.weight";
+
+[[noreturn]] void FailWithoutConfig(const fs::path& directory) {
+  if (io::IsThere(directory / "adapter_config.json")) FailForAdapter(directory);
+  const std::string hint = io::IsThere(directory / "params.json")
+                               ? "; params.json is that of Meta's own form: convert the model to Hugging Face's form"
+                               : "";
+  throw std::runtime_error((directory / "config.json").string() + ": no such file" + hint);
+}
+
+// The model that config.json describes, without its weights.
+std::unique_ptr<LanguageModel> MakeModel(const fs::path& directory) {
+  const fs::path file = io::OwnFile(directory, "config.json");
+  if (!io::IsThere(file)) FailWithoutConfig(directory);
+  const nlohmann::json json = io::ReadJsonObject(file);
+  const io::JsonValue config(json, file.string()), type = config.Field("model_type");
+  if (const io::JsonValue quantised = config.Field("quantization_config"); !quantised.null()) {
+    const std::string method = quantised.json().is_object() ? quantised.Field("quant_method").StringOr("unknown") : "";
+    throw std::runtime_error(file.string() + ": quantization_config (" + method +
+                             ") is not supported: expected weights in F32, F16 or BF16");
+  }
+  if (type.StringOr("") == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config), Vectors::kAbsent);
+  if (type.StringOr("") == "llama") return std::make_unique<Llama>(LlamaConfig::FromJson(config), Vectors::kAbsent);
   type.Fail("\"gpt2\" or \"llama\"");
 }
 
-// Tensors of checkpoints that are no parameters: GPT-2's causal masks, h.<i>.attn.bias and h.<i>.attn.masked_bias, and
-// the frequencies of older Llama files, layers.<i>.self_attn.rotary_emb.inv_freq.
-bool IsBuffer(const std::string& name) {
-  return (name.starts_with("h.") && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))) ||
-         (name.starts_with("layers.") && name.ends_with(".self_attn.rotary_emb.inv_freq"));
+// Whether two tensors of one shape hold the same numbers.
+bool HoldSame(const StoredTensor& a, const StoredTensor& b) {
+  if (a.type() == b.type()) return std::memcmp(a.data(), b.data(), static_cast<size_t>(a.bytes())) == 0;
+  const Tensor wide_a = a.Widened(), wide_b = b.Widened();
+  return std::equal(wide_a.begin(), wide_a.end(), wide_b.begin());
 }
 
-// Maps a model's own tensor names to those of the file, which may all carry `prefix` ("lm_head" never does).
-std::map<std::string, std::string> OwnNames(const WeightFiles& weights, const std::string& prefix) {
-  std::map<std::string, std::string> stored_name;
-  bool with = false, without = false;
-  for (const std::string& name : weights.Names()) {
-    const bool prefixed = name.starts_with(prefix);
-    const std::string own = prefixed ? name.substr(prefix.size()) : name;
-    if (!own.starts_with("lm_head.")) (prefixed ? with : without) = true;
-    if (!IsBuffer(own)) stored_name[own] = name;
-  }
-  if (with && without) {
-    throw std::runtime_error(weights.file() + ": expected all tensor names with the prefix " + prefix +
-                             " or none, found both");
-  }
-  return stored_name;
+// A tied model has no head of its own. Many files hold a copy of the embedding under that name, which is left out.
+void RefuseOtherHead(const WeightFiles& weights, const std::string& head, const nn::Matrix& embedding) {
+  if (HoldSame(weights.ReadStored(head), embedding.form->Merged())) return;
+  throw std::runtime_error(weights.FileOf(head) + ": expected lm_head.weight to be equal to " + embedding.name +
+                           ", as config.json has tie_word_embeddings = true, found other numbers");
 }
 
-// Returns the name of a tensor in the file, where it must have this shape, and marks it as taken. The shape is compared
-// before any value is read, so a file of the wrong model fails at once.
-std::string TakeName(const WeightFiles& weights, std::map<std::string, std::string>& stored_name,
-                     const std::string& name, const Shape& shape) {
-  const auto it = stored_name.find(name);
-  if (it == stored_name.end()) throw std::runtime_error(weights.file() + ": the tensor " + name + " is missing");
-  const std::string stored = it->second;
-  const Shape found = weights.ShapeOf(stored);
-  if (found != shape) {
-    throw std::runtime_error(weights.FileOf(stored) + ": expected " + name + " of shape " + shape.ToString() +
-                             ", found " + found.ToString());
+[[noreturn]] void FailWithoutTokenizer(const fs::path& directory) {
+  std::string hint;
+  if (io::IsThere(directory / "tokenizer.model")) hint = "tokenizer.model";
+  if (io::IsThere(directory / "vocab.json") && io::IsThere(directory / "merges.txt"))
+    hint = "vocab.json and merges.txt";
+  if (!hint.empty()) {
+    hint = "; " + hint +
+           " must be converted: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Hugging Face's " +
+           "transformers writes tokenizer.json";
   }
-  stored_name.erase(it);
-  return stored;
+  throw std::runtime_error((directory / "tokenizer.json").string() + ": no such file" + hint);
 }
 
 // The type of a matrix in a file: the type in which it is held, but none wider than F32.
@@ -77,29 +88,42 @@ StoredType FileType(const StoredTensor& weight) {
   return weight.type() == StoredType::kF64 ? StoredType::kF32 : weight.type();
 }
 
-// torch_dtype of a model: the type of its narrowest matrices.
-const char* TorchType(StoredType type) {
+// Whether a type of a matrix holds all numbers of a vector.
+bool Holds(StoredType type, const Tensor& vector) {
+  if (type == StoredType::kF32) return true;
+  return std::all_of(vector.begin(), vector.end(), [type](Real x) {
+    const float value = static_cast<float>(x);
+    return (type == StoredType::kBf16 ? Widen(ToBf16(value)) : Widen(ToHalf(value))) == static_cast<Real>(value);
+  });
+}
+
+// torch_dtype of a model: the type in which a library may hold all of it without rounding what the file has. That is
+// the common type of the matrices if it is wide enough for the vectors, too, and F32 otherwise.
+const char* TorchType(const nn::Parts& parts, const std::set<StoredType>& types) {
+  const StoredType type = types.size() == 1 ? *types.begin() : StoredType::kF32;
+  const bool enough = std::ranges::all_of(parts.vectors, [&](const Param* v) { return Holds(type, v->value); });
+  if (!enough) return "float32";
   return type == StoredType::kBf16 ? "bfloat16" : type == StoredType::kF16 ? "float16" : "float32";
 }
 
 // Writes one tensor at a time: a matrix without parameters in the type in which it is held, all else as F32. Returns
-// the narrowest type.
-StoredType WriteWeights(const fs::path& file, LanguageModel& model) {
+// the types of the matrices.
+std::set<StoredType> WriteWeights(const fs::path& file, LanguageModel& model) {
   const std::string prefix = model.CheckpointPrefix();
   const auto stored_name = [&](const std::string& name) { return name.starts_with("lm_head.") ? name : prefix + name; };
   std::vector<io::TensorPlan> plans;
   std::map<std::string, std::function<StoredTensor()>> value_of;
-  StoredType narrowest = StoredType::kF32;
+  std::set<StoredType> types;
   const auto add = [&](const std::string& name, StoredType type, const Shape& shape,
                        std::function<StoredTensor()> value) {
-    if (BytesOf(type) < BytesOf(narrowest)) narrowest = type;
     plans.push_back({stored_name(name), type, shape});
     value_of[stored_name(name)] = std::move(value);
   };
   const nn::Parts parts = model.Parts();
   for (const nn::Matrix* matrix : parts.matrices) {
-    add(matrix->name, matrix->HasParameters() ? StoredType::kF32 : FileType(matrix->form->Merged()),
-        matrix->StoredShape(), [matrix] { return matrix->form->Merged(); });
+    const StoredType type = matrix->HasParameters() ? StoredType::kF32 : FileType(matrix->form->Merged());
+    types.insert(type);
+    add(matrix->name, type, matrix->StoredShape(), [matrix] { return matrix->form->Merged(); });
   }
   for (const Param* vector : parts.vectors) {
     add(vector->name, StoredType::kF32, vector->value.shape(), [vector] { return StoredTensor(vector->value); });
@@ -107,39 +131,43 @@ StoredType WriteWeights(const fs::path& file, LanguageModel& model) {
   io::SafetensorsWriter writer(file, plans, {{"format", "pt"}});
   for (const io::TensorPlan& plan : writer.order()) writer.Write(value_of.at(plan.name)());
   writer.Commit();
-  return narrowest;
+  return types;
 }
 
 }  // namespace
 
 std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   if (!fs::is_directory(directory)) throw std::runtime_error(directory.string() + ": no such model directory");
-  std::unique_ptr<LanguageModel> model = MakeModel(directory / "config.json");
+  std::unique_ptr<LanguageModel> model = MakeModel(directory);
   const WeightFiles weights(directory);
   for (const std::string& note : weights.notes()) {
     std::fprintf(stderr, "ampgrad: note: %s\n", io::Shortened(io::Printable(note), 2000).c_str());
   }
-  auto stored_name = OwnNames(weights, model->CheckpointPrefix());
 
+  // All shapes are compared before the first number is read: config.json may ask for far more than the files hold.
   const nn::Parts parts = model->Parts();
-  for (nn::Matrix* matrix : parts.matrices) {
-    const std::string stored = TakeName(weights, stored_name, matrix->name, matrix->StoredShape());
-    matrix->form = std::make_unique<nn::Frozen>(weights.ReadStored(stored), matrix->layout);
-    if (matrix->copies > 1) stored_name.erase("lm_head.weight");  // tied: the vocabulary matrix serves as the head
+  WeightNames names(weights, parts, model->CheckpointPrefix());
+  std::vector<std::string> matrices, vectors;
+  std::optional<std::string> head;
+  for (const nn::Matrix* matrix : parts.matrices) {
+    matrices.push_back(names.Take(matrix->name, matrix->StoredShape()));
+    if (matrix->copies > 1 && names.Has(kHead)) head = names.Take(kHead, matrix->StoredShape());
   }
-  for (Param* vector : parts.vectors) {
-    vector->value = weights.ReadReal(TakeName(weights, stored_name, vector->name, vector->value.shape()));
+  for (const Param* vector : parts.vectors) vectors.push_back(names.Take(vector->name, vector->value.shape()));
+  names.RefuseLeftovers();
+
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    nn::Matrix& matrix = *parts.matrices[i];
+    matrix.form = std::make_unique<nn::Frozen>(weights.ReadStored(matrices[i]), matrix.layout);
+    if (matrix.copies > 1 && head) RefuseOtherHead(weights, *head, matrix);
   }
-  if (!stored_name.empty()) {
-    const std::string& name = stored_name.begin()->second;
-    throw std::runtime_error(weights.FileOf(name) + ": the tensor " + name +
-                             " belongs to no part of the model that config.json describes");
-  }
+  for (size_t i = 0; i < vectors.size(); ++i) parts.vectors[i]->value = weights.ReadReal(vectors[i]);
   return model;
 }
 
 Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
-  const fs::path file = directory / "tokenizer.json";
+  const fs::path file = io::OwnFile(directory, "tokenizer.json");
+  if (!io::IsThere(file)) FailWithoutTokenizer(directory);
   nlohmann::json json = io::ReadJsonObject(file);
   for (const char* key : {"truncation", "padding"}) {
     if (!io::JsonValue(json, file.string()).Has(key)) continue;
@@ -148,37 +176,32 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
     json[key] = nullptr;
   }
   const Tokenizer tokenizer = Tokenizer::FromJson(json, file.string());
-  if (tokenizer.vocabulary() > model.vocabulary()) {
-    throw std::runtime_error(file.string() + ": expected at most " + std::to_string(model.vocabulary()) +
-                             " tokens, as the model has, found " + std::to_string(tokenizer.vocabulary()) +
-                             ": it is the tokenizer of another model");
-  }
-  return tokenizer;
+  const std::vector<std::string> beyond = tokenizer.TokensFrom(model.vocabulary());
+  if (beyond.empty()) return tokenizer;
+  std::fprintf(stderr,
+               "ampgrad: note: %s: %zu of its tokens, such as %s, have no row in the model's embedding of %lld\n",
+               file.c_str(), beyond.size(), beyond[0].c_str(), static_cast<long long>(model.vocabulary()));
+  return tokenizer.WithRows(model.vocabulary());
 }
 
-TokenSettings::TokenSettings(const fs::path& base) {
-  const nlohmann::json config = io::ReadJsonObject(base / "config.json");
-  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
-    ids[key] = config.value(key, nlohmann::json());
+std::vector<int> StopTokens(const fs::path& directory, const LanguageModel& model, const Tokenizer& tokenizer) {
+  std::vector<int> stops = model.EndTokens();
+  if (const std::optional<int> end = ConfiguredToken(directory, "eos_token", tokenizer)) stops.push_back(*end);
+  const fs::path file = io::OwnFile(directory, "generation_config.json");
+  if (!io::IsThere(file)) return stops;
+  const nlohmann::json json = io::ReadJsonObject(file);
+  for (const Index id : io::JsonValue(json, file.string()).Field("eos_token_id").Integers(0, INT32_MAX)) {
+    stops.push_back(static_cast<int>(id));
   }
-  for (const char* name :
-       {"tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"}) {
-    if (fs::exists(base / name)) files[name] = io::ReadTextFile(base / name);
-  }
+  return stops;
 }
 
-void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer,
-               const std::optional<TokenSettings>& base) {
+void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer, const KeptFiles& kept) {
   io::RequireUnchangedFiles();
   nlohmann::json config = model.Config();
-  if (base) {
-    for (const auto& [key, id] : base->ids) {
-      config.erase(key);
-      if (!id.is_null()) config[key] = id;
-    }
-    for (const auto& [name, content] : base->files) io::WriteFileAtomically(directory / name, content);
-  }
-  config["torch_dtype"] = TorchType(WriteWeights(directory / "model.safetensors", model));
+  kept.SetTokens(config);
+  config["torch_dtype"] = TorchType(model.Parts(), WriteWeights(directory / "model.safetensors", model));
+  kept.Write(directory, config);
   io::WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
   io::WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
   io::RequireUnchangedFiles();  // weights that do not train were read once more

@@ -1,42 +1,36 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <string>
+#include <vector>
 
+#include "models/kept_files.h"
 #include "models/language_model.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace ampgrad::models {
 
 /// Reads a Hugging Face model directory: config.json and the weights (`WeightFiles`, whose notes go to stderr).
-/// Matrices stay in the mapped file, frozen, until they are trained; biases and norms are read as Real. Either all
-/// tensor names carry the checkpoint's prefix, or none does. Throws std::runtime_error in one sentence when a file is
-/// missing or malformed, the architecture is not supported, or a tensor is missing, has the wrong shape, holds a value
-/// that is not finite, or belongs to no part of the model.
+/// Matrices stay in the mapped file, frozen, until they are trained; biases and norms are read as Real. Memory of their
+/// size is taken only once all shapes agree. Of links, only those of `io::OwnFile` are followed. Throws
+/// std::runtime_error in one sentence when a file is missing or malformed, the architecture is not supported, or a
+/// tensor is missing, has the wrong shape, holds a value that is not finite, or belongs to no part of the model.
 std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory);
 
 /// Reads tokenizer.json of the directory of `model`. Truncation and padding that the file asks for are not applied, and
-/// a note on stderr says so. Throws std::runtime_error also when the model has no row for some id.
+/// a note on stderr says so; another names tokens for which the model has no row (`Tokenizer::WithRows`).
 Tokenizer LoadTokenizer(const std::filesystem::path& directory, const LanguageModel& model);
 
-/// The settings of a base model's special tokens: ids of its config.json, and files beside it. Read before training,
-/// since a save must not fail, nor mix two models, because of what happens to the base meanwhile.
-struct TokenSettings {
-  TokenSettings(const std::filesystem::path& base);  // NOLINT: a directory stands for its settings
-
-  std::map<std::string, nlohmann::json> ids;  // null for an id that the base does not name
-  std::map<std::string, std::string> files;   // content by name
-};
+/// The tokens at which generation stops: those of the model itself (config.json), eos_token_id of
+/// generation_config.json, and eos_token of tokenizer_config.json.
+std::vector<int> StopTokens(const std::filesystem::path& directory, const LanguageModel& model,
+                            const Tokenizer& tokenizer);
 
 /// Writes config.json, model.safetensors and tokenizer.json, which Hugging Face's libraries read. A matrix that was
 /// never trained is written in the type in which it is held, all else as F32, so nothing that was learned is rounded. A
-/// fine-tuned model keeps the special tokens and the chat template of `base`, the directory it came from. Throws
-/// std::runtime_error when a mapped file was changed since it was opened.
+/// fine-tuned model has `kept` from the directory it came from. Throws std::runtime_error when a mapped file was changed
+/// since it was opened.
 void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const Tokenizer& tokenizer,
-               const std::optional<TokenSettings>& base = std::nullopt);
+               const KeptFiles& kept = {});
 
 }  // namespace ampgrad::models

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <vector>
 
 namespace ampgrad::models {
 namespace {
@@ -42,26 +43,57 @@ RopeConfig ReadScaling(const io::JsonValue& scaling, const io::JsonValue& config
   if (rope.type == RopeConfig::Type::kLinear) return rope;
   rope.low_freq_factor = scaling.Field("low_freq_factor").PositiveOr(rope.low_freq_factor);
   rope.high_freq_factor = scaling.Field("high_freq_factor").PositiveOr(rope.high_freq_factor);
-  rope.original_context = scaling.Field("original_max_position_embeddings").IntegerOr(context, 1, Index{1} << 31);
+  constexpr char kOriginal[] = "original_max_position_embeddings";  // the later form has it beside the others, too
+  rope.original_context = scaling.Field(kOriginal).IntegerOr(
+      config.Field(kOriginal).IntegerOr(context, 1, Index{1} << 31), 1, Index{1} << 31);
   if (!(rope.high_freq_factor > rope.low_freq_factor)) scaling.Field("high_freq_factor").Fail("over low_freq_factor");
   return rope;
+}
+
+// The forms under one field: the object itself or, where it holds one for each type of layer, all of these.
+std::vector<io::JsonValue> FormsOf(const io::JsonValue& field) {
+  std::vector<io::JsonValue> forms;
+  if (!IsGiven(field)) return forms;
+  for (const auto& [key, value] : field.json().items()) {
+    if (value.is_object() && IsGiven(field.Field(key))) forms.push_back(field.Field(key));
+  }
+  if (forms.empty()) forms.push_back(field);
+  return forms;
+}
+
+// Other names and places for what rotates, none of which Llama has.
+void RefuseOtherFields(const io::JsonValue& config) {
+  for (const char* key : {"rope_local_base_freq", "local_rope_theta", "global_rope_theta", "no_rope_layers",
+                          "rotary_dim", "rotary_pct", "rotary_emb_base", "rope_type"}) {
+    const io::JsonValue field = config.Field(key);
+    if (!field.null()) field.Fail("absent, as Llama has rope_theta and rope_scaling or rope_parameters");
+  }
+  config.Field("rope_interleaved").RefuseUnless(false);
 }
 
 }  // namespace
 
 RopeConfig RopeConfig::FromJson(const io::JsonValue& config, Index context) {
   RefusePartial(config);
+  RefuseOtherFields(config);
   RopeConfig rope;
   rope.theta = config.Field("rope_theta").PositiveOr(rope.theta);
-  const io::JsonValue old_form = config.Field("rope_scaling"), later = config.Field("rope_parameters");
-  const bool has_old_form = IsGiven(old_form), has_later = IsGiven(later);
-  if (has_later) rope = ReadScaling(later, config, context);
-  if (!has_old_form) return rope;
-  const RopeConfig old_rope = ReadScaling(old_form, config, context);
-  if (has_later && old_rope != rope) {
-    throw std::runtime_error(config.file() + ": rope_scaling and rope_parameters contradict each other");
+  const std::vector<io::JsonValue> later = FormsOf(config.Field("rope_parameters")),
+                                   old = FormsOf(config.Field("rope_scaling"));
+  for (size_t i = 0; i < later.size(); ++i) {
+    const RopeConfig read = ReadScaling(later[i], config, context);
+    if (i > 0 && read != rope) later[i].Fail("equal to those of the other layers");
+    rope = read;
   }
-  return old_rope;
+  for (size_t i = 0; i < old.size(); ++i) {
+    const RopeConfig read = ReadScaling(old[i], config, context);
+    if (i > 0 && read != rope) old[i].Fail("equal to those of the other layers");
+    if (i == 0 && !later.empty() && read != rope) {
+      throw std::runtime_error(config.file() + ": rope_scaling and rope_parameters contradict each other");
+    }
+    rope = read;
+  }
+  return rope;
 }
 
 nlohmann::json RopeConfig::ScalingJson() const {

@@ -19,9 +19,9 @@ struct RopeConfig {
   double high_freq_factor = 4;
   Index original_context = 8192;  // llama3: tokens
 
-  /// Reads the older form (`rope_theta`, `rope_scaling`) or the later one (`rope_parameters`). Throws
-  /// std::runtime_error naming a type that is not supported, and for forms that contradict each other. `context` is the
-  /// default of original_max_position_embeddings.
+  /// Reads the older form (`rope_theta`, `rope_scaling`) or the later one (`rope_parameters`), each possibly once for
+  /// every type of layer, which must then agree. Throws std::runtime_error naming a type that is not supported, and for
+  /// forms that contradict each other. `context` is the default of original_max_position_embeddings.
   static RopeConfig FromJson(const io::JsonValue& config, Index context);
   /// The value of `rope_scaling`; null for the default type.
   nlohmann::json ScalingJson() const;

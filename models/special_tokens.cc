@@ -1,6 +1,7 @@
 #include "models/special_tokens.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,8 +10,18 @@ namespace ampgrad::models {
 
 namespace {
 
-void RequireToken(Index id, const char* key, Index vocabulary, const io::JsonValue& config) {
-  if (id < vocabulary) return;
+// Whether an id is a token of the model. A configuration that was made without its tokenizer names the ids of the model
+// family, which a smaller vocabulary lacks: these never come, so they are left out.
+bool IsToken(Index id, const char* key, Index vocabulary, const std::vector<int>& defaults,
+             const io::JsonValue& config) {
+  if (id < vocabulary) return id >= 0;
+  if (std::ranges::count(defaults, id) > 0) {
+    std::fprintf(
+        stderr,
+        "ampgrad: note: %s: %s = %lld is not used: it is the default of the model family, and vocab_size is %lld\n",
+        config.file().c_str(), key, static_cast<long long>(id), static_cast<long long>(vocabulary));
+    return false;
+  }
   config.Fail(std::string(key) + " below vocab_size", std::to_string(id) + " of " + std::to_string(vocabulary));
 }
 
@@ -27,11 +38,10 @@ SpecialTokens SpecialTokens::FromJson(const io::JsonValue& config, Index vocabul
     std::ranges::copy_if(fallback.end, std::back_inserter(tokens.end), [=](int id) { return id < vocabulary; });
   }
   const Index begin = config.Field("bos_token_id").IntegerOr(-1, 0, kMax);
-  RequireToken(begin, "bos_token_id", vocabulary, config);
-  if (begin >= 0) tokens.begin = static_cast<int>(begin);
+  const std::vector<int> begin_default = {fallback.begin.value_or(-1)};
+  if (IsToken(begin, "bos_token_id", vocabulary, begin_default, config)) tokens.begin = static_cast<int>(begin);
   for (const Index id : config.Field("eos_token_id").Integers(0, kMax)) {
-    RequireToken(id, "eos_token_id", vocabulary, config);
-    tokens.end.push_back(static_cast<int>(id));
+    if (IsToken(id, "eos_token_id", vocabulary, fallback.end, config)) tokens.end.push_back(static_cast<int>(id));
   }
   return tokens;
 }

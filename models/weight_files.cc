@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "tensor/io/json.h"
+#include "tensor/io/own_file.h"
 
 namespace ampgrad::models {
 namespace {
@@ -11,21 +12,21 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kSingle[] = "model.safetensors", kIndex[] = "model.safetensors.index.json";
-
-// A link that leads nowhere counts as there: opening it gives the error.
-bool IsThere(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(fs::symlink_status(path, error));
-}
+constexpr char kAdapterConfig[] = "adapter_config.json";
 
 [[noreturn]] void FailWithoutWeights(const fs::path& directory) {
   std::string hint;
   std::error_code error;
+  if (fs::exists(directory / "adapter_model.safetensors", error) || fs::exists(directory / kAdapterConfig, error)) {
+    FailForAdapter(directory);
+  }
   for (const auto& entry : fs::directory_iterator(directory, error)) {
     const fs::path extension = entry.path().extension();
     const bool pickle = extension == ".bin" || extension == ".pt" || extension == ".pth";
+    const std::string shown = io::QuoteName(entry.path().filename().string());
+    if (extension == ".safetensors" && hint.empty()) hint = "; " + shown + " has another name than these";
     if (!pickle && extension != ".gguf") continue;
-    hint = "; " + io::QuoteName(entry.path().filename().string()) + " is not supported: save the model as safetensors";
+    hint = "; " + shown + " is not supported: save the model as safetensors";
     if (entry.path().filename() == "pytorch_model.bin") break;  // whatever else lies there, this is the model
   }
   throw std::runtime_error(directory.string() + ": expected " + kSingle + " or " + kIndex + ", found neither" + hint);
@@ -49,28 +50,23 @@ std::map<std::string, std::string> ReadWeightMap(const fs::path& index) {
   return file_of_tensor;
 }
 
-// A link must lead to a file in the directory itself, or in the store of Hugging Face's cache: there, the model
-// directory <model>/snapshots/<revision> holds links to <model>/blobs.
-void RequireWithin(const fs::path& directory, const fs::path& shard) {
-  const fs::path home = fs::canonical(directory), target = fs::canonical(shard);
-  if (target.parent_path() == home) return;
-  const fs::path snapshots = home.parent_path();
-  if (snapshots.filename() == "snapshots" && target.parent_path() == snapshots.parent_path() / "blobs") return;
-  throw std::runtime_error(shard.string() + ": expected a file in this directory, found a link to " + target.string());
-}
-
 }  // namespace
 
+void FailForAdapter(const fs::path& directory) {
+  throw std::runtime_error((directory / kAdapterConfig).string() +
+                           ": a PEFT adapter, not a model; merge it into its base first");
+}
+
 WeightFiles::WeightFiles(const fs::path& directory) {
-  const fs::path single = directory / kSingle, index = directory / kIndex;
-  if (IsThere(single)) {
+  const fs::path single = io::OwnFile(directory, kSingle), index = io::OwnFile(directory, kIndex);
+  if (io::IsThere(single)) {
     file_ = single.string();
-    if (IsThere(index)) notes_.push_back(file_ + ": this file is read, and " + kIndex + " beside it is not");
+    if (io::IsThere(index)) notes_.push_back(file_ + ": this file is read, and " + kIndex + " beside it is not");
     shards_.emplace_back(single);
     for (const io::TensorEntry& entry : shards_[0].header().entries) shard_of_[entry.name] = 0;
     return;
   }
-  if (!IsThere(index)) FailWithoutWeights(directory);
+  if (!io::IsThere(index)) FailWithoutWeights(directory);
   file_ = index.string();
   OpenShards(directory, ReadWeightMap(index));
   RefuseRepeatedNames();
@@ -86,9 +82,8 @@ void WeightFiles::OpenShards(const fs::path& directory, const std::map<std::stri
   }
   if (!missing.empty()) throw std::runtime_error(file_ + ": these files of its weight_map are missing: " + missing);
   for (auto& [name, index] : shard_of_file) {
-    RequireWithin(directory, directory / name);
     index = shards_.size();
-    shards_.emplace_back(directory / name);
+    shards_.emplace_back(io::OwnFile(directory, name));
   }
   for (const auto& [tensor, name] : file_of_tensor) {
     shards_[shard_of_file[name]].Entry(tensor);  // throws when it is not there

@@ -9,6 +9,9 @@
 
 namespace ampgrad::models {
 
+/// Throws the std::runtime_error for a directory that holds a PEFT adapter in place of a model.
+[[noreturn]] void FailForAdapter(const std::filesystem::path& directory);
+
 /// The weights of a model directory: model.safetensors, or the shards that model.safetensors.index.json lists. If both
 /// exist, the single file is read, and a note says so. Every error is a std::runtime_error that names the file and,
 /// where there is one, the tensor.

@@ -2,6 +2,13 @@
 
 namespace ampgrad::nn {
 
+void MakeVectors(const Parts& parts) {
+  for (Param* vector : parts.vectors) {
+    vector->value = Tensor(vector->value.shape());
+    if (vector->name.ends_with(".weight")) vector->value.Fill(1);
+  }
+}
+
 void CopyParts(const Parts& from, const Parts& to) {
   for (size_t i = 0; i < from.matrices.size(); ++i) to.matrices[i]->CopyFrom(*from.matrices[i]);
   for (size_t i = 0; i < from.vectors.size(); ++i) to.vectors[i]->value = from.vectors[i]->value.Clone();
@@ -9,7 +16,7 @@ void CopyParts(const Parts& from, const Parts& to) {
 
 void Linear::AddTo(Parts& parts) {
   parts.matrices.push_back(&weight);
-  if (!bias.value.empty()) parts.vectors.push_back(&bias);
+  if (has_bias) parts.vectors.push_back(&bias);
 }
 
 Var Linear::Forward(const Var& x) {
@@ -18,15 +25,15 @@ Var Linear::Forward(const Var& x) {
 }
 
 Var Linear::Forward(Input& x) {
-  if (bias.value.empty()) return weight.Apply(x, nullptr);
+  if (!has_bias) return weight.Apply(x, nullptr);
   const Var b = x.x().tape->Leaf(bias);
   return weight.Apply(x, &b);
 }
 
 LayerNorm::LayerNorm(const std::string& name, Index channels, Real eps)
-    : gain{name + ".weight", Tensor({channels}), {}}, bias{name + ".bias", Tensor({channels}), {}}, eps(eps) {
-  gain.value.Fill(1);
-}
+    : gain{name + ".weight", Tensor::Absent({channels}), {}},
+      bias{name + ".bias", Tensor::Absent({channels}), {}},
+      eps(eps) {}
 
 void LayerNorm::AddTo(Parts& parts) {
   parts.vectors.push_back(&gain);
@@ -36,8 +43,6 @@ void LayerNorm::AddTo(Parts& parts) {
 Var LayerNorm::Forward(const Var& x) { return ops::LayerNorm(x, x.tape->Leaf(gain), x.tape->Leaf(bias), eps); }
 
 RmsNorm::RmsNorm(const std::string& name, Index channels, Real eps)
-    : gain{name + ".weight", Tensor({channels}), {}}, eps(eps) {
-  gain.value.Fill(1);
-}
+    : gain{name + ".weight", Tensor::Absent({channels}), {}}, eps(eps) {}
 
 }  // namespace ampgrad::nn

@@ -15,8 +15,14 @@ struct Parts {
   std::vector<Param*> vectors;  // biases and norms
 };
 
+/// Makes the vectors of a model that is not loaded from a file: gains are one, biases zero.
+void MakeVectors(const Parts& parts);
+
 /// Copies every part of a model to another model of the same configuration (`Matrix::CopyFrom`).
 void CopyParts(const Parts& from, const Parts& to);
+
+// The vectors of the modules below are absent until they are loaded or made (`MakeVectors`): a file that does not hold
+// what its config.json says is refused before anything of that size is allocated.
 
 class Embedding {
  public:
@@ -31,7 +37,8 @@ class Linear {
  public:
   Linear(const std::string& name, ops::Layout layout, Index in, Index out, bool has_bias = true)
       : weight(name + ".weight", MatrixKind::kBlock, layout, out, in),
-        bias{name + ".bias", has_bias ? Tensor({out}) : Tensor(), {}} {}
+        bias{name + ".bias", has_bias ? Tensor::Absent({out}) : Tensor(), {}},
+        has_bias(has_bias) {}
   void AddTo(Parts& parts);
   /// x [N, in] → [N, out]
   Var Forward(const Var& x);
@@ -39,7 +46,8 @@ class Linear {
   Var Forward(Input& x);
 
   Matrix weight;
-  Param bias;  // [out], or absent
+  Param bias;  // [out] if has_bias
+  bool has_bias;
 };
 
 class LayerNorm {

@@ -60,6 +60,12 @@ std::shared_ptr<Real> Allocate(Index count) {
 
 Tensor::Tensor(Shape shape) : shape_(shape), data_(Allocate(shape.size())) { Fill(0); }
 
+Tensor Tensor::Absent(Shape shape) {
+  Tensor t;
+  t.shape_ = shape;
+  return t;
+}
+
 Tensor Tensor::Uninitialized(Shape shape) {
   Tensor t;
   t.shape_ = shape;

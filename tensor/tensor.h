@@ -11,8 +11,10 @@ namespace ampgrad {
 /// numbers. Views exist for reshapes and leading-axis slices only, so `data()` is always dense.
 class Tensor {
  public:
-  /// An absent tensor: no storage, `empty()` is true.
+  /// An absent tensor: no storage, no elements, `empty()` is true.
   Tensor() = default;
+  /// An absent tensor whose shape is known already.
+  static Tensor Absent(Shape shape);
   /// Zeros.
   explicit Tensor(Shape shape);
   /// Storage that the caller fills before reading.
@@ -27,7 +29,7 @@ class Tensor {
   /// The storage, for owners that hold no Tensor.
   std::shared_ptr<const Real> storage() const { return data_; }
   const Shape& shape() const { return shape_; }
-  Index size() const { return shape_.size(); }
+  Index size() const { return empty() ? 0 : shape_.size(); }
   Index rows() const { return shape_.rows(); }
   Index cols() const { return shape_.cols(); }
   Index dim(int i) const { return shape_.dim(i); }

@@ -7,7 +7,9 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "models/chat/configured_tokens.h"
 #include "tensor/io/json.h"
+#include "tensor/io/own_file.h"
 #include "tensor/io/text_file.h"
 
 namespace ampgrad::models {
@@ -15,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFormatNames[] = {"plain", "alpaca", "zephyr", "chatml", "llama3"};
+constexpr const char* kFormatNames[] = {"plain", "alpaca", "zephyr", "chatml", "llama2", "llama3"};
 
 // A published template, known by the FNV-1a hash of its canonical text.
 struct KnownTemplate {
@@ -29,6 +31,7 @@ constexpr KnownTemplate kKnownTemplates[] = {
     {0x88BF4138D5C826F0, ChatFormat::kChatMl, ""},
     {0x773D13E188AFC917, ChatFormat::kChatMl, ""},  // sets a default for the generation prompt
     {0x8A87094E0E1E24C5, ChatFormat::kChatMl, "You are a helpful assistant."},  // Qwen2
+    {0x4D1512049817743D, ChatFormat::kLlama2, ""},                              // Llama-2-7b-chat-hf
     {0x0E60067A5537498E, ChatFormat::kLlama3, ""},                              // Meta-Llama-3-8B-Instruct
     {0x74891E390E614AE2, ChatFormat::kLlama3, ""},  // as first published, with the header of an answer at the end
 };
@@ -59,12 +62,6 @@ std::string Canonical(std::string_view text) {
   return canonical;
 }
 
-// The content of tokenizer_config.json, or an empty object when there is no such file.
-nlohmann::json TokenizerConfig(const fs::path& directory) {
-  const fs::path file = directory / "tokenizer_config.json";
-  return fs::exists(file) ? io::ReadJsonObject(file) : nlohmann::json::object();
-}
-
 struct TemplateText {
   std::string file, text;
 };
@@ -78,8 +75,8 @@ std::string DefaultTemplate(const io::JsonValue& named) {
 
 std::optional<TemplateText> FindTemplateText(const fs::path& directory) {
   constexpr uint64_t kLimit = 1 << 20;
-  const fs::path own = directory / "chat_template.jinja";
-  if (fs::exists(own)) return TemplateText{own.string(), io::ReadTextFile(own, kLimit)};
+  const fs::path own = io::OwnFile(directory, "chat_template.jinja");
+  if (io::IsThere(own)) return TemplateText{own.string(), io::ReadTextFile(own, kLimit)};
   const nlohmann::json json = TokenizerConfig(directory);
   const io::JsonValue config(json, (directory / "tokenizer_config.json").string()),
       text = config.Field("chat_template");
@@ -132,6 +129,9 @@ std::string Trim(std::string_view text) {
   }
   return std::string(text);
 }
+
+// Whether a template has the token that begins a text.
+bool WritesBegin(ChatFormat format) { return format == ChatFormat::kLlama2 || format == ChatFormat::kLlama3; }
 
 const char* RoleName(Role role) {
   return role == Role::kSystem ? "system" : role == Role::kUser ? "user" : "assistant";
@@ -197,6 +197,30 @@ void RenderChatMl(const ChatTemplate& chat, std::vector<Message> messages, Rende
   }
 }
 
+// Llama-2 puts the system message into that of the user and has a beginning of text before each of the user's.
+void RenderLlama2(const ChatTemplate& chat, std::vector<Message> messages, Rendering& out) {
+  std::string system;
+  if (messages.front().role == Role::kSystem) {
+    system = "<<SYS>>\n" + messages.front().content + "\n<</SYS>>\n\n";
+    messages.erase(messages.begin());
+  }
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const Role expected = i % 2 == 0 ? Role::kUser : Role::kAssistant;
+    if (messages[i].role != expected) {
+      throw std::runtime_error(
+          std::string("expected messages of user and assistant in turns, as in Llama-2's template, ") +
+          "found one of " + RoleName(messages[i].role) + " for that of " + RoleName(expected));
+    }
+    const std::string content = Trim(i == 0 ? system + messages[i].content : messages[i].content);
+    if (expected == Role::kUser) {
+      out.Token(chat.begin_text);
+      out.Text("[INST] " + content + " [/INST]");
+    } else {
+      out.Content(messages[i], " " + content + " ", chat.end);
+    }
+  }
+}
+
 void RenderLlama3(const ChatTemplate& chat, const std::vector<Message>& messages, Rendering& out) {
   out.Token(chat.begin_text);
   for (const Message& message : messages) {
@@ -216,23 +240,8 @@ ChatFormat ParseChatFormat(const std::string& name) {
   for (int i = 0; i < static_cast<int>(std::size(kFormatNames)); ++i) {
     if (name == kFormatNames[i]) return static_cast<ChatFormat>(i);
   }
-  throw std::invalid_argument("[chat template] expected plain, alpaca, zephyr, chatml or llama3, found '" + name + "'");
-}
-
-int EndOfText(const fs::path& directory, const Tokenizer& tokenizer) {
-  const nlohmann::json own = TokenizerConfig(directory);
-  const io::JsonValue token = io::JsonValue(own, (directory / "tokenizer_config.json").string()).Field("eos_token");
-  if (!token.null()) {
-    const io::JsonValue text = token.json().is_object() ? token.Field("content") : token;
-    if (const std::optional<int> id = tokenizer.Id(text.StringOr(""))) return *id;
-    text.Fail("a token of tokenizer.json");
-  }
-  const fs::path file = directory / "config.json";
-  const nlohmann::json config = io::ReadJsonObject(file);
-  const io::JsonValue ids = io::JsonValue(config, file.string()).Field("eos_token_id");
-  const io::JsonValue id = ids.json().is_array() ? ids.Item(0) : ids;
-  if (id.null()) id.Fail("eos_token_id, which ends every answer", "none");
-  return static_cast<int>(id.Integer(0, tokenizer.vocabulary() - 1));
+  throw std::invalid_argument("[chat template] expected plain, alpaca, zephyr, chatml, llama2 or llama3, found '" +
+                              name + "'");
 }
 
 ChatTemplate NamedTemplate(ChatFormat format, const fs::path& directory, const Tokenizer& tokenizer) {
@@ -253,6 +262,7 @@ ChatTemplate NamedTemplate(ChatFormat format, const fs::path& directory, const T
     chat.end = id("<|eot_id|>");
   } else {
     chat.end = EndOfText(directory, tokenizer);
+    if (format == ChatFormat::kLlama2) chat.begin_text = BeginOfText(directory, tokenizer);
   }
   chat.starts_anew_after_token = StartsAnewAfter(chat.end, tokenizer);
   return chat;
@@ -268,9 +278,9 @@ std::optional<ChatTemplate> OwnTemplate(const fs::path& directory, const Tokeniz
     chat.default_system = known.default_system;
     return chat;
   }
-  throw std::runtime_error(own->file +
-                           ": expected the chat template of Zephyr, ChatML or Llama-3, found an unknown one; " +
-                           "name the one to use with --template zephyr, chatml or llama3");
+  throw std::runtime_error(
+      own->file + ": expected the chat template of Zephyr, ChatML, Llama-2 or Llama-3, found an unknown one; " +
+      "name the one to use with --template zephyr, chatml, llama2 or llama3");
 }
 
 std::vector<Segment> Render(const ChatTemplate& chat, const std::vector<Message>& messages) {
@@ -286,6 +296,9 @@ std::vector<Segment> Render(const ChatTemplate& chat, const std::vector<Message>
     case ChatFormat::kChatMl:
       RenderChatMl(chat, messages, out);
       break;
+    case ChatFormat::kLlama2:
+      RenderLlama2(chat, messages, out);
+      break;
     case ChatFormat::kLlama3:
       RenderLlama3(chat, messages, out);
       break;
@@ -299,10 +312,11 @@ Tokens Encode(const ChatTemplate& chat, const Tokenizer& tokenizer, const std::v
     tokens.ids.insert(tokens.ids.end(), ids.begin(), ids.end());
     tokens.is_target.resize(tokens.ids.size(), is_target);
   };
-  if (chat.format != ChatFormat::kLlama3) append(tokenizer.prefix(), false);
+  if (!WritesBegin(chat.format)) append(tokenizer.prefix(), false);
   for (size_t i = 0; i < segments.size(); ++i) {
     const Segment& segment = segments[i];
     if (segment.token) {
+      tokenizer.RequireRow(*segment.token);
       append({*segment.token}, segment.is_target);
       continue;
     }

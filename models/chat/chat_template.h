@@ -20,9 +20,9 @@ struct Message {
 };
 
 /// kPlain and kAlpaca join the texts and add nothing. The caller writes any words around a prompt.
-enum class ChatFormat { kPlain, kAlpaca, kZephyr, kChatMl, kLlama3 };
+enum class ChatFormat { kPlain, kAlpaca, kZephyr, kChatMl, kLlama2, kLlama3 };
 
-/// "plain", "alpaca", "zephyr", "chatml", "llama3".
+/// "plain", "alpaca", "zephyr", "chatml", "llama2", "llama3".
 const char* ToString(ChatFormat format);
 /// Throws std::invalid_argument for any other name.
 ChatFormat ParseChatFormat(const std::string& name);
@@ -31,7 +31,7 @@ ChatFormat ParseChatFormat(const std::string& name);
 struct ChatTemplate {
   ChatFormat format = ChatFormat::kPlain;
   int end = 0;                           // ends every answer and, in chat formats, every message
-  int begin_text = 0;                    // only Llama-3 writes it; other formats use the tokenizer's prefix
+  int begin_text = 0;                    // only Llama-2 and -3 write it; other formats use the tokenizer's prefix
   int begin_message = 0;                 // ChatML only
   int begin_header = 0, end_header = 0;  // Llama-3 only
   std::string default_system;            // added to a conversation without a system message; "": none is added
@@ -59,9 +59,8 @@ std::optional<ChatTemplate> OwnTemplate(const std::filesystem::path& directory, 
 /// A template by its name. Throws std::runtime_error as OwnTemplate does.
 ChatTemplate NamedTemplate(ChatFormat format, const std::filesystem::path& directory, const Tokenizer& tokenizer);
 
-/// The token that ends a text: eos_token of tokenizer_config.json, else eos_token_id of config.json (a list's first).
-/// Throws std::runtime_error when neither names a token of `tokenizer`.
-int EndOfText(const std::filesystem::path& directory, const Tokenizer& tokenizer);
+/// The Jinja text of a format as it was published, for Hugging Face's library; "" for those that have no roles.
+std::string JinjaText(ChatFormat format);
 
 /// Renders a conversation in its template. Targets are the assistant's contents, each with the token that ends it,
 /// except for those that are not to be learned. Everything after the last target is left out.

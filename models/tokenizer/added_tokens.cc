@@ -10,6 +10,8 @@
 namespace ampgrad::models {
 namespace {
 
+constexpr size_t kLongest = 1024;  // bytes of a token
+
 AddedToken ReadToken(const io::JsonValue& item, const Vocabulary& vocabulary, int next_id) {
   AddedToken token;
   const io::JsonValue id = item.Field("id"), content = item.Field("content");
@@ -34,8 +36,9 @@ bool IsSingleWord(std::string_view text, size_t start, size_t end) {
   return !(start > 0 && word_at(CharacterBefore(text, start))) && !(end < text.size() && word_at(end));
 }
 
-size_t SkipWhitespaceBefore(std::string_view text, size_t at) {
-  while (at > 0) {
+// Where the whitespace before `at` starts, at `first` or behind it.
+size_t SkipWhitespaceBefore(std::string_view text, size_t first, size_t at) {
+  while (at > first) {
     const size_t before = CharacterBefore(text, at);
     if (!IsWhitespace(CharacterAt(text, before).code_point)) break;
     at = before;
@@ -67,19 +70,33 @@ AddedTokens::AddedTokens(const io::JsonValue& items, const Vocabulary& vocabular
     by_id_.emplace(token.id, index);
     if (token.id >= next_id) next_id = token.id + 1;
     const std::string looked_for = token.normalized ? normalizer.Apply(token.content) : token.content;
+    if (std::max(token.content.size(), looked_for.size()) > kLongest) {
+      item.Fail("an added token of at most " + std::to_string(kLongest) + " bytes",
+                std::to_string(std::max(token.content.size(), looked_for.size())));
+    }
     if (looked_for.empty()) item.Field("content").Fail("a string that the normalizer leaves something of");
     AddToTree(trees_[static_cast<int>(token.normalized ? Stage::kNormalized : Stage::kRaw)], looked_for, index);
     tokens_.push_back(token);
   }
 }
 
+int AddedTokens::ChildOf(const Tree& tree, int node, char byte) {
+  int child = tree[node].child;
+  while (child >= 0 && tree[child].byte != byte) child = tree[child].sibling;
+  return child;
+}
+
 void AddedTokens::AddToTree(Tree& tree, const std::string& content, int token) {
   if (tree.empty()) tree.emplace_back();
   int node = 0;
   for (const char byte : content) {
-    const auto [child, fresh] = tree[node].children.emplace(byte, static_cast<int>(tree.size()));
-    node = child->second;
-    if (fresh) tree.emplace_back();
+    int child = ChildOf(tree, node, byte);
+    if (child < 0) {
+      child = static_cast<int>(tree.size());
+      tree.push_back({.byte = byte, .sibling = tree[node].child});
+      tree[node].child = child;
+    }
+    node = child;
   }
   if (tree[node].token < 0) tree[node].token = token;  // of two with the same normalized text, the first
 }
@@ -90,9 +107,8 @@ std::optional<AddedTokens::Match> AddedTokens::LongestAt(const Tree& tree, std::
   for (size_t size = 0;; ++size) {
     if (tree[node].token >= 0) match = {tree[node].token, size};
     if (at + size == text.size()) return match;
-    const auto child = tree[node].children.find(text[at + size]);
-    if (child == tree[node].children.end()) return match;
-    node = child->second;
+    node = ChildOf(tree, node, text[at + size]);
+    if (node < 0) return match;
   }
 }
 
@@ -110,7 +126,7 @@ void AddedTokens::Split(std::string_view text, Stage stage, bool special, const 
     at = end;  // a match that is rejected below is not searched again, either
     if (start < given || (token.special && !special)) continue;
     if (token.single_word && !IsSingleWord(text, start, end)) continue;
-    if (token.lstrip) start = std::max(SkipWhitespaceBefore(text, start), given);
+    if (token.lstrip) start = SkipWhitespaceBefore(text, given, start);
     if (token.rstrip) end = SkipWhitespaceAfter(text, end);
     if (given < start) sink(std::nullopt, text.substr(given, start - given));
     sink(token.id, text.substr(start, end - start));

@@ -32,8 +32,8 @@ class AddedTokens {
   using Sink = std::function<void(std::optional<int> token, std::string_view piece)>;
 
   /// Reads the array. A token must have its id in the vocabulary or, if it is not there, the next free id, as in
-  /// Hugging Face's library. Throws std::runtime_error for another id, an id that is taken, and an empty or repeated
-  /// token.
+  /// Hugging Face's library. Throws std::runtime_error for another id, an id that is taken, an empty or repeated token,
+  /// and one over 1 KiB, so that a search takes at most that many steps at each place of a text.
   AddedTokens(const io::JsonValue& items, const Vocabulary& vocabulary, const Normalizer& normalizer);
 
   /// Splits `text` at the tokens of a stage: the leftmost first, the longest of these; special ones only if `special`.
@@ -45,13 +45,15 @@ class AddedTokens {
   const std::vector<AddedToken>& tokens() const { return tokens_; }
 
  private:
-  // A prefix tree of the bytes of the tokens.
+  // A prefix tree of the bytes of the tokens. A node's children are a list.
   struct Node {
-    std::map<char, int> children;  // indices of nodes
+    char byte = 0;
+    int child = -1, sibling = -1;  // indices of nodes
     int token = -1;                // index of the token that ends here
   };
   using Tree = std::vector<Node>;
 
+  static int ChildOf(const Tree& tree, int node, char byte);
   void AddToTree(Tree& tree, const std::string& content, int token);
   struct Match {
     int token;

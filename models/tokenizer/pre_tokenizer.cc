@@ -11,45 +11,6 @@
 namespace ampgrad::models {
 namespace {
 
-enum class CharacterClass { kLetter, kNumber, kWhitespace, kOther };
-
-CharacterClass ClassOf(char32_t c) {
-  if (IsLetter(c)) return CharacterClass::kLetter;
-  if (IsNumber(c)) return CharacterClass::kNumber;
-  return IsWhitespace(c) ? CharacterClass::kWhitespace : CharacterClass::kOther;
-}
-
-CharacterClass ClassAt(std::string_view text, size_t at) { return ClassOf(CharacterAt(text, at).code_point); }
-
-// Where the run of characters of one class that starts at `at` ends, and where its last character starts.
-struct Run {
-  size_t end, last;
-};
-Run RunAt(std::string_view text, size_t at) {
-  const CharacterClass wanted = ClassAt(text, at);
-  Run run{at, at};
-  while (run.end < text.size()) {
-    const Utf8Character c = CharacterAt(text, run.end);
-    if (ClassOf(c.code_point) != wanted) break;
-    run.last = run.end;
-    run.end += c.size;
-  }
-  return run;
-}
-
-// The end of the word that starts at `at`.
-size_t WordEnd(std::string_view text, size_t at) {
-  for (const std::string_view contraction : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
-    if (text.substr(at).starts_with(contraction)) return at + contraction.size();
-  }
-  if (text[at] == ' ' && at + 1 < text.size() && ClassAt(text, at + 1) != CharacterClass::kWhitespace) {
-    return RunAt(text, at + 1).end;
-  }
-  const Run run = RunAt(text, at);
-  const bool leaves_last = ClassAt(text, at) == CharacterClass::kWhitespace && run.end < text.size() && run.last > at;
-  return leaves_last ? run.last : run.end;
-}
-
 std::string Mapped(std::string_view bytes) {
   std::string text;
   for (const char byte : bytes) text += CharacterOfByte()[static_cast<unsigned char>(byte)];
@@ -66,7 +27,7 @@ void SplitBefore(std::string_view text, std::string_view replacement, const Word
 }
 
 void SplitDigits(std::string_view text, bool individual, const WordSink& word) {
-  const auto is_number = [&](size_t at) { return ClassAt(text, at) == CharacterClass::kNumber; };
+  const auto is_number = [&](size_t at) { return IsNumber(CharacterAt(text, at).code_point); };
   for (size_t at = 0, end; at < text.size(); at = end) {
     const bool number = is_number(at);
     end = at + CharacterAt(text, at).size;
@@ -91,13 +52,6 @@ void SplitSpaces(std::string_view text, const Metaspace& metaspace, bool first, 
 
 }  // namespace
 
-void SplitLikeGpt2(std::string_view text, const WordSink& word) {
-  for (size_t at = 0, end; at < text.size(); at = end) {
-    end = WordEnd(text, at);
-    word(text.substr(at, end - at));
-  }
-}
-
 PreTokenizer::PreTokenizer(const io::JsonValue& item) {
   bool mapped = false;
   for (const io::JsonValue& step : StepsOf(item, "pretokenizers")) {
@@ -112,8 +66,11 @@ PreTokenizer::PreTokenizer(const io::JsonValue& item) {
     } else if (type.String() == "Digits") {
       const bool individual = step.Field("individual_digits").BooleanOr(false);
       steps_.push_back([=](auto text, bool, auto& next) { SplitDigits(text, individual, next); });
+    } else if (type.String() == "Split") {
+      if (mapped) type.Fail("a step of another type, as bytes are mapped already");
+      steps_.push_back([split = SplitterOf(step)](auto text, bool, auto& next) { split(text, next); });
     } else {
-      type.Fail("\"ByteLevel\", \"Metaspace\", \"Digits\" or \"Sequence\"");
+      type.Fail("\"ByteLevel\", \"Metaspace\", \"Digits\", \"Split\" or \"Sequence\"");
     }
   }
 }

@@ -4,21 +4,16 @@
 #include <string_view>
 #include <vector>
 
+#include "models/tokenizer/split_patterns.h"
 #include "tensor/io/json.h"
 
 namespace ampgrad::models {
 
-using WordSink = std::function<void(std::string_view)>;
-
-/// Splits a text as GPT-2's regular expression does: contractions ('s 't 're 've 'm 'll 'd); runs of letters, of
-/// numbers or of other characters, each with the space before it, if any; and runs of whitespace, without their last
-/// character if something follows. The joined words are the text.
-void SplitLikeGpt2(std::string_view text, const WordSink& word);
-
 /// The pre_tokenizer of a tokenizer.json: how a text is split into words. Bpe then encodes the words one by one.
 class PreTokenizer {
  public:
-  /// Reads null, ByteLevel, Metaspace, Digits or a Sequence of these; throws std::runtime_error naming any other.
+  /// Reads null, ByteLevel, Metaspace, Digits, a Split by a known pattern, or a Sequence of these; throws
+  /// std::runtime_error naming any other.
   explicit PreTokenizer(const io::JsonValue& item);
 
   /// Passes the words of `text` (not empty, UTF-8) to `word`. `first`: `text` is the start of the user's text.

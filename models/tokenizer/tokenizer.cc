@@ -23,6 +23,7 @@ struct Tokenizer::State {
   const std::string* Token(int id) const;
 
   nlohmann::json json;
+  std::string where;  // starts messages
   Bpe bpe;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
@@ -75,6 +76,7 @@ nlohmann::json BytesJson() {
 
 Tokenizer::State::State(nlohmann::json file, const std::string& where)
     : json(std::move(file)),
+      where(where),
       bpe(Checked(json, where).Field("model")),
       normalizer(io::JsonValue(json, where).Field("normalizer")),
       pre_tokenizer(io::JsonValue(json, where).Field("pre_tokenizer")),
@@ -144,17 +146,13 @@ std::vector<int> Tokenizer::Encode(std::string_view text, bool add_special, Mark
                       });
   });
   if (add_special) ids.insert(ids.end(), state.post_processor.suffix.begin(), state.post_processor.suffix.end());
+  for (const int id : ids) RequireRow(id);
   return ids;
 }
 
 void Tokenizer::Push(int id, bool skip_special, DecoderStep& decoder) const {
   const std::string* token = state_->Token(id);
-  if (!token) {
-    const bool outside = id < 0 || id >= vocabulary();
-    throw std::invalid_argument("[tokenizer] expected ids " +
-                                (outside ? "in 0.." + std::to_string(vocabulary() - 1) : "that have a token") +
-                                ", found " + std::to_string(id));
-  }
+  if (!token) return;
   const AddedToken* added = state_->added.Token(id);
   if (skip_special && added && added->special) return;
   decoder.Text(*token);
@@ -176,7 +174,41 @@ std::optional<int> Tokenizer::Id(std::string_view token) const {
   return added ? added : state_->bpe.vocabulary().Id(token);
 }
 
-std::vector<int> Tokenizer::prefix() const { return state_->post_processor.prefix; }
+std::vector<int> Tokenizer::IdsWithoutToken() const {
+  std::vector<int> ids;
+  for (Index id = 0; id < vocabulary(); ++id) {
+    if (!state_->Token(static_cast<int>(id))) ids.push_back(static_cast<int>(id));
+  }
+  return ids;
+}
+
+std::vector<std::string> Tokenizer::TokensFrom(Index first) const {
+  std::vector<std::string> tokens;
+  for (Index id = first; id < vocabulary(); ++id) {
+    const std::string* token = state_->Token(static_cast<int>(id));
+    if (token) tokens.push_back(io::JsonValue::Shown(*token) + " (" + std::to_string(id) + ")");
+  }
+  return tokens;
+}
+
+Tokenizer Tokenizer::WithRows(Index rows) const {
+  Tokenizer limited = *this;
+  limited.rows_ = rows;
+  return limited;
+}
+
+void Tokenizer::RequireRow(int id) const {
+  if (id < rows_) return;
+  const std::string* token = state_->Token(id);
+  throw std::runtime_error(state_->where + ": expected tokens that have a row in the model's embedding of " +
+                           std::to_string(rows_) + ", found " + (token ? io::JsonValue::Shown(*token) : "the id") +
+                           " (" + std::to_string(id) + ")");
+}
+
+std::vector<int> Tokenizer::prefix() const {
+  for (const int id : state_->post_processor.prefix) RequireRow(id);
+  return state_->post_processor.prefix;
+}
 
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
     : tokenizer_(tokenizer), skip_special_(skip_special), decoder_(tokenizer.state_->decoder.Start(text_)) {}

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -35,19 +36,29 @@ class Tokenizer {
   /// Whether text that looks like a special token (</s>) becomes that token. By default it does not, so that the data
   /// of users cannot hold special tokens; prompts and templates may.
   enum class Markup { kText, kTokens };
+  /// The same tokenizer for a model that has rows for ids below `rows` only: it refuses to give other ids to a text.
+  Tokenizer WithRows(Index rows) const;
+
   /// Ids of `text`; with `add_special`, also the ids that the post-processor's template adds (BOS). Throws
-  /// std::runtime_error when the text is not UTF-8, naming the byte, or when a character has no token, naming it.
+  /// std::runtime_error when the text is not UTF-8, naming the byte, when a character has no token, naming it, and for
+  /// a token without a row in the model, naming it.
   std::vector<int> Encode(std::string_view text, bool add_special = false, Markup markup = Markup::kText) const;
-  /// The text of `ids`. Special tokens are left out if `skip_special`. Throws std::invalid_argument for an id without a
-  /// token.
+  /// The text of `ids`. Special tokens are left out if `skip_special`, and so are ids without a token, which a model
+  /// may well have, as its vocabulary is often rounded up.
   std::string Decode(const std::vector<int>& ids, bool skip_special = false) const;
 
   /// Largest id + 1.
   Index vocabulary() const;
   /// The id of a token as the file spells it, such as "</s>".
   std::optional<int> Id(std::string_view token) const;
-  /// The ids that the template puts before a text (BOS).
+  /// The ids below vocabulary() that have no token.
+  std::vector<int> IdsWithoutToken() const;
+  /// The tokens with ids of at least `first`, for messages.
+  std::vector<std::string> TokensFrom(Index first) const;
+  /// The ids that the template puts before a text (BOS). Throws std::runtime_error for one without a row in the model.
   std::vector<int> prefix() const;
+  /// Throws std::runtime_error, naming the token, when the model has no row for an id.
+  void RequireRow(int id) const;
 
  private:
   friend class StreamDecoder;
@@ -59,6 +70,7 @@ class Tokenizer {
   void Push(int id, bool skip_special, DecoderStep& decoder) const;
 
   std::shared_ptr<const State> state_;
+  Index rows_ = std::numeric_limits<Index>::max();  // of the model's embedding
 };
 
 /// Decodes a stream of ids one at a time. The joined results of Push and Finish are what Decode returns for all ids.
@@ -69,7 +81,6 @@ class StreamDecoder {
   ~StreamDecoder();
   StreamDecoder(const StreamDecoder&) = delete;
 
-  /// Throws std::invalid_argument for an id without a token.
   std::string Push(int id);
   /// The rest of the text. Nothing may be pushed afterwards.
   std::string Finish();

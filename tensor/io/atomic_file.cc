@@ -30,7 +30,7 @@ int SyncRetrying(int fd) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target) {
+AtomicFile::AtomicFile(const std::filesystem::path& target, unsigned mode) : target_(target) {
   // A rename would replace a device such as /dev/null with a plain file.
   struct stat status;
   if (stat(target_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
@@ -43,7 +43,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target) {
   directory_ = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory_ < 0) FailWithErrno(target_, "open its directory");
   try {
-    CreateTemporary();
+    CreateTemporary(mode);
   } catch (...) {
     CloseAll();
     throw;
@@ -55,13 +55,13 @@ AtomicFile::~AtomicFile() {
   CloseAll();
 }
 
-void AtomicFile::CreateTemporary() {
+void AtomicFile::CreateTemporary(unsigned mode) {
   static std::atomic<uint64_t> counter{0};
   // A name can be taken only by the orphan of a killed process that had the same process id.
   constexpr int kAttempts = 1000;
   for (int attempt = 0; attempt < kAttempts && file_ < 0; ++attempt) {
     temporary_ = ".ampgrad-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".tmp";
-    file_ = openat(directory_, temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    file_ = openat(directory_, temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file_ < 0 && errno != EEXIST) break;
   }
   if (file_ >= 0) return;
@@ -123,8 +123,8 @@ void RequireFileTarget(const std::filesystem::path& target) {
   const AtomicFile trial(target);
 }
 
-void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
-  AtomicFile file(path);
+void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes, unsigned mode) {
+  AtomicFile file(path, mode);
   file.Write(bytes.data(), bytes.size());
   file.Commit();
 }

@@ -13,8 +13,9 @@ namespace ampgrad::io {
 /// Every error is a std::runtime_error with the path and the system's reason.
 class AtomicFile {
  public:
-  /// Creates the temporary file. Throws also when `target` exists and is not a regular file.
-  explicit AtomicFile(const std::filesystem::path& target);
+  /// Creates the temporary file, with the rights `mode` less those that the umask takes. Throws also when `target`
+  /// exists and is not a regular file.
+  explicit AtomicFile(const std::filesystem::path& target, unsigned mode = 0666);
   /// Removes the temporary file unless `Commit` has put it in place.
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
@@ -28,7 +29,7 @@ class AtomicFile {
   void Commit();
 
  private:
-  void CreateTemporary();
+  void CreateTemporary(unsigned mode);
   void CloseAll();
 
   std::filesystem::path target_;
@@ -45,7 +46,7 @@ void RequireWritable(const std::filesystem::path& target);
 /// directory that exists and takes new files. For a check before long work; nothing is left behind.
 void RequireFileTarget(const std::filesystem::path& target);
 
-/// Replaces the content of `path` with `bytes`, or leaves it as it was and throws std::runtime_error.
-void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
+/// Replaces the content of `path` with `bytes`, or leaves it as it was and throws std::runtime_error. `mode` as above.
+void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes, unsigned mode = 0666);
 
 }  // namespace ampgrad::io

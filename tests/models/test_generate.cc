@@ -172,6 +172,18 @@ TEST(Generate, StopsBeforeTheEndToken) {
   EXPECT_EQ(emitted, Ids(all.begin(), end));
 }
 
+// Such as ids without a token.
+TEST(Generate, NeverDrawsWhatItMustNot) {
+  const auto model = Model();
+  const int likeliest = Likeliest(*model, {1});
+  GenerateOptions options = Greedy(1);
+  options.never = {likeliest, 1000};
+  EXPECT_NE(Generate(*model, {1}, options)[0], likeliest);
+  options = Sampling(200, 7);
+  options.never = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+  for (const int id : Generate(*model, {1}, options)) EXPECT_GE(id, 10);
+}
+
 TEST(Generate, AnEndTokenInThePromptDoesNotStop) {
   const auto model = Model();
   const Ids prompt = {9, 4};

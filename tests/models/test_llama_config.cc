@@ -188,6 +188,10 @@ TEST(LlamaConfig, RefusesRotationsByName) {
   ExpectRefused({{"partial_rotary_factor", 0.5}}, "f: expected partial_rotary_factor to be 1, found 0.5");
 }
 
+TEST(LlamaConfig, AWidthOfHeadsNeedNotDivideTheWidth) {
+  EXPECT_EQ(Parse({{"hidden_size", 20}, {"num_attention_heads", 3}, {"head_dim", 8}}).dim(), 8);
+}
+
 TEST(LlamaConfig, RefusesHeadsThatDoNotFit) {
   ExpectRefused({{"hidden_size", 30}, {"num_attention_heads", 4}},
                 "f: expected hidden_size to be a multiple of num_attention_heads, found 30 and 4");
@@ -224,6 +228,18 @@ TEST(SpecialTokens, AreReadInBothFamilies) {
   }
 }
 
+// A small model whose configuration was made without its tokenizer has the ids of the family.
+TEST(SpecialTokens, DefaultsThatDoNotFitAreLeftOutWithANote) {
+  ::testing::internal::CaptureStderr();
+  const Json json = {{"vocab_size", 10}, {"bos_token_id", 50256}, {"eos_token_id", {50256, 3}}};
+  const SpecialTokens tokens = GptConfig::FromJson({json, "f"}).special_tokens;
+  const std::string end = " = 50256 is not used: it is the default of the model family, and vocab_size is 10\n";
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "ampgrad: note: f: bos_token_id" + end + "ampgrad: note: f: eos_token_id" + end);
+  EXPECT_EQ(tokens.begin, std::nullopt);
+  EXPECT_EQ(tokens.end, std::vector<int>{3});
+}
+
 TEST(SpecialTokens, MustBeTokensOfTheVocabulary) {
   for (const char* type : {"gpt2", "llama"}) {
     const auto expect = [&](Json json, const std::string& message) {
@@ -235,7 +251,7 @@ TEST(SpecialTokens, MustBeTokensOfTheVocabulary) {
           message);
     };
     expect({{"eos_token_id", 10}}, "f: expected eos_token_id below vocab_size, found 10 of 10");
-    expect({{"eos_token_id", {9, 2, 50256}}}, "f: expected eos_token_id below vocab_size, found 50256 of 10");
+    expect({{"eos_token_id", {9, 2, 50255}}}, "f: expected eos_token_id below vocab_size, found 50255 of 10");
     expect({{"bos_token_id", 12}}, "f: expected bos_token_id below vocab_size, found 12 of 10");
     expect({{"bos_token_id", -1}}, "f: expected bos_token_id to be an integer in 0..2147483647, found -1");
     expect({{"eos_token_id", "</s>"}},

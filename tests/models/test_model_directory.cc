@@ -159,10 +159,35 @@ TEST(ModelDirectory, IgnoresMaskBuffersOfAnyType) {
   }
 }
 
-TEST(ModelDirectory, IgnoresAHeadWhenTied) {
+// A copy of the embedding is what a tied model's head is; other numbers would be lost.
+TEST(ModelDirectory, ATiedModelTakesACopyAsItsHeadAndNothingElse) {
   Saved saved;
-  saved.ChangeTensors([](auto& tensors) { tensors["lm_head.weight"] = Tensor({23, 16}); });
+  saved.ChangeTensors([](auto& tensors) { tensors["lm_head.weight"] = tensors["transformer.wte.weight"]; });
   ExpectEqualModels(*saved.Load(), saved.model());
+  saved.ChangeTensors([](auto& tensors) { tensors["lm_head.weight"] = Tensor({23, 16}); });
+  EXPECT_EQ(saved.Error(),
+            "D/model.safetensors: expected lm_head.weight to be equal to wte.weight, as config.json has "
+            "tie_word_embeddings = true, found other numbers");
+}
+
+// The cause of a missing or an extra tensor, where names tell it.
+TEST(ModelDirectory, NamesTheOriginOfOtherNames) {
+  Saved compiled;
+  compiled.ChangeTensors([](auto& tensors) {
+    std::map<std::string, Tensor> renamed;
+    for (const auto& [name, value] : tensors) renamed["_orig_mod." + name] = value;
+    tensors = renamed;
+  });
+  EXPECT_EQ(
+      compiled.Error(),
+      "D/model.safetensors: expected the tensor wte.weight with the prefix transformer. or none, found "
+      "\"_orig_mod.transformer.wte.weight\" (_orig_mod. is the prefix of a compiled model; save the model inside it)");
+  Saved rewarded;
+  rewarded.ChangeTensors([](auto& tensors) { tensors["v_head.summary.bias"] = Tensor({1}); });
+  EXPECT_EQ(rewarded.Error(),
+            "D/model.safetensors: the tensor \"v_head.summary.bias\" belongs to no part of the model that config.json "
+            "describes, and it has no prefix transformer. (v_head. is the value head of a training with rewards; save "
+            "the model without it)");
 }
 
 TEST(ModelDirectory, RefusesMissingTensors) {
@@ -182,11 +207,11 @@ TEST(ModelDirectory, RefusesLeftOverTensors) {
   for (const std::string name : {"transformer.h.2.ln_1.bias", "transformer.h.0.attn.c_attn.extra", "lm_head.bias"}) {
     Saved saved;
     saved.ChangeTensors([&](auto& tensors) { tensors[name] = Tensor({16}); });
-    EXPECT_EQ(saved.Error(), "D/model.safetensors: the tensor " + name + end);
+    EXPECT_EQ(saved.Error(), "D/model.safetensors: the tensor \"" + name + "\"" + end);
   }
   Saved fewer;  // layers than the file has
   fewer.ChangeConfig([](Json& config) { config["n_layer"] = 1; });
-  EXPECT_EQ(fewer.Error(), "D/model.safetensors: the tensor transformer.h.1.attn.c_attn.bias" + end);
+  EXPECT_EQ(fewer.Error(), "D/model.safetensors: the tensor \"transformer.h.1.attn.c_attn.bias\"" + end);
   Saved more;
   more.ChangeConfig([](Json& config) { config["n_layer"] = 3; });
   EXPECT_EQ(more.Error(), "D/model.safetensors: the tensor h.2.attn.c_attn.weight is missing");

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,48 @@ TEST(ModelDirectory, ReportsMissingFiles) {
   EXPECT_EQ(MessageOf(saved.path(), [&] { LoadModel(saved.path() / "none"); }), "D/none: no such model directory");
   EXPECT_EQ(MessageOf(saved.path(), [&] { LoadModel(saved.path() / "elsewhere"); }),
             "D/elsewhere: no such model directory");
+}
+
+TEST(ModelDirectory, TellsWhatIsThereInPlaceOfAModel) {
+  const WithConfig saved;
+  EXPECT_EQ(saved.Error(R"({"model_type":"llama","quantization_config":{"quant_method":"bitsandbytes"}})"),
+            "D/config.json: quantization_config (bitsandbytes) is not supported: expected weights in F32, F16 or BF16");
+  fs::rename(saved.path() / "tokenizer.json", saved.path() / "tokenizer.model");
+  EXPECT_EQ(MessageOf(saved.path(), [&] { LoadTokenizer(saved.path(), *TinyGpt(9)); }),
+            "D/tokenizer.json: no such file; tokenizer.model must be converted: "
+            "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Hugging Face's transformers writes "
+            "tokenizer.json");
+  fs::remove(saved.path() / "config.json");
+  EXPECT_EQ(saved.Error(), "D/config.json: no such file");
+  Put(saved.path() / "adapter_config.json", "{}");
+  EXPECT_EQ(saved.Error(), "D/adapter_config.json: a PEFT adapter, not a model; merge it into its base first");
+}
+
+// Two numbers of a small file must not take hundreds of gigabytes before they are compared with the weights.
+TEST(ModelDirectory, TakesNoMemoryForSizesThatTheFileDoesNotHave) {
+  const WithConfig saved;
+  nlohmann::json config = nlohmann::json::parse(Get(saved.path() / "config.json"));
+  config["n_embd"] = 1'000'000;
+  config["n_layer"] = 4096;
+  Tensor::ResetPeakBytes();
+  const Index before = Tensor::PeakBytes();
+  EXPECT_EQ(saved.Error(config.dump()),
+            "D/model.safetensors: expected wte.weight of shape [23, 1000000], found [23, 16]");
+  EXPECT_EQ(Tensor::PeakBytes(), before);
+}
+
+// Nobody named the file that such a link leads to.
+TEST(ModelDirectory, FollowsNoLinkOutOfTheDirectory) {
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
+    const WithConfig saved;
+    const TempDir elsewhere;
+    const fs::path target = fs::canonical(elsewhere.path()) / "secret";
+    fs::rename(saved.path() / name, target);
+    fs::create_symlink(target, saved.path() / name);
+    const auto load = [&] { LoadTokenizer(saved.path(), *LoadModel(saved.path())); };
+    EXPECT_EQ(MessageOf(saved.path(), load),
+              std::string("D/") + name + ": expected a file in this directory, found a link to " + target.string());
+  }
 }
 
 TEST(ModelDirectory, RefusesAConfigThatIsNoObject) {

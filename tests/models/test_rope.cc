@@ -138,6 +138,38 @@ TEST(RopeConfig, RefusesPartialRotation) {
   EXPECT_EQ(Parse({{"partial_rotary_factor", 1.0}}).type, RopeConfig::Type::kDefault);
 }
 
+// Later files may have one form for every type of layer.
+TEST(RopeConfig, ReadsTheFormsOfTypesOfLayersIfTheyAgree) {
+  Json form = Llama3();
+  form["rope_theta"] = 500000.0;
+  const RopeConfig once = Parse({{"rope_parameters", form}});
+  EXPECT_EQ(Parse({{"rope_parameters", {{"full_attention", form}}}}), once);
+  EXPECT_EQ(Parse({{"rope_parameters", {{"full_attention", form}, {"sliding_attention", form}}}}), once);
+  EXPECT_EQ(Parse({{"rope_scaling", {{"full_attention", form}}}, {"rope_parameters", form}}), once);
+  Json other = form;
+  other["rope_theta"] = 10000.0;
+  try {
+    Parse({{"rope_parameters", {{"full_attention", form}, {"sliding_attention", other}}}});
+    ADD_FAILURE() << "layers that differ were accepted";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(
+        std::string(error.what())
+            .find("f: expected rope_parameters.sliding_attention to be equal to those of the other layers, found "),
+        std::string::npos)
+        << error.what();
+  }
+  ExpectRefused({{"rope_parameters", {{"full_attention", {{"rope_type", "yarn"}}}}}},
+                "f: expected rope_parameters.full_attention.rope_type to be \"default\", \"linear\" or \"llama3\", "
+                "found \"yarn\"");
+}
+
+TEST(RopeConfig, RefusesFieldsThatLlamaHasNot) {
+  ExpectRefused({{"rope_local_base_freq", 10000}},
+                "f: expected rope_local_base_freq to be absent, as Llama has rope_theta and rope_scaling or "
+                "rope_parameters, found 10000");
+  ExpectRefused({{"rope_interleaved", true}}, "f: rope_interleaved = true is not supported");
+}
+
 TEST(RopeConfig, RefusesFormsThatContradict) {
   const std::string message = "f: rope_scaling and rope_parameters contradict each other";
   Json other = Llama3();

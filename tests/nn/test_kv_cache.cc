@@ -225,6 +225,9 @@ TEST(KvCache, RefusesGradients) {
   for (nn::Matrix* matrix : {&attention.c_attn.weight, &attention.c_proj.weight}) {
     matrix->form = std::make_unique<nn::Dense>(matrix->name, Tensor(matrix->StoredShape()), matrix->layout);
   }
+  nn::Parts parts;
+  attention.AddTo(parts);
+  nn::MakeVectors(parts);
   Tape tape;
   ExpectMessage<std::logic_error>(
       [&] {

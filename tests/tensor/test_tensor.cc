@@ -36,6 +36,13 @@ TEST(Shape, RefusesWhatIsNoShape) {
       "[shape] the number of elements does not fit in 63 bits");
 }
 
+TEST(Tensor, AbsentOnesHaveNoElements) {
+  EXPECT_EQ(Tensor().size(), 0);
+  EXPECT_EQ(Tensor::Absent({2, 3}).size(), 0);
+  EXPECT_EQ(Tensor::Absent({2, 3}).shape(), Shape({2, 3}));
+  EXPECT_TRUE(Tensor::Absent({2, 3}).empty());
+}
+
 TEST(Tensor, StartsAsZerosAlignedToACacheLine) {
   const Tensor t({3, 5});
   for (const Real x : t) EXPECT_EQ(x, 0);

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
+#include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "tensor/kernels/kernels.h"
 #include "train/machine_memory.h"
@@ -15,14 +18,38 @@
 namespace ampgrad::train {
 namespace {
 
-// The matrix that is traced; the message of a wrong name lists the right ones.
-ct::RowSource FindSource(const std::vector<ct::RowSource>& sources, const std::string& weight) {
-  std::string names;
-  for (const ct::RowSource& source : sources) {
-    if (source.matrix->name == weight) return source;
-    names += (names.empty() ? "" : ", ") + source.matrix->name;
+// How many characters must be added, taken away or replaced to make `b` of `a`.
+size_t EditDistance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+    }
   }
-  throw std::runtime_error("no decomposed matrix is named " + weight + "; there are " + names);
+  return row.back();
+}
+
+// The matrix that is traced, by the model's own name or by that in a checkpoint; the message of a wrong name has the
+// nearest right one.
+ct::RowSource FindSource(const std::vector<ct::RowSource>& sources, const std::string& weight,
+                         const std::string& prefix) {
+  constexpr size_t kLongest = 200;  // characters of a name that are compared
+  const std::string own = weight.starts_with(prefix) ? weight.substr(prefix.size()) : weight;
+  std::string nearest;
+  size_t least = std::numeric_limits<size_t>::max();
+  for (const ct::RowSource& source : sources) {
+    const std::string& name = source.matrix->name;
+    if (name == own) return source;
+    const size_t distance = EditDistance(own.substr(0, kLongest), name);
+    if (distance < least) nearest = name;
+    least = std::min(least, distance);
+  }
+  throw std::runtime_error("expected the name of one of " + std::to_string(sources.size()) +
+                           " decomposed matrices, found " + weight + "; the nearest is " + nearest);
 }
 
 void CheckRange(const char* what, Index value, Index count) {
@@ -75,7 +102,7 @@ double CentralDifference(models::LanguageModel& model, const Batch& batch, Real&
 
 ScoreTrace TraceScore(models::LanguageModel& model, const Batch& batch, const TraceOptions& options) {
   const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-  const ct::RowSource source = FindSource(sources, options.weight);
+  const ct::RowSource source = FindSource(sources, options.weight, model.CheckpointPrefix());
   CheckRange("row", options.row, source.rows);
   CheckRange("component", options.component, options.k);
   const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, options.k));

@@ -26,11 +26,15 @@ models::GenerateOptions ReadOptions(const Options& options) {
 // The ids to begin from: what the tokenizer puts before a text, and the prompt, which may hold special tokens.
 std::vector<int> Prompt(const Options& options, const models::Tokenizer& tokenizer) {
   using models::Tokenizer;
-  if (options.Has("prompt")) return tokenizer.Encode(options.String("prompt"), true, Tokenizer::Markup::kTokens);
-  if (tokenizer.prefix().empty()) {
+  std::vector<int> ids = tokenizer.prefix();
+  if (options.Has("prompt")) {
+    // What the tokenizer puts behind a text ends it, and a prompt goes on.
+    const std::vector<int> text = tokenizer.Encode(options.String("prompt"), false, Tokenizer::Markup::kTokens);
+    ids.insert(ids.end(), text.begin(), text.end());
+  } else if (ids.empty()) {
     throw UsageError("--prompt is missing; expected one, since this tokenizer has no token that begins a text");
   }
-  return tokenizer.prefix();
+  return ids;
 }
 
 // Nobody is left to read: a pipe that was closed, or a full disk. The program says so at its end.
@@ -42,8 +46,9 @@ int Continue(const Options& options) {
   const std::unique_ptr<models::LanguageModel> model =
       During("reading the model", [&] { return models::LoadModel(directory); });
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  generate.end_tokens = model->EndTokens();
+  generate.end_tokens = models::StopTokens(directory, *model, tokenizer);
   generate.vocabulary = tokenizer.vocabulary();
+  generate.never = tokenizer.IdsWithoutToken();
 
   // The prompt is decoded, too: the text of a token, such as a space before it, depends on the tokens before it.
   models::StreamDecoder decoder(tokenizer, /*skip_special=*/true);

@@ -26,14 +26,15 @@ int Run(const Options& options) {
   const std::unique_ptr<models::LanguageModel> model =
       During("reading the model", [&] { return models::LoadModel(directory); });
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
+  models::KeptFiles kept(directory);
   ChatData samples = During("reading the data", [&] {
     return ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer);
   });
+  kept.Teach({samples.chat.end}, options.Has("template") ? models::JinjaText(samples.chat.format) : "");
   LimitEvaluation(options, samples.data);
   CheckK(method.k, *model);
   method.scope = ReadScope(options, *model);
   io::StagedDirectory out(options.String("out"));
-  const models::TokenSettings settings(directory);
   RunLog log(options.String("log"));
 
   std::printf("%s\n", Describe(samples).c_str());
@@ -62,7 +63,7 @@ int Run(const Options& options) {
   const double end_loss = Evaluate(*model, samples.data.held_out);
   out.Fill([&](const std::filesystem::path& to) {
     const Phase phase("saving");
-    models::SaveModel(to, *model, tokenizer, settings);
+    models::SaveModel(to, *model, tokenizer, kept);
     if (!basis) return;
     ct::WriteAmplitudes(to / "amplitudes.safetensors", *basis, method.start, models::TrainableParameters(*model));
   });

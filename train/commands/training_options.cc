@@ -97,14 +97,16 @@ const char* const kDataHelp =
     "question/answer";
 
 OptionSpec TemplateOptionSpec() {
-  return {
-      "template", "NAME", "",
-      "zephyr, chatml, llama3, alpaca or plain; default: the model's own for messages, alpaca for instructions, else "
-      "plain"};
+  return {"template", "NAME", "",
+          "zephyr, chatml, llama2, llama3, alpaca or plain; default: the model's own for messages, alpaca for "
+          "instructions, else "
+          "plain"};
 }
 
 std::string ReadTemplate(const Options& options) {
-  return options.Has("template") ? options.Choice("template", {"zephyr", "chatml", "llama3", "alpaca", "plain"}) : "";
+  return options.Has("template")
+             ? options.Choice("template", {"zephyr", "chatml", "llama2", "llama3", "alpaca", "plain"})
+             : "";
 }
 
 Index ReadLength(const Options& options, const models::LanguageModel& model) {

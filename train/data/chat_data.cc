@@ -172,6 +172,7 @@ ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, 
   RequireRoles(samples, chat.format, where);
   ChatData result{};
   result.tool_calls = samples.tool_calls;
+  result.chat = chat;
   std::vector<Example> examples;
   for (const Index i : Random(seed, kSplitStream).Permutation(static_cast<Index>(samples.all.size()))) {
     if (!HasAnswer(samples.all[i])) {

@@ -26,6 +26,7 @@ models::ChatTemplate ChooseTemplate(const std::string& name, SampleKind kind, co
 /// Samples as token sequences, split into parts.
 struct ChatData {
   Data data;
+  models::ChatTemplate chat;          // how the samples are written
   Index train, validation, held_out;  // number of samples in each part
   Index longest = 0;                  // tokens of the longest sequence, after the cut
   Index truncated = 0;                // sequences cut at `length`

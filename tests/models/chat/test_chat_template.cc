@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "models/chat/chat_template.h"
+#include "models/chat/configured_tokens.h"
 #include "tests/support/chat_files.h"
+#include "tests/support/expect_message.h"
 #include "tests/support/temp_dir.h"
 
 /// Which template a model has, and how the template renders a conversation.
@@ -64,6 +66,7 @@ std::vector<Published> PublishedTemplates() {
           {kChatMlJinja, ChatFormat::kChatMl, ""},
           {kChatMlDefinedJinja, ChatFormat::kChatMl, ""},
           {kQwen2Jinja, ChatFormat::kChatMl, "You are a helpful assistant."},
+          {kLlama2Jinja, ChatFormat::kLlama2, ""},
           {kLlama3Jinja, ChatFormat::kLlama3, ""},
           {kLlama3FirstJinja, ChatFormat::kLlama3, ""}};
 }
@@ -78,7 +81,8 @@ TEST(ChatTemplate, RecognisesPublishedOnesInEitherFile) {
   for (const Published& published : PublishedTemplates()) {
     SCOPED_TRACE(published.jinja);
     const ChatModel in_config, in_file;
-    in_config.PutConfig({{"chat_template", published.jinja}, {"eos_token", "</s>"}});
+    in_config.PutConfig({{"chat_template", published.jinja}, {"eos_token", "</s>"}, {"bos_token", "<s>"}});
+    in_file.PutConfig({{"bos_token", "<s>"}});
     in_file.PutJinja(published.jinja);
     for (const ChatModel* model : {&in_config, &in_file}) {
       const std::optional<ChatTemplate> own = model->Own();
@@ -127,8 +131,9 @@ TEST(ChatTemplate, NoneIsNoError) {
 
 TEST(ChatTemplate, RefusesAnUnknownOne) {
   const std::string expected =
-      ": expected the chat template of Zephyr, ChatML or Llama-3, found an unknown one; name the one to use with "
-      "--template zephyr, chatml or llama3";
+      ": expected the chat template of Zephyr, ChatML, Llama-2 or Llama-3, found an unknown one; name the one to use "
+      "with "
+      "--template zephyr, chatml, llama2 or llama3";
   const ChatModel model;
   // The last one differs only in line breaks, which are part of the rendered text between {{ }} and {% %}.
   for (const std::string& jinja : {std::string("{{ messages }}"), kChatMlJinja + " ", kChatMlJinja + "\n\n",
@@ -152,7 +157,7 @@ TEST(ChatTemplate, RefusesATokenizerWithoutItsControlTokens) {
 }
 
 TEST(ChatTemplate, NamesGoBothWays) {
-  for (const char* name : {"plain", "alpaca", "zephyr", "chatml", "llama3"}) {
+  for (const char* name : {"plain", "alpaca", "zephyr", "chatml", "llama2", "llama3"}) {
     EXPECT_STREQ(ToString(ParseChatFormat(name)), name);
   }
   EXPECT_THROW(ParseChatFormat("vicuna"), std::invalid_argument);
@@ -188,6 +193,39 @@ TEST(Render, Zephyr) {
   EXPECT_EQ(model.Show(model.Named(ChatFormat::kZephyr), kConversation),
             "<|system|>\nBe kind.</s>\n<|user|>\nHi</s>\n<|assistant|>\n[Hello</s>]\n<|user|>\nWho?</s>\n"
             "<|assistant|>\n[Me</s>]");
+}
+
+// As Llama-2-7b-chat-hf's template renders it: the system message within the first of the user.
+TEST(Render, Llama2) {
+  const ChatModel model;
+  model.PutConfig({{"bos_token", "<s>"}, {"eos_token", "</s>"}});
+  const ChatTemplate chat = model.Named(ChatFormat::kLlama2);
+  EXPECT_EQ(model.Show(chat, kConversation),
+            "<s>[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nHi [/INST][ Hello </s>]<s>[INST] Who? [/INST][ Me </s>]");
+  EXPECT_EQ(model.Show(chat, {{Role::kUser, " a\n"}, {Role::kAssistant, "b "}}), "<s>[INST] a [/INST][ b </s>]");
+  ExpectMessage<std::runtime_error>(
+      [&] {
+        Render(chat, {{Role::kUser, "a"}, {Role::kUser, "b"}});
+      },
+      "expected messages of user and assistant in turns, as in Llama-2's template, found "
+      "one of user for that of assistant");
+  EXPECT_EQ(MessageOf(model.path(),
+                      [&] {
+                        model.PutConfig({{"eos_token", "</s>"}});
+                        model.Named(ChatFormat::kLlama2);
+                      }),
+            "D/config.json: expected bos_token_id, which begins every message of the user, found none");
+}
+
+// A saved template must be one that the next run recognises.
+TEST(ChatTemplate, RecognisesTheTextsThatItWrites) {
+  const ChatModel model;
+  model.PutConfig({{"bos_token", "<s>"}});
+  for (const ChatFormat format : {ChatFormat::kZephyr, ChatFormat::kChatMl, ChatFormat::kLlama2, ChatFormat::kLlama3}) {
+    model.PutJinja(JinjaText(format));
+    EXPECT_EQ(model.Own()->format, format) << ToString(format);
+  }
+  EXPECT_EQ(JinjaText(ChatFormat::kPlain) + JinjaText(ChatFormat::kAlpaca), "");
 }
 
 TEST(Render, ChatMl) {

@@ -80,6 +80,16 @@ TEST(AddedTokens, NormalizedOnesAreFoundAfterNormalization) {
 }
 
 // Ids that other tokens have, and ids that leave a gap.
+// Longer ones would make the search slow and its tree large.
+TEST(AddedTokens, HaveAtMostAKibibyte) {
+  EXPECT_EQ(TokensOf(WithToken({{"content", std::string(1024, 'a')}}), std::string(1025, 'a'), kTokens),
+            (Tokens{std::string(1024, 'a'), "a"}));
+  EXPECT_EQ(ErrorOf([] {
+              Small(WithToken({{"content", std::string(1025, 'a')}}));
+            }),
+            "tokenizer.json: expected an added token of at most 1024 bytes, found 1025");
+}
+
 TEST(AddedTokens, RefusesWrongIds) {
   const auto error = [](const Json& tokens) {
     return ReadError(SmallFile({"a", "b", "<s>"}), [&](Json& file) { file["added_tokens"] = tokens; });

@@ -30,6 +30,38 @@ std::string SplitError(const std::string& json) {
   return ErrorOf([&] { PreTokenizer(io::JsonValue(file, "F").Field("pre_tokenizer")); });
 }
 
+Words Llama3Words(const std::string& text, int digits = 3) {
+  Words words;
+  SplitLikeLlama3(text, digits, [&](std::string_view word) { words.emplace_back(word); });
+  return words;
+}
+
+// What Hugging Face's library gives for Llama-3's pattern.
+TEST(Llama3Split, EqualsThePattern) {
+  EXPECT_EQ(Llama3Words("it'S'RE'lL'"), (Words{"it", "'S", "'RE", "'lL", "'"}));
+  EXPECT_EQ(Llama3Words("a'\u017F b"), (Words{"a", "'\u017F", " b"}));  // the long s, too
+  EXPECT_EQ(Llama3Words(" 'lllama"), (Words{" '", "lllama"}));
+  EXPECT_EQ(Llama3Words("a\r\n\r\n b\n \n"), (Words{"a", "\r\n\r\n", " b", "\n \n"}));
+  EXPECT_EQ(Llama3Words(" \n  z"), (Words{" \n", " ", " z"}));
+  EXPECT_EQ(Llama3Words("x \u2028\n y"), (Words{"x", " \u2028\n", " y"}));
+  EXPECT_EQ(Llama3Words("!\r\n\r\n  a"), (Words{"!\r\n\r\n", " ", " a"}));
+  EXPECT_EQ(Llama3Words("\n\n  "), (Words{"\n\n", "  "}));
+  EXPECT_EQ(Llama3Words(" \t\tx"), (Words{" \t", "\tx"}));
+  EXPECT_EQ(Llama3Words("a\u200Db e\u0301x"), (Words{"a", "\u200Db", " e", "\u0301x"}));
+  EXPECT_EQ(Llama3Words("½²Ⅷ12 1234"), (Words{"½²Ⅷ", "12", " ", "123", "4"}));
+  EXPECT_EQ(Llama3Words("1 234,5", 1), (Words{"1", " ", "2", "3", "4", ",", "5"}));
+}
+
+TEST(PreTokenizer, RefusesOtherPatternsByName) {
+  const std::string start = R"({"type": "Split", "invert": false, "behavior": )";
+  EXPECT_EQ(SplitError(start + R"("Isolated", "pattern": {"Regex": "\\d+"}})"),
+            R"(F: expected pre_tokenizer.pattern.Regex to be the pattern of GPT-2, Llama-3 or Qwen-2, found "\\d+")");
+  EXPECT_EQ(SplitError(start + R"("Isolated", "pattern": {"String": " "}})"),
+            "F: expected pre_tokenizer.pattern.Regex to be the pattern of GPT-2, Llama-3 or Qwen-2, found nothing");
+  EXPECT_EQ(SplitError(start + R"("Removed", "pattern": {"Regex": "\\d+"}})"),
+            "F: expected pre_tokenizer.behavior to be \"Isolated\", or \"Removed\" with invert, found \"Removed\"");
+}
+
 TEST(Gpt2Split, Contractions) {
   EXPECT_EQ(Gpt2Words("don't DON'T"), (Words{"don", "'t", " DON", "'", "T"}));
   EXPECT_EQ(Gpt2Words("'s't're've'm'll'd"), (Words{"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}));

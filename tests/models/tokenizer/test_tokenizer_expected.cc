@@ -53,11 +53,12 @@ std::string NameOf(const fs::path& directory) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, ExpectedTokens,
-                         ::testing::ValuesIn(GoldenAndShared({"tokenizers/gpt2", "tokenizers/llama"},
-                                                             {"data/gpt2-tokenizer", "data/llama-tokenizer",
-                                                              "golden/stories260K"})),
-                         [](const auto& info) { return NameOf(info.param); });
+INSTANTIATE_TEST_SUITE_P(
+    Files, ExpectedTokens,
+    ::testing::ValuesIn(GoldenAndShared({"tokenizers/gpt2", "tokenizers/llama", "tokenizers/llama3", "tokenizers/qwen2",
+                                         "tokenizers/smollm"},
+                                        {"data/gpt2-tokenizer", "data/llama-tokenizer", "golden/stories260K"})),
+    [](const auto& info) { return NameOf(info.param); });
 
 // A tokenizer of Llama and one of GPT-2: the small ones, or the real ones.
 struct PairOfFiles {

@@ -62,9 +62,9 @@ TEST(TokenizerFile, RefusesUnknownComponentsByName) {
   }
   EXPECT_EQ(error("normalizer", Json::parse(R"({"type": "Sequence", "normalizers": [{"type": "NFC"}]})")),
             "expected normalizer.normalizers[0].type to be \"Prepend\", \"Replace\" or \"Sequence\", found \"NFC\"");
-  EXPECT_EQ(
-      error("pre_tokenizer", {{"type", "Split"}}),
-      "expected pre_tokenizer.type to be \"ByteLevel\", \"Metaspace\", \"Digits\" or \"Sequence\", found \"Split\"");
+  EXPECT_EQ(error("pre_tokenizer", {{"type", "Whitespace"}}),
+            "expected pre_tokenizer.type to be \"ByteLevel\", \"Metaspace\", \"Digits\", \"Split\" or \"Sequence\", "
+            "found \"Whitespace\"");
   EXPECT_EQ(
       error("decoder", {{"type", "WordPiece"}}),
       "expected decoder.type to be \"ByteLevel\", \"ByteFallback\", \"Fuse\", \"Strip\", \"Replace\", \"Metaspace\" or "
@@ -116,14 +116,22 @@ TEST(TokenizerFile, RefusesWrongIds) {
   EXPECT_EQ(error(INT32_MAX - 1), "expected the ids of 2 tokens to be below 4, found 2147483646");
 }
 
-// The model has rows for fewer ids.
-TEST(TokenizerFile, RefusesIdsBeyondTheModel) {
+// The model has rows for fewer ids: 23, of 256. That is an error only once a text needs one of the others.
+TEST(TokenizerFile, RefusesTextsThatNeedIdsBeyondTheModel) {
   const TempDir directory;
   const auto model = TinyGpt(9);
   Put(directory.path() / "tokenizer.json", Tokenizer::Bytes().ToJson().dump());
-  EXPECT_EQ(MessageOf(directory.path(), [&] { LoadTokenizer(directory.path(), *model); }),
-            "D/tokenizer.json: expected at most " + std::to_string(model->vocabulary()) +
-                " tokens, as the model has, found 256: it is the tokenizer of another model");
+  ::testing::internal::CaptureStderr();
+  const Tokenizer tokenizer = LoadTokenizer(directory.path(), *model);
+  const std::string note = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(note.find("/tokenizer.json: 233 of its tokens, such as \"\\u0117\" (23), have no row in the model's "
+                      "embedding of 23\n"),
+            std::string::npos)
+      << note;
+  EXPECT_EQ(tokenizer.Encode("\t\n"), (std::vector<int>{9, 10}));
+  EXPECT_EQ(MessageOf(directory.path(), [&] { tokenizer.Encode("\ta"); }),
+            "D/tokenizer.json: expected tokens that have a row in the model's embedding of 23, found \"a\" (97)");
+  EXPECT_EQ(MessageOf(directory.path(), [&] { tokenizer.RequireRow(22); }), "");
   Put(directory.path() / "tokenizer.json", kSmall.dump());
   EXPECT_EQ(LoadTokenizer(directory.path(), *model).vocabulary(), 2);
 }

@@ -66,8 +66,14 @@ TEST(Trace, NamesWhatThereIs) {
     TraceScore(*model, TinyBatch(), options);
     ADD_FAILURE() << "the vocabulary is not decomposed";
   } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("there are h.0.attn.c_attn.weight, "), std::string::npos) << error.what();
+    EXPECT_STREQ(
+        error.what(),
+        "expected the name of one of 8 decomposed matrices, found wte.weight; the nearest is h.0.mlp.c_fc.weight");
   }
+  const Batch batch = TinyBatch();
+  const double own = TraceScore(*TinyGpt(3), batch, Options("h.1.mlp.c_proj.weight", ct::Start::kExact)).gradient;
+  const auto in_file = Options("transformer.h.1.mlp.c_proj.weight", ct::Start::kExact);
+  EXPECT_EQ(TraceScore(*TinyGpt(3), batch, in_file).gradient, own);
   options = Options("h.0.attn.c_attn.weight", ct::Start::kExact);
   options.row = 48;
   ExpectMessage<std::runtime_error>([&] { TraceScore(*model, TinyBatch(), options); },

@@ -41,6 +41,26 @@ TEST_F(CommandLine, GenerateReadsHalfWidthWeights) {
 
 #endif  // AMPGRAD_SHARED_DIR
 
+// A prompt is a text to go on with: what the tokenizer puts behind a text, its end, stays away.
+TEST_F(CommandLine, GenerateGoesOnWithAPrompt) {
+  const Words generate = {"generate", "--model", Path("base"), "--prompt", "Once upon", "--tokens", "12"};
+  const std::string before = ExpectRuns(generate).out;
+  nlohmann::json tokenizer = nlohmann::json::parse(Get(Path("base/tokenizer.json")));
+  tokenizer["post_processor"] = nlohmann::json::parse(R"({"type": "TemplateProcessing",
+      "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "Ā", "type_id": 0}}],
+      "special_tokens": {"Ā": {"id": "Ā", "ids": [0], "tokens": ["Ā"]}}})");
+  Put(Path("base/tokenizer.json"), tokenizer.dump());
+  EXPECT_EQ(ExpectRuns(generate).out, before);
+}
+
+TEST_F(CommandLine, GenerateStopsAtTheTokensOfGenerationConfig) {
+  const Words generate = {"generate", "--model", Path("base"), "--prompt", "Once", "--tokens", "40"};
+  const std::string all = ExpectRuns(generate).out;
+  const char end = all[8];
+  Put(Path("base/generation_config.json"), R"({"eos_token_id": )" + std::to_string(static_cast<int>(end)) + "}");
+  EXPECT_EQ(ExpectRuns(generate).out, all.substr(0, all.find(end, 4)) + "\n");
+}
+
 // Every choice of what trains, on a GPT in F32 and on a made-up Llama in BF16.
 TEST_F(CommandLine, CheckpointedRunsWriteTheSameBytes) {
   ExpectRuns({"synth", "--preset", "tiny", "--out", Path("llama")});

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace ampgrad::io {
+
+/// Whether something has this name. A link that leads nowhere counts: opening it gives the error.
+bool IsThere(const std::filesystem::path& path);
+
+/// The path of a file in a directory that is handed over as a whole, such as a model. Nobody named the file itself, so
+/// a link must lead to a file below the directory or into the store of Hugging Face's cache: there, the directory
+/// <model>/snapshots/<revision> holds links to <model>/blobs. Throws std::runtime_error for a link to elsewhere. A file
+/// that does not exist is left to whoever opens it.
+std::filesystem::path OwnFile(const std::filesystem::path& directory, const std::string& name);
+
+}  // namespace ampgrad::io
