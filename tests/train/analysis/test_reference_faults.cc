@@ -52,9 +52,10 @@ class ReferenceFaults : public ::testing::Test {
     const std::string before = Get(path() / "golden.safetensors");
     uint64_t size = 0;
     std::memcpy(&size, before.data(), 8);
+    const Json old = Json::parse(before.substr(8, size));
     Json header;
     std::string data;
-    for (const auto& [key, entry] : Json::parse(before.substr(8, size)).items()) {
+    for (const auto& [key, entry] : old.items()) {
       if (key == "__metadata__") continue;
       const uint64_t begin = entry["data_offsets"][0], end = entry["data_offsets"][1];
       Stored tensor{entry["dtype"], entry["shape"], before.substr(8 + size + begin, end - begin)};
