@@ -10,7 +10,7 @@ namespace {
 
 #ifndef __SANITIZE_ADDRESS__  // whose shadow memory is beyond any such limit
 
-class CommandMemory : public CommandLine {
+class CommandRefusesMemory : public CommandLine {
  protected:
   // Expects one sentence with `part`, with two gigabytes of address space.
   void ExpectRefused(const Words& words, const std::string& part) const {
@@ -24,14 +24,14 @@ class CommandMemory : public CommandLine {
   }
 };
 
-TEST_F(CommandMemory, StepsThatAreTooLarge) {
+TEST_F(CommandRefusesMemory, StepsThatAreTooLarge) {
   ExpectRefused(Pretrain("new", 1, {"--batch", "1048576"}), " more memory for --batch 1048576 --length 24, found ");
   const Words sweep = {"sweep", "--model", Path("base"), "--data", Path("pairs.jsonl"), "--k", "2"};
   ExpectRefused(Join(sweep, {"--batch", "65536"}), " more memory for --batch 65536 --length ");
   ExpectRefused(Sft("new", 1, {"--batch", "65536", "--checkpoint"}), " more memory for --batch 65536 --length ");
 }
 
-TEST_F(CommandMemory, AVocabularyThatIsTooLarge) {
+TEST_F(CommandRefusesMemory, AVocabularyThatIsTooLarge) {
   ExpectRefused(Pretrain("new", 1, {"--vocab", "16777216"}), "a vocabulary of 16777216 needs ");
 }
 
