@@ -10,9 +10,9 @@ namespace {
 
 class CommandSignals : public CommandLine {
  protected:
-  // The program gets `signal` after a second.
+  // The program gets `signal` after three seconds, in which it has begun its work on a busy machine too.
   Result Signalled(const std::string& signal, const Words& words) const {
-    return RunShell("exec timeout --preserve-status -s " + signal + " 1 \"$0\" \"$@\"", words);
+    return RunShell("exec timeout --preserve-status -s " + signal + " 3 \"$0\" \"$@\"", words);
   }
 };
 
@@ -31,7 +31,7 @@ TEST_F(CommandSignals, ARunEndsAfterItsStep) {
 TEST_F(CommandSignals, GenerationEndsAtOnce) {
   const Result result = Signalled("INT", {"generate", "--model", Path("base"), "--prompt", "a", "--tokens", "1000000"});
   EXPECT_EQ(result.code, 130);
-  EXPECT_EQ(result.err, "ampgrad: interrupted\n");
+  EXPECT_TRUE(result.err.ends_with("ampgrad: interrupted\n")) << result.err;
 }
 
 // As a shell has them be in programs that it starts in the background.
