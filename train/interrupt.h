@@ -20,8 +20,8 @@ class DeferSignals {
   DeferSignals& operator=(const DeferSignals&) = delete;
 };
 
-/// For a signal handler. Notes the signal and returns true if the program may go on for now: signals are deferred, and
-/// this is the first, or follows it at once: who ends a program may well signal both it and its group.
+/// For a signal handler. Notes the signal and returns true if the program goes on: signals are deferred, and this is
+/// the first, or follows the first at once, since whoever ends a program may well signal both it and its group.
 bool NoteSignal(int signal);
 
 /// The number of the signal that was noted, or 0.

@@ -18,7 +18,7 @@ class UsageError : public std::runtime_error {
 /// An option of a command.
 struct OptionSpec {
   const char* name;      // "steps" for --steps
-  const char* value;     // the placeholder of its value in the help; null for a switch
+  const char* value;     // how the help shows its value; null for a switch
   const char* fallback;  // its value when absent; "" for none, null when the option must be given
   const char* help;
 };
