@@ -20,7 +20,7 @@
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json.h"
 #include "tensor/io/mapped_file.h"
-#include "tensor/io/printable.h"
+#include "tensor/io/note.h"
 #include "tensor/io/own_file.h"
 #include "tensor/io/safetensors_header.h"
 #include "tensor/io/safetensors_writer.h"
@@ -140,9 +140,7 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   if (!fs::is_directory(directory)) throw std::runtime_error(directory.string() + ": no such model directory");
   std::unique_ptr<LanguageModel> model = MakeModel(directory);
   const WeightFiles weights(directory);
-  for (const std::string& note : weights.notes()) {
-    std::fprintf(stderr, "ampgrad: note: %s\n", io::Shortened(io::Printable(note), 2000).c_str());
-  }
+  for (const std::string& note : weights.notes()) io::Note(note);
 
   // All shapes are compared before the first number is read: config.json may ask for far more than the files hold.
   const nn::Parts parts = model->Parts();
@@ -171,16 +169,14 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   nlohmann::json json = io::ReadJsonObject(file);
   for (const char* key : {"truncation", "padding"}) {
     if (!io::JsonValue(json, file.string()).Has(key)) continue;
-    std::fprintf(stderr, "ampgrad: note: %s: its %s is not applied; sequences have the length that options say\n",
-                 io::Printable(file.string()).c_str(), key);
+    io::Note(file.string() + ": its " + key + " is not applied; sequences have the length that options say");
     json[key] = nullptr;
   }
   const Tokenizer tokenizer = Tokenizer::FromJson(json, file.string());
   const std::vector<std::string> beyond = tokenizer.TokensFrom(model.vocabulary());
   if (beyond.empty()) return tokenizer;
-  std::fprintf(stderr,
-               "ampgrad: note: %s: %zu of its tokens, such as %s, have no row in the model's embedding of %lld\n",
-               file.c_str(), beyond.size(), beyond[0].c_str(), static_cast<long long>(model.vocabulary()));
+  io::Note(file.string() + ": " + std::to_string(beyond.size()) + " of its tokens, such as " + beyond[0] +
+           ", have no row in the model's embedding of " + std::to_string(model.vocabulary()));
   return tokenizer.WithRows(model.vocabulary());
 }
 

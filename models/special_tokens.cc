@@ -1,10 +1,11 @@
 #include "models/special_tokens.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
+
+#include "tensor/io/note.h"
 
 namespace ampgrad::models {
 
@@ -16,10 +17,8 @@ bool IsToken(Index id, const char* key, Index vocabulary, const std::vector<int>
              const io::JsonValue& config) {
   if (id < vocabulary) return id >= 0;
   if (std::ranges::count(defaults, id) > 0) {
-    std::fprintf(
-        stderr,
-        "ampgrad: note: %s: %s = %lld is not used: it is the default of the model family, and vocab_size is %lld\n",
-        config.file().c_str(), key, static_cast<long long>(id), static_cast<long long>(vocabulary));
+    io::Note(config.file() + ": " + key + " = " + std::to_string(id) +
+             " is not used: it is the default of the model family, and vocab_size is " + std::to_string(vocabulary));
     return false;
   }
   config.Fail(std::string(key) + " below vocab_size", std::to_string(id) + " of " + std::to_string(vocabulary));

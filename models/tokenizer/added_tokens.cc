@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/tokenizer/unicode.h"
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 
 namespace ampgrad::models {
 namespace {
@@ -32,15 +32,15 @@ AddedToken ReadToken(const io::JsonValue& item, const Vocabulary& vocabulary, in
 
 // Whether no word character is next to text[start, end).
 bool IsSingleWord(std::string_view text, size_t start, size_t end) {
-  const auto word_at = [&](size_t at) { return IsWord(CharacterAt(text, at).code_point); };
-  return !(start > 0 && word_at(CharacterBefore(text, start))) && !(end < text.size() && word_at(end));
+  const auto word_at = [&](size_t at) { return IsWord(io::CharacterAt(text, at).code_point); };
+  return !(start > 0 && word_at(io::CharacterBefore(text, start))) && !(end < text.size() && word_at(end));
 }
 
 // Where the whitespace before `at` starts, at `first` or behind it.
 size_t SkipWhitespaceBefore(std::string_view text, size_t first, size_t at) {
   while (at > first) {
-    const size_t before = CharacterBefore(text, at);
-    if (!IsWhitespace(CharacterAt(text, before).code_point)) break;
+    const size_t before = io::CharacterBefore(text, at);
+    if (!IsWhitespace(io::CharacterAt(text, before).code_point)) break;
     at = before;
   }
   return at;
@@ -48,7 +48,7 @@ size_t SkipWhitespaceBefore(std::string_view text, size_t first, size_t at) {
 
 size_t SkipWhitespaceAfter(std::string_view text, size_t at) {
   while (at < text.size()) {
-    const Utf8Character character = CharacterAt(text, at);
+    const io::Utf8Character character = io::CharacterAt(text, at);
     if (!IsWhitespace(character.code_point)) break;
     at += character.size;
   }

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 
 namespace ampgrad::models {
 namespace {
@@ -108,7 +108,7 @@ void Bpe::Encode(std::string_view word, std::vector<int>& ids) const {
   std::vector<int> tokens;
   bool after_unknown = false;
   for (size_t at = 0, size; at < word.size(); at += size) {
-    const Utf8Character found = CharacterAt(word, at);
+    const io::Utf8Character found = io::CharacterAt(word, at);
     size = found.size;
     const std::string_view character = word.substr(at, size);
     const std::optional<int> id = vocabulary_.Id(character);

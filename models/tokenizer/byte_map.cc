@@ -1,6 +1,6 @@
 #include "models/tokenizer/byte_map.h"
 
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 
 namespace ampgrad::models {
 namespace {
@@ -18,7 +18,7 @@ const std::array<std::string, 256>& CharacterOfByte() {
     std::array<std::string, 256> result;
     char32_t next = 0x100;
     for (int byte = 0; byte < 256; ++byte) {
-      AppendUtf8(StandsForItself(byte) ? static_cast<char32_t>(byte) : next++, result[byte]);
+      io::AppendUtf8(StandsForItself(byte) ? static_cast<char32_t>(byte) : next++, result[byte]);
     }
     return result;
   }();
@@ -30,7 +30,7 @@ std::optional<unsigned char> ByteOfCharacter(char32_t code_point) {
     std::array<std::optional<unsigned char>, kEnd> result;
     const auto& characters = CharacterOfByte();
     for (int byte = 0; byte < 256; ++byte) {
-      result[CharacterAt(characters[byte], 0).code_point] = static_cast<unsigned char>(byte);
+      result[io::CharacterAt(characters[byte], 0).code_point] = static_cast<unsigned char>(byte);
     }
     return result;
   }();

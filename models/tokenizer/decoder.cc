@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "models/tokenizer/decoder_steps.h"
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 
 namespace ampgrad::models {
 namespace {
@@ -12,7 +12,8 @@ using Next = std::unique_ptr<DecoderStep>;
 
 std::function<Next(Next)> StripMaker(const io::JsonValue& item) {
   const io::JsonValue content = item.Field("content");
-  if (content.String().empty() || CharacterAt(content.String(), 0).size != static_cast<int>(content.String().size())) {
+  if (content.String().empty() ||
+      io::CharacterAt(content.String(), 0).size != static_cast<int>(content.String().size())) {
     content.Fail("one character");
   }
   const Index start = item.Field("start").Integer(0, INT32_MAX), stop = item.Field("stop").Integer(0, INT32_MAX);

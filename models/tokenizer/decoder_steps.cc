@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "models/tokenizer/byte_map.h"
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 
 namespace ampgrad::models {
 namespace {
@@ -24,7 +24,7 @@ std::optional<char> FallbackByte(std::string_view token) {
 
 bool IsUtf8(std::string_view bytes) {
   for (size_t at = 0; at < bytes.size();) {
-    const Utf8Character character = CharacterAt(bytes, at);
+    const io::Utf8Character character = io::CharacterAt(bytes, at);
     if (!character.valid) return false;
     at += character.size;
   }
@@ -47,7 +47,7 @@ void WholeTokenStep::Emit(std::string_view token) {
 void ByteLevelStep::Token(std::string token) {
   std::string bytes;
   for (size_t at = 0; at < token.size();) {
-    const Utf8Character character = CharacterAt(token, at);
+    const io::Utf8Character character = io::CharacterAt(token, at);
     const auto byte = character.valid ? ByteOfCharacter(character.code_point) : std::nullopt;
     if (!byte) {
       bytes = token;
@@ -62,7 +62,7 @@ void ByteLevelStep::Token(std::string token) {
 
 void ByteLevelStep::Advance(bool last) {
   std::string text;
-  bytes_.erase(0, AppendLossyUtf8(bytes_, last, text));
+  bytes_.erase(0, io::AppendLossyUtf8(bytes_, last, text));
   next_->Text(text);
 }
 

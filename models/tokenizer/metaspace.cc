@@ -1,13 +1,13 @@
 #include "models/tokenizer/metaspace.h"
 
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 
 namespace ampgrad::models {
 
 Metaspace::Metaspace(const io::JsonValue& item)
     : prepend(Prepend::kAlways), split(item.Field("split").BooleanOr(true)) {
   replacement = item.Field("replacement").String();
-  if (replacement.empty() || CharacterAt(replacement, 0).size != static_cast<int>(replacement.size())) {
+  if (replacement.empty() || io::CharacterAt(replacement, 0).size != static_cast<int>(replacement.size())) {
     item.Field("replacement").Fail("one character");
   }
   const io::JsonValue scheme = item.Field("prepend_scheme");

@@ -6,7 +6,7 @@
 #include "models/tokenizer/metaspace.h"
 #include "models/tokenizer/normalizer.h"
 #include "models/tokenizer/unicode.h"
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 
 namespace ampgrad::models {
 namespace {
@@ -27,11 +27,12 @@ void SplitBefore(std::string_view text, std::string_view replacement, const Word
 }
 
 void SplitDigits(std::string_view text, bool individual, const WordSink& word) {
-  const auto is_number = [&](size_t at) { return IsNumber(CharacterAt(text, at).code_point); };
+  const auto is_number = [&](size_t at) { return IsNumber(io::CharacterAt(text, at).code_point); };
   for (size_t at = 0, end; at < text.size(); at = end) {
     const bool number = is_number(at);
-    end = at + CharacterAt(text, at).size;
-    while (end < text.size() && is_number(end) == number && !(number && individual)) end += CharacterAt(text, end).size;
+    end = at + io::CharacterAt(text, at).size;
+    while (end < text.size() && is_number(end) == number && !(number && individual))
+      end += io::CharacterAt(text, end).size;
     word(text.substr(at, end - at));
   }
 }

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "models/tokenizer/unicode.h"
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 
 namespace ampgrad::models {
 namespace {
@@ -24,7 +24,7 @@ CharacterClass ClassOf(char32_t c) {
   return IsWhitespace(c) ? CharacterClass::kWhitespace : CharacterClass::kOther;
 }
 
-CharacterClass ClassAt(std::string_view text, size_t at) { return ClassOf(CharacterAt(text, at).code_point); }
+CharacterClass ClassAt(std::string_view text, size_t at) { return ClassOf(io::CharacterAt(text, at).code_point); }
 
 bool IsLineBreak(char c) { return c == '\r' || c == '\n'; }
 
@@ -36,7 +36,7 @@ Run RunAt(std::string_view text, size_t at, int longest = -1) {
   const CharacterClass wanted = ClassAt(text, at);
   Run run{at, at};
   while (run.end < text.size() && longest-- != 0) {
-    const Utf8Character c = CharacterAt(text, run.end);
+    const io::Utf8Character c = io::CharacterAt(text, run.end);
     if (ClassOf(c.code_point) != wanted) break;
     run.last = run.end;
     run.end += c.size;
@@ -77,7 +77,7 @@ size_t Llama3WordEnd(std::string_view text, size_t at, int digits) {
   const CharacterClass first = ClassAt(text, at);
   if (first == CharacterClass::kLetter) return RunAt(text, at).end;
   if (first == CharacterClass::kNumber) return RunAt(text, at, digits).end;
-  const size_t second = at + CharacterAt(text, at).size;
+  const size_t second = at + io::CharacterAt(text, at).size;
   const bool more = second < text.size();
   if (more && !IsLineBreak(text[at]) && ClassAt(text, second) == CharacterClass::kLetter)
     return RunAt(text, second).end;

@@ -11,8 +11,8 @@
 #include "models/tokenizer/decoder.h"
 #include "models/tokenizer/post_processor.h"
 #include "models/tokenizer/pre_tokenizer.h"
-#include "models/tokenizer/utf8.h"
 #include "tensor/io/json.h"
+#include "tensor/io/utf8.h"
 
 namespace ampgrad::models {
 
@@ -129,7 +129,7 @@ Tokenizer Tokenizer::Bytes() {
 nlohmann::json Tokenizer::ToJson() const { return state_->json; }
 
 std::vector<int> Tokenizer::Encode(std::string_view text, bool add_special, Markup markup) const {
-  RequireUtf8(text, "[tokenizer]");
+  io::RequireUtf8(text, "[tokenizer]");
   const State& state = *state_;
   const bool special = markup == Markup::kTokens;
   std::vector<int> ids;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/io/note.h"
 #include "tensor/thread_pool.h"
 #include "train/commands/commands.h"
 #include "train/commands/files.h"
@@ -51,7 +52,8 @@ void PrintUsage(std::FILE* out) {
 void SetThreads(int wanted) {
   ampgrad::SetNumThreads(wanted);
   if (const int threads = ampgrad::NumThreads(); threads < wanted) {
-    std::fprintf(stderr, "ampgrad: note: the system does not allow %d threads; using %d\n", wanted, threads);
+    ampgrad::io::Note("the system does not allow " + std::to_string(wanted) + " threads; using " +
+                      std::to_string(threads));
   }
 }
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "models/tokenizer/tokenizer.h"
-#include "models/tokenizer/utf8.h"
 #include "tensor/io/json.h"
 #include "tensor/io/text_file.h"
+#include "tensor/io/utf8.h"
 #include "tests/support/golden.h"
 
 namespace ampgrad::models {
@@ -100,7 +100,7 @@ TEST_P(TokenizerPair, EveryCharacterComesBack) {
     if (c == 0xD800) c = 0xE000;
     if (c == 0x2581) continue;  // Llama's decoder makes a space of it
     std::string character;
-    AppendUtf8(c, character);
+    io::AppendUtf8(c, character);
     all += character;
     ASSERT_EQ(llama.Decode(llama.Encode(character)), character) << +c;
     ASSERT_EQ(gpt2.Decode(gpt2.Encode(character)), character) << +c;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "models/tokenizer/unicode.h"
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 #include "tests/support/small_tokenizers.h"
 
 namespace ampgrad::models {
@@ -22,13 +22,13 @@ Size SizeOf(std::span<const CodePointRange> ranges) {
 
 std::string Lossy(const std::string& bytes, bool last = true) {
   std::string text;
-  const size_t taken = AppendLossyUtf8(bytes, last, text);
+  const size_t taken = io::AppendLossyUtf8(bytes, last, text);
   return text + (taken < bytes.size() ? "|" + std::to_string(bytes.size() - taken) : "");
 }
 
 std::string Utf8Of(char32_t code_point) {
   std::string text;
-  AppendUtf8(code_point, text);
+  io::AppendUtf8(code_point, text);
   return text;
 }
 
@@ -68,9 +68,9 @@ TEST(Utf8, EveryCodePointRoundTrips) {
   for (char32_t c = 0; c < 0x110000; ++c) {
     if (c == 0xD800) c = 0xE000;
     const std::string text = Utf8Of(c);
-    const Utf8Character found = CharacterAt(text, 0);
+    const io::Utf8Character found = io::CharacterAt(text, 0);
     ASSERT_TRUE(found.valid && found.code_point == c && found.size == static_cast<int>(text.size())) << +c;
-    ASSERT_EQ(CharacterBefore("a" + text, 1 + text.size()), 1u);
+    ASSERT_EQ(io::CharacterBefore("a" + text, 1 + text.size()), 1u);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "tensor/io/note.h"
 #include "tensor/io/printable.h"
 
 /// Text for a terminal.
@@ -43,6 +44,16 @@ TEST(Shortened, LeavesOutTheMiddle) {
   EXPECT_EQ(Shortened("0123456789", 10), "0123456789");
   EXPECT_EQ(Shortened("0123456789A", 9), "012…89A");
   EXPECT_EQ(Shortened("éééééééééé", 12), "éé…éé");  // not within a character
+}
+
+// Names in files reach it, such as a token that has no row in the embedding.
+TEST(Note, IsOneLineThatATerminalCannotObey) {
+  testing::internal::CaptureStderr();
+  Note("a token \x1B]52;c;x\x07\n" + std::string(5000, 'y'));
+  const std::string shown = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(shown.starts_with("ampgrad: note: a token \\x1b]52;c;x\\x07\\x0ay")) << shown;
+  EXPECT_LT(shown.size(), 2100u);
+  EXPECT_EQ(shown.find('\n'), shown.size() - 1);
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
-#include "models/tokenizer/utf8.h"
+#include "tensor/io/utf8.h"
 
 #include <cstdio>
 #include <stdexcept>
 
-namespace ampgrad::models {
+namespace ampgrad::io {
 namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
@@ -88,4 +88,4 @@ size_t AppendLossyUtf8(std::string_view bytes, bool last, std::string& text) {
   return at;
 }
 
-}  // namespace ampgrad::models
+}  // namespace ampgrad::io

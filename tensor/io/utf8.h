@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace ampgrad::models {
+namespace ampgrad::io {
 
 /// The character that starts at some byte of a text. For bytes that are not UTF-8 (overlong, surrogates, over U+10FFFF,
 /// cut short): the longest run that begins like a character, and the code point U+FFFD.
@@ -29,4 +29,4 @@ void AppendUtf8(char32_t code_point, std::string& text);
 /// them or, unless `last`, all before an incomplete character at the end.
 size_t AppendLossyUtf8(std::string_view bytes, bool last, std::string& text);
 
-}  // namespace ampgrad::models
+}  // namespace ampgrad::io
