@@ -79,9 +79,10 @@ void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index avai
 
 void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available) {
   Index numbers = 0;
-  if (method.method == "full" && method.scope.all_layers) {
+  if (method.NeedsBasis()) return;  // few parameters a row: PlanMemory can try them
+  if (method.scope.all_layers) {
     numbers = models::CountParameters(model);
-  } else if (method.method == "full") {
+  } else {
     for (const nn::Matrix* matrix : MatricesInScope(model, method.scope)) numbers += matrix->StoredShape().size();
   }
   const Index bytes = 4 * numbers * kNumber;  // the weight, its gradient and two moments

@@ -20,7 +20,6 @@ void PrepareFull(models::LanguageModel& model, const MethodSettings& settings,
 
 void PrepareAmplitude(models::LanguageModel& model, const MethodSettings& settings,
                       const std::shared_ptr<const ct::Basis>& basis) {
-  if (!basis) throw std::invalid_argument("[method] amplitude needs a basis");
   models::SetTrainable(model, false);
   auto matrices = settings.scope.all_layers ? model.Parts().matrices : MatricesInScope(model, settings.scope);
   if (settings.scope.head) std::erase(matrices, &model.HeadMatrix());  // it trains itself, without scores
@@ -28,16 +27,27 @@ void PrepareAmplitude(models::LanguageModel& model, const MethodSettings& settin
   ct::UseAmplitude(ct::SelectRows(matrices, model.width(), settings.rows), truncated, settings.start, settings.chain);
 }
 
-struct MethodEntry {
+struct Method {
   const char* name;
+  bool needs_basis;
   PrepareFn prepare;
 };
-constexpr MethodEntry kMethods[] = {{"full", PrepareFull}, {"amplitude", PrepareAmplitude}};
+constexpr Method kMethods[] = {{"full", false, PrepareFull}, {"amplitude", true, PrepareAmplitude}};
+
+const Method& FindMethod(const std::string& name) {
+  const auto method = std::ranges::find(kMethods, name, &Method::name);
+  if (method != std::end(kMethods)) return *method;
+  std::string names;
+  for (const std::string& known : MethodNames()) names += (names.empty() ? "" : ", ") + known;
+  throw std::invalid_argument("[method] expected one of " + names + ", found '" + name + "'");
+}
 
 }  // namespace
 
+bool MethodSettings::NeedsBasis() const { return FindMethod(method).needs_basis; }
+
 std::string MethodSettings::Label() const {
-  if (method != "amplitude") return method;
+  if (!NeedsBasis()) return method;
   return std::string(ct::ToString(start)) + " K=" + std::to_string(k);
 }
 
@@ -50,19 +60,17 @@ std::string Describe(const ct::Basis& basis, const std::vector<ct::RowSource>& s
 
 std::vector<std::string> MethodNames() {
   std::vector<std::string> names;
-  for (const MethodEntry& entry : kMethods) names.push_back(entry.name);
+  for (const Method& method : kMethods) names.push_back(method.name);
   return names;
 }
 
 void Prepare(models::LanguageModel& model, const MethodSettings& settings,
              const std::shared_ptr<const ct::Basis>& basis) {
-  const auto entry = std::ranges::find(kMethods, settings.method, &MethodEntry::name);
-  if (entry == std::end(kMethods)) {
-    std::string names;
-    for (const std::string& name : MethodNames()) names += (names.empty() ? "" : ", ") + name;
-    throw std::invalid_argument("[method] expected one of " + names + ", found '" + settings.method + "'");
+  const Method& method = FindMethod(settings.method);
+  if (method.needs_basis && !basis) {
+    throw std::invalid_argument("[method] " + settings.method + " needs a basis");
   }
-  entry->prepare(model, settings, basis);
+  method.prepare(model, settings, basis);
   if (settings.scope.head) model.HeadMatrix().MakeTrainable();
 }
 

@@ -18,9 +18,10 @@ struct MethodSettings {
   ct::Chain chain = ct::Chain::kExplicit;  // amplitude: changes the time of a step; its results differ only by rounding
   ct::RowsPolicy rows = ct::RowsPolicy::kBlocks;  // amplitude: which matrices have scores
 
-  bool NeedsBasis() const { return method == "amplitude"; }
+  /// Whether the method is made from a basis; throws std::invalid_argument for an unknown method.
+  bool NeedsBasis() const;
   /// Whether the model at step 0 differs from the given one.
-  bool StartIsLossy() const { return method == "amplitude" && start == ct::Start::kReconstructed; }
+  bool StartIsLossy() const { return NeedsBasis() && start == ct::Start::kReconstructed; }
   /// "full", "exact K=8".
   std::string Label() const;
 };

@@ -1,16 +1,9 @@
 #include <gtest/gtest.h>
 
-#include "train/trainer.h"
+#include "tests/train/training.h"
 
 namespace ampgrad::train {
 namespace {
-
-TrainOptions Options(Index steps, double lr) {
-  TrainOptions options;
-  options.steps = steps;
-  options.lr = lr;
-  return options;
-}
 
 TEST(LearningRate, RisesThenFallsAsHalfACosine) {
   TrainOptions options = Options(110, 2);

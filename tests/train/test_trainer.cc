@@ -105,13 +105,6 @@ std::string Divergence(const std::function<void()>& call) {
   return "";
 }
 
-TrainOptions Options(Index steps, double lr) {
-  TrainOptions options;
-  options.steps = steps;
-  options.lr = lr;
-  return options;
-}
-
 TEST(Train, OverfitsOneBatch) {
   models::Gpt model = Nano();
   const Batch batch = RandomBatch(0, 2, 16);

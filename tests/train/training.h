@@ -6,6 +6,13 @@
 
 namespace ampgrad::train {
 
+inline TrainOptions Options(Index steps, double lr) {
+  TrainOptions options;
+  options.steps = steps;
+  options.lr = lr;
+  return options;
+}
+
 /// Trains to the end; `observe`, unless it is empty, sees every step.
 inline void Train(models::LanguageModel& model, const std::function<Batch(Index)>& batches, const TrainOptions& options,
                   const std::function<void(const StepResult&)>& observe = nullptr) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "models/gpt.h"
+#include "tests/support/expect_message.h"
 #include "tests/support/temp_dir.h"
 #include "tests/train/training.h"
 #include "train/data/chat_data.h"
@@ -95,6 +96,15 @@ TEST(Method, LabelsTellMethodsApart) {
   EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 8}).Label(), "exact K=8");
   EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 64, .start = ct::Start::kReconstructed}).Label(),
             "reconstructed K=64");
+}
+
+TEST(Method, RefusesAnUnknownNameAndAMissingBasis) {
+  models::Gpt model = Nano();
+  ExpectMessage<std::invalid_argument>([&] { Prepare(model, {.method = "lore"}); },
+                                       "[method] expected one of full, amplitude, found 'lore'");
+  ExpectMessage<std::invalid_argument>([&] { Prepare(model, {.method = "amplitude", .k = 2}); },
+                                       "[method] amplitude needs a basis");
+  EXPECT_EQ(MethodNames(), (std::vector<std::string>{"full", "amplitude"}));
 }
 
 // The default of the commands is the faster chain; the default of MethodSettings is the explicit chain.
