@@ -194,23 +194,17 @@ TEST(CheckpointBlocks, LogitsAreTheSameInInference) {
   }
 }
 
-// Bytes that a forward pass keeps for the backward pass.
-Index KeptBytes(models::LanguageModel& model, bool checkpoint) {
-  model.checkpoint_blocks = checkpoint;
-  const std::vector<int> ids = RandomIds(24, 23, 1);
-  LogitsOf(model, ids, 12);  // allocates work spaces, which stay
-  const Index before = Tensor::LiveBytes();
-  Tape tape;
-  const Var logits = model.Logits(tape, ids, 12);
-  return Tensor::LiveBytes() - before;
-}
-
 TEST(CheckpointBlocks, KeepLessAfterTheForwardPass) {
   SetNumThreads(1);
+  const std::vector<int> ids = RandomIds(24, 23, 1);
   for (const auto& model : BothFamilies(3, false)) {
+    const auto kept = [&](bool checkpoint) {
+      model->checkpoint_blocks = checkpoint;
+      return KeptBytes(*model, ids, 12);
+    };
     for (const bool amplitude : {false, true}) {
       PrepareFor(*model, {.method = amplitude ? "amplitude" : "full", .k = 3, .chain = ct::Chain::kFactored});
-      const Index all = KeptBytes(*model, false), less = KeptBytes(*model, true);
+      const Index all = kept(false), less = kept(true);
       EXPECT_LT(less, all / 2) << model->Config().at("model_type") << (amplitude ? " amplitude" : " full");
       EXPECT_GT(less, 2 * 24 * 16 * static_cast<Index>(sizeof(Real)));  // the inputs of two blocks
     }

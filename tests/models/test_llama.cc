@@ -1,11 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <complex>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -13,7 +11,6 @@
 #include "models/llama.h"
 #include "models/rope.h"
 #include "tests/reference/ops.h"
-#include "tests/support/expect_message.h"
 #include "tests/support/op_testing.h"
 #include "tests/support/small_models.h"
 #include "train/scope.h"
@@ -253,89 +250,11 @@ TEST(Llama, GroupedHeadsAreRepeatedKeysAndValues) {
   EXPECT_TRUE(SameBits(LogitsOf(repeated, ids, 12), LogitsOf(*grouped, ids, 12)));
 }
 
-TEST(Llama, RefusesSequencesBeyondItsContext) {
-  const auto model = LittleLlama(1);
-  EXPECT_EQ(LogitsOf(*model, RandomIds(12, 23, 1), 12).shape(), Shape({12, 23}));
-  ExpectMessage<std::invalid_argument>([&] { LogitsOf(*model, RandomIds(13, 23, 1), 13); },
-                                       "[logits] expected sequences of 1 to 12 tokens, found 13");
-}
-
-TEST(Llama, RefusesIdsOutsideTheVocabulary) {
-  const auto model = LittleLlama(1), half = LittleLlama(1);
-  HoldAtHalfWidth(*half);
-  for (const int id : {-1, 23}) {
-    ExpectRejects("embedding", [&] { LogitsOf(*model, {0, id}, 2); });
-    ExpectRejects("frozen_rows", [&] { LogitsOf(*half, {0, id}, 2); });
-  }
-}
-
-TEST(Llama, SequencesOfABatchDoNotSeeEachOther) {
-  const auto model = LittleLlama(2);
-  const std::vector<int> a = RandomIds(6, 23, 1), b = RandomIds(6, 23, 2);
-  std::vector<int> both = a;
-  both.insert(both.end(), b.begin(), b.end());
-  const Tensor batch = LogitsOf(*model, both, 6);
-  EXPECT_TRUE(SameBits(batch.Rows(0, 6), LogitsOf(*model, a, 6)));
-  EXPECT_TRUE(SameBits(batch.Rows(6, 12), LogitsOf(*model, b, 6)));
-}
-
-TEST(Llama, LaterTokensDoNotChangeEarlierLogits) {
-  const auto model = LittleLlama(2);
-  std::vector<int> ids = RandomIds(8, 23, 1);
-  const Tensor before = LogitsOf(*model, ids, 8);
-  ids[5] = (ids[5] + 1) % 23;
-  const Tensor after = LogitsOf(*model, ids, 8);
-  EXPECT_TRUE(SameBits(before.Rows(0, 5), after.Rows(0, 5)));
-  for (Index i = 5; i < 8; ++i) EXPECT_FALSE(SameBits(before.Rows(i, i + 1), after.Rows(i, i + 1))) << i;
-}
-
 // Only the rotation distinguishes different orders of the earlier tokens.
 TEST(Llama, TheOrderOfTokensCounts) {
   const auto model = LittleLlama(2);
   const Tensor one = LogitsOf(*model, {3, 4, 5}, 3), other = LogitsOf(*model, {4, 3, 5}, 3);
   EXPECT_FALSE(SameBits(one.Rows(2, 3), other.Rows(2, 3)));
-}
-
-TEST(Llama, CloneIsIndependent) {
-  for (const bool tied : {true, false}) {
-    LlamaConfig config = LittleLlamaConfig(tied);
-    config.attention_bias = true;
-    Llama model(config);
-    Randomise(model, 4);
-    const std::vector<int> ids = RandomIds(8, 23, 1);
-    const Tensor before = LogitsOf(model, ids, 8);
-    const auto copy = model.Clone();
-    EXPECT_TRUE(SameBits(LogitsOf(*copy, ids, 8), before));
-    EXPECT_EQ(copy->Config(), model.Config());
-    for (Param* param : Parameters(*copy)) param->value.Fill(Real{0.5});
-    EXPECT_TRUE(SameBits(LogitsOf(model, ids, 8), before));
-    EXPECT_FALSE(SameBits(LogitsOf(*copy, ids, 8), before));
-  }
-}
-
-TEST(Llama, CloneOfAHalfWidthModelSharesItsMatrices) {
-  const auto model = LittleLlama(4);
-  HoldAtHalfWidth(*model);
-  const auto copy = model->Clone();
-  const nn::Parts from = model->Parts(), to = copy->Parts();
-  for (size_t i = 0; i < to.matrices.size(); ++i) {
-    EXPECT_FALSE(to.matrices[i]->HasParameters());
-    EXPECT_EQ(to.matrices[i]->form->Merged().data(), from.matrices[i]->form->Merged().data());
-  }
-  const std::vector<int> ids = RandomIds(8, 23, 1);
-  EXPECT_TRUE(SameBits(LogitsOf(*copy, ids, 8), LogitsOf(*model, ids, 8)));
-}
-
-// Its logits are those of a dense model of the same, rounded values.
-TEST(Llama, HalfWidthGivesTheBitsOfTheWidenedNumbers) {
-  for (const bool tied : {true, false}) {
-    const auto half = LittleLlama(4, tied), wide = LittleLlama(4, tied);
-    HoldAtHalfWidth(*half);
-    HoldAtHalfWidth(*wide);
-    for (nn::Matrix* matrix : wide->Parts().matrices) matrix->MakeTrainable();
-    const std::vector<int> ids = RandomIds(24, 23, 1);
-    EXPECT_TRUE(SameBits(LogitsOf(*half, ids, 12), LogitsOf(*wide, ids, 12)));
-  }
 }
 
 }  // namespace

@@ -132,25 +132,13 @@ TEST(Llama, ConfigReadsBackAsItself) {
   }
 }
 
-// Expects a message that names file and field, and ends with the value; what was expected stands between them.
-void ExpectFieldRefused(const std::string& key, const Json& value) {
-  try {
-    Parse({{key, value}});
-    ADD_FAILURE() << key << " = " << value << " was accepted";
-  } catch (const std::runtime_error& error) {
-    const std::string message = error.what();
-    EXPECT_TRUE(message.starts_with("f: expected " + key + " to be ")) << message;
-    EXPECT_TRUE(message.ends_with(", found " + value.dump())) << message;
-  }
-}
-
 TEST(LlamaConfig, RefusesWhatIsNoPositiveInteger) {
   for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
                           "num_key_value_heads", "head_dim", "max_position_embeddings"}) {
     for (const Json& value :
          {Json(0), Json(-1), Json(1.5), Json("12"), Json(true), Json(12.0), Json(int64_t{1} << 31),
           Json(uint64_t{1} << 63), Json(UINT64_MAX), Json(INT64_MIN), Json::array({12}), Json::object()}) {
-      ExpectFieldRefused(key, value);
+      ExpectFieldRefused(Parse, key, value);
     }
   }
   ExpectRefused({{"num_hidden_layers", 4097}}, "f: expected num_hidden_layers to be an integer in 1..4096, found 4097");
@@ -254,6 +242,9 @@ TEST(SpecialTokens, MustBeTokensOfTheVocabulary) {
     expect({{"eos_token_id", {9, 2, 50255}}}, "f: expected eos_token_id below vocab_size, found 50255 of 10");
     expect({{"bos_token_id", 12}}, "f: expected bos_token_id below vocab_size, found 12 of 10");
     expect({{"bos_token_id", -1}}, "f: expected bos_token_id to be an integer in 0..2147483647, found -1");
+    expect({{"bos_token_id", "<s>"}}, "f: expected bos_token_id to be an integer in 0..2147483647, found \"<s>\"");
+    expect({{"eos_token_id", {1, -2}}},
+           "f: expected eos_token_id to be an integer or a list of integers in 0..2147483647, found [1,-2]");
     expect({{"eos_token_id", "</s>"}},
            "f: expected eos_token_id to be an integer or a list of integers in 0..2147483647, found \"</s>\"");
   }

@@ -131,6 +131,15 @@ inline Tensor LogitsOf(models::LanguageModel& model, const std::vector<int>& ids
   return model.Logits(tape, ids, length).value;
 }
 
+/// Bytes that a forward pass keeps for the backward pass, logits included.
+inline Index KeptBytes(models::LanguageModel& model, const std::vector<int>& ids, Index length) {
+  LogitsOf(model, ids, length);  // allocates work spaces, which stay
+  const Index before = Tensor::LiveBytes();
+  Tape tape;
+  const Var logits = model.Logits(tape, ids, length);
+  return Tensor::LiveBytes() - before;
+}
+
 /// The matrix of that name; null when there is none.
 inline nn::Matrix* FindMatrix(models::LanguageModel& model, const std::string& name) {
   for (nn::Matrix* matrix : model.Parts().matrices) {

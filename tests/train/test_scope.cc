@@ -193,16 +193,6 @@ Index RecordedNodes(models::LanguageModel& model) {
   return tape.size();
 }
 
-// Bytes that a forward pass keeps for the backward pass, logits included.
-Index KeptBytes(models::LanguageModel& model) {
-  const std::vector<int> ids = RandomIds(12, 23, 1);
-  LogitsOf(model, ids, 12);  // allocates work spaces, which stay
-  const Index before = Tensor::LiveBytes();
-  Tape tape;
-  const Var logits = model.Logits(tape, ids, 12);
-  return Tensor::LiveBytes() - before;
-}
-
 TEST(Prepare, FrozenLayersBelowRecordNothing) {
   SetNumThreads(1);
   for (const bool amplitude : {false, true}) {
@@ -214,7 +204,7 @@ TEST(Prepare, FrozenLayersBelowRecordNothing) {
       Randomise(model, 1);
       PrepareFor(model, amplitude, {false, layers - 1, layers - 1, true});
       nodes.push_back(RecordedNodes(model));
-      bytes.push_back(KeptBytes(model));
+      bytes.push_back(KeptBytes(model, RandomIds(12, 23, 1), 12));
     }
     EXPECT_GT(nodes[0], 7);
     EXPECT_EQ(nodes[1], nodes[0]);
