@@ -24,7 +24,7 @@ folders=(
   autograd
   nn/forms nn
   ct
-  models/tokenizer models/chat models
+  models/unicode models/tokenizer models/chat models
   train/data train/report train train/analysis train/study train/commands
 )
 
@@ -98,5 +98,12 @@ while IFS=$'\t' read -r readme text file line; do
   fi
 done < <(grep -HoE '\[`[^`]+`\]\([^)#]+#L[0-9]+\)' README.md */README.md |
   sed -E 's/^([^:]*):\[`([^`]+)`\]\(([^#]+)#L([0-9]+)\)$/\1\t\2\t\3\t\4/')
+
+# The tests that tests/README.md names, `Suite.Test` or `Suite.*`, exist.
+defined=$(grep -rhoE --include='test_*.cc' '^TEST(_F|_P)?\([A-Za-z0-9]+, [A-Za-z0-9]+\)' tests |
+  sed -E 's/^TEST[_FP]*\(([A-Za-z0-9]+), ([A-Za-z0-9]+)\)$/\1.\2/')
+while read -r name; do
+  if ! grep -q "^${name/\*/}" <<<"$defined"; then report "tests/README.md names $name, which is no test"; fi
+done < <(grep -oE '`[A-Z][A-Za-z0-9]+\.([A-Z][A-Za-z0-9]+|\*)`' tests/README.md | tr -d '`')
 
 exit $broken

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "models/tokenizer/unicode.h"
+#include "models/unicode/unicode.h"
 #include "tensor/io/utf8.h"
 
 namespace ampgrad::models {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "models/unicode/normal_form.h"
+
 namespace ampgrad::models {
 namespace {
 
@@ -51,25 +53,24 @@ Normalizer::Normalizer(const io::JsonValue& item) {
     if (type.String() == "Prepend") {
       const io::JsonValue prepend = step.Field("prepend");
       if (prepend.String().size() > kMaxGrowth) prepend.Fail("a string of at most 64 bytes");
-      steps_.push_back({"", prepend.String()});
+      steps_.push_back(
+          [start = prepend.String()](const std::string& text) { return text.empty() ? text : start + text; });
     } else if (type.String() == "Replace") {
       const Replacement replacement(step, growth);
-      steps_.push_back({replacement.pattern, replacement.content});
+      steps_.push_back([replacement](const std::string& text) {
+        return ReplaceAll(text, replacement.pattern, replacement.content);
+      });
+    } else if (type.String() == "NFC") {
+      steps_.push_back(NormalFormC);
     } else {
-      type.Fail("\"Prepend\", \"Replace\" or \"Sequence\"");
+      type.Fail("\"NFC\", \"Prepend\", \"Replace\" or \"Sequence\"");
     }
   }
 }
 
 std::string Normalizer::Apply(std::string_view text) const {
   std::string result(text);
-  for (const Step& step : steps_) {
-    if (!step.pattern.empty()) {
-      result = ReplaceAll(result, step.pattern, step.content);
-    } else if (!result.empty()) {
-      result.insert(0, step.content);
-    }
-  }
+  for (const auto& step : steps_) result = step(result);
   return result;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,17 +27,13 @@ std::vector<io::JsonValue> StepsOf(const io::JsonValue& item, const std::string&
 /// The normalizer of a tokenizer.json: what is done to a text before it is split.
 class Normalizer {
  public:
-  /// Reads null, Prepend, Replace or a Sequence of these; throws std::runtime_error naming any other.
+  /// Reads null, NFC, Prepend, Replace or a Sequence of these; throws std::runtime_error naming any other.
   explicit Normalizer(const io::JsonValue& item);
 
   std::string Apply(std::string_view text) const;
 
  private:
-  // Replaces `pattern`. An empty pattern stands for the start of a text that is not empty.
-  struct Step {
-    std::string pattern, content;
-  };
-  std::vector<Step> steps_;
+  std::vector<std::function<std::string(const std::string& text)>> steps_;
 };
 
 }  // namespace ampgrad::models

@@ -5,7 +5,7 @@
 #include "models/tokenizer/byte_map.h"
 #include "models/tokenizer/metaspace.h"
 #include "models/tokenizer/normalizer.h"
-#include "models/tokenizer/unicode.h"
+#include "models/unicode/unicode.h"
 #include "tensor/io/utf8.h"
 
 namespace ampgrad::models {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "models/tokenizer/unicode.h"
+#include "models/unicode/unicode.h"
 #include "tensor/io/utf8.h"
 
 namespace ampgrad::models {

@@ -55,13 +55,14 @@ TEST(TokenizerFile, NamesTheFile) {
 
 TEST(TokenizerFile, RefusesUnknownComponentsByName) {
   const auto error = [](const char* part, const Json& value) { return Error([&](Json& j) { j[part] = value; }); };
-  for (const char* name : {"NFC", "NFKD", "Lowercase", "Strip", "Precompiled"}) {
-    EXPECT_EQ(
-        error("normalizer", {{"type", name}}),
-        "expected normalizer.type to be \"Prepend\", \"Replace\" or \"Sequence\", found \"" + std::string(name) + "\"");
+  for (const char* name : {"NFD", "NFKC", "Lowercase", "Strip", "Precompiled"}) {
+    EXPECT_EQ(error("normalizer", {{"type", name}}),
+              "expected normalizer.type to be \"NFC\", \"Prepend\", \"Replace\" or \"Sequence\", found \"" +
+                  std::string(name) + "\"");
   }
-  EXPECT_EQ(error("normalizer", Json::parse(R"({"type": "Sequence", "normalizers": [{"type": "NFC"}]})")),
-            "expected normalizer.normalizers[0].type to be \"Prepend\", \"Replace\" or \"Sequence\", found \"NFC\"");
+  EXPECT_EQ(
+      error("normalizer", Json::parse(R"({"type": "Sequence", "normalizers": [{"type": "NFD"}]})")),
+      "expected normalizer.normalizers[0].type to be \"NFC\", \"Prepend\", \"Replace\" or \"Sequence\", found \"NFD\"");
   EXPECT_EQ(error("pre_tokenizer", {{"type", "Whitespace"}}),
             "expected pre_tokenizer.type to be \"ByteLevel\", \"Metaspace\", \"Digits\", \"Split\" or \"Sequence\", "
             "found \"Whitespace\"");

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "models/tokenizer/unicode.h"
+#include "models/unicode/unicode.h"
 #include "tensor/io/utf8.h"
 #include "tests/support/small_tokenizers.h"
 

@@ -5,7 +5,7 @@
 namespace ampgrad::models {
 
 /// The classes of code points that tokenizers split by, as sorted ranges, both ends included. The tables are generated:
-/// models/tokenizer/make_unicode_table.py.
+/// models/unicode/make_unicode_table.py.
 struct CodePointRange {
   char32_t first, last;
 };

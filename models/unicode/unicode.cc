@@ -1,4 +1,4 @@
-#include "models/tokenizer/unicode.h"
+#include "models/unicode/unicode.h"
 
 #include <algorithm>
 
