@@ -73,6 +73,11 @@ Phase::~Phase() {
   if (ticking_) pthread_join(clock_, nullptr);
 }
 
+void Phase::Now(std::string what) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  what_ = std::move(what);
+}
+
 void* Phase::Run(void* phase) {
   static_cast<Phase*>(phase)->ShowSeconds();
   return nullptr;

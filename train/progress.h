@@ -41,6 +41,8 @@ class Phase {
  public:
   explicit Phase(std::string what, std::FILE* out = stderr);
   ~Phase();
+  /// Says what the work has come to.
+  void Now(std::string what);
   Phase(const Phase&) = delete;
   Phase& operator=(const Phase&) = delete;
 

@@ -32,6 +32,8 @@
 #include "train/commands/files.h"
 #include "train/commands/options.h"
 #include "train/commands/program.h"
+#include "train/commands/training_options.h"
+#include "train/progress.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -78,13 +80,17 @@ std::vector<KernelFinding> FloatKernels(uint64_t seed) {
 
 void AuditOpsAndChain(uint64_t seed, Findings& findings) {
   findings.title = "ops, chain and planted faults";
+  train::Phase phase("auditing ops");
   for (const OpCase& op_case : OpCases()) {
     for (OpFinding& finding : AuditOp(op_case, seed)) findings.ops.push_back(std::move(finding));
   }
   findings.command = "ampgrad audit --seed " + std::to_string(seed);
+  phase.Now("auditing identities");
   findings.identities = AuditIdentities(seed);
   for (IdentityFinding& finding : AuditSteps(seed)) findings.identities.push_back(std::move(finding));
+  phase.Now("auditing kernels");
   findings.kernels = FloatKernels(seed);
+  phase.Now("planting faults");
   findings.mutants = RunMutants(seed);
 }
 
@@ -101,18 +107,18 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
   const std::string directory = options.String("model");
   if (!options.Has("data")) throw train::UsageError("--model needs --data FILE");
   const std::string data = options.String("data");
-  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  const std::unique_ptr<models::LanguageModel> model = train::ReadModel(directory);
   const Index length = std::min(options.Integer("length", 1, 1 << 20), model->context());
   const Index sequences = options.Integer("batch", 1, 4096);
   findings.title = directory;
   findings.command = "ampgrad audit --model " + directory + " --data " + data + " --length " + std::to_string(length) +
                      " --batch " + std::to_string(sequences) + " --seed " + std::to_string(seed);
   const train::Batch batch = ReadBatch({data, directory, "", length, sequences, seed}, *model);
-  const bool terminal = isatty(fileno(stderr));
+  train::Phase phase("auditing tensors");
   findings.ledger = AuditModel(*model, batch, seed, [&](size_t done, size_t all, const std::string& name) {
-    if (terminal) std::fprintf(stderr, "\r%zu of %zu tensors: %s\033[K", done, all, name.c_str());
+    phase.Now("audited " + std::to_string(done) + " of " + std::to_string(all) + " tensors: " + name);
   });
-  if (terminal) std::fputs("\r\033[K", stderr);
+  phase.Now("auditing the float build");
   AuditFloatBuild(*model, batch,
                   {directory, data, std::to_string(length), std::to_string(sequences), std::to_string(seed)},
                   findings.ledger);

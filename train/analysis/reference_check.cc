@@ -12,6 +12,7 @@
 #include "tensor/io/safetensors_reader.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "train/method.h"
+#include "train/progress.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
@@ -57,11 +58,15 @@ class Checker {
   }
 
   ReferenceCheck Run() {
+    Phase phase("checking logits, loss and gradients");
     CheckForward();
+    phase.Now("checking the basis");
     CheckBasis();
+    phase.Now("checking the curve of full fine-tuning");
     CheckCurve("losses_full", {}, Rate("full_lr"));
     for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
       for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
+        phase.Now(std::string("checking scores from the start ") + ct::ToString(start));
         CheckScoreGradients(start, chain);
         CheckCurve(std::string("losses_") + ct::ToString(start), Amplitude(start, chain), Rate("lr"));
       }

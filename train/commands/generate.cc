@@ -6,9 +6,9 @@
 #include "models/model_directory.h"
 #include "tensor/io/printable.h"
 #include "train/commands/commands.h"
+#include "train/commands/training_options.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
-#include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
@@ -43,8 +43,7 @@ struct OutputGone {};
 int Continue(const Options& options) {
   models::GenerateOptions generate = ReadOptions(options);
   const std::filesystem::path directory = options.String("model");
-  const std::unique_ptr<models::LanguageModel> model =
-      During("reading the model", [&] { return models::LoadModel(directory); });
+  const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   generate.end_tokens = models::StopTokens(directory, *model, tokenizer);
   generate.vocabulary = tokenizer.vocabulary();

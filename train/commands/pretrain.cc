@@ -3,6 +3,7 @@
 
 #include "models/gpt.h"
 #include "models/model_directory.h"
+#include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "tensor/io/text_file.h"
 #include "train/commands/commands.h"
@@ -64,7 +65,7 @@ int Run(const Options& options) {
     models::SaveModel(to, model, tokenizer);
   });
   std::printf("held-out loss %.4f, %.4f s/step, peak %s of tensors; wrote %s\n", loss, seconds, Megabytes(peak).c_str(),
-              options.String("out").c_str());
+              io::Printable(options.String("out")).c_str());
   return 0;
 }
 

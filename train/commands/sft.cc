@@ -3,6 +3,7 @@
 
 #include "ct/amplitude_file.h"
 #include "models/model_directory.h"
+#include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
@@ -23,8 +24,7 @@ int Run(const Options& options) {
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
 
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
-  const std::unique_ptr<models::LanguageModel> model =
-      During("reading the model", [&] { return models::LoadModel(directory); });
+  const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   models::KeptFiles kept(directory);
   ChatData samples = During("reading the data", [&] {
@@ -68,7 +68,7 @@ int Run(const Options& options) {
     ct::WriteAmplitudes(to / "amplitudes.safetensors", *basis, method.start, models::TrainableParameters(*model));
   });
   std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
-              start_loss, end_loss, seconds, Megabytes(peak).c_str(), options.String("out").c_str());
+              start_loss, end_loss, seconds, Megabytes(peak).c_str(), io::Printable(options.String("out")).c_str());
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "models/model_directory.h"
+#include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
 #include "train/interrupt.h"
@@ -19,8 +20,9 @@ int Run(const Options& options) {
   const Phase phase("making up weights");
   models::WriteSynthModel(model, seed, out.path());
   out.Commit();
-  std::printf("%s: %zu tensors of made-up weights, %lld parameters in BF16\n", options.String("out").c_str(),
-              model.tensors.size(), static_cast<long long>(model.CountParameters()));
+  std::printf("%s: %zu tensors of made-up weights, %lld parameters in BF16\n",
+              io::Printable(options.String("out")).c_str(), model.tensors.size(),
+              static_cast<long long>(model.CountParameters()));
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
+#include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
@@ -21,11 +22,14 @@ int Run(const Options& options) {
   const Index batch = options.Integer("batch", 1, 1 << 20);
 
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
-  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const ChatData samples =
-      ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, 1}, tokenizer);
-  std::fputs(FormatTrace(TraceScore(*model, samples.data.train(0), trace), trace).c_str(), stdout);
+  const ChatData samples = During("reading the data", [&] {
+    return ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, 1}, tokenizer);
+  });
+  const ScoreTrace found =
+      During("following the score", [&] { return TraceScore(*model, samples.data.train(0), trace); });
+  std::fputs(FormatTrace(found, trace).c_str(), stdout);
   return 0;
 }
 

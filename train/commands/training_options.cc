@@ -2,12 +2,19 @@
 
 #include <stdexcept>
 
+#include "models/model_directory.h"
+#include "train/progress.h"
+
 namespace ampgrad::train {
 namespace {
 
 constexpr Index kMany = 1'000'000'000;
 
 }  // namespace
+
+std::unique_ptr<models::LanguageModel> ReadModel(const std::filesystem::path& directory) {
+  return During("reading the model", [&] { return models::LoadModel(directory); });
+}
 
 std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch, const char* weight_decay) {
   return {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -11,6 +12,9 @@
 
 /// Options that several commands share: their texts, and how they are read.
 namespace ampgrad::train {
+
+/// models::LoadModel, shown as it goes.
+std::unique_ptr<models::LanguageModel> ReadModel(const std::filesystem::path& directory);
 
 /// Steps, batch, learning-rate schedule, seed and log of a training run.
 std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch, const char* weight_decay);
