@@ -24,7 +24,7 @@ int Run(const Options& options) {
   const Index batch = options.Integer("batch", 1, 1 << 20);
 
   const std::filesystem::path directory = options.String("model"), file = options.String("data");
-  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
   for (const Index k : sweep.ks) CheckK(k, *model);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   sweep.batch = batch;
@@ -35,9 +35,11 @@ int Run(const Options& options) {
   LimitEvaluation(options, samples.data);
   RunLog log(options.String("log"));
   std::printf("%s\n", Describe(samples).c_str());
-  const std::vector<SweepRow> rows = RunSweep(*model, samples.data, sweep, log);
-  std::fputs(FormatTable(rows).c_str(), stdout);
-  if (options.Has("json")) io::WriteFileAtomically(options.String("json"), TableJson(rows) + "\n");
+  // Rows are shown and saved as they are done: a sweep takes long, and may be stopped.
+  RunSweep(*model, samples.data, sweep, log, [&](const std::vector<SweepRow>& rows) {
+    PrintLastRow(rows);
+    if (options.Has("json")) io::WriteFileAtomically(options.String("json"), TableJson(rows) + "\n");
+  });
   return 0;
 }
 
@@ -49,10 +51,11 @@ Command SweepCommand() {
                  {"data", "FILE", nullptr, kDataHelp},
                  TemplateOptionSpec(),
                  {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
-                 {"full-lr", "X,X,…", "1e-4,3e-4,1e-3", "learning rates to try for full SFT"},
-                 {"amplitude-lr", "X,X,…", "1e-3,3e-3,1e-2,3e-2", "learning rates to try for each start"},
+                 {"full-lr", "X,X,…", "1e-4,3e-4,1e-3",
+                  "learning rates to try for full SFT; a best one at the edge is followed beyond"},
+                 {"amplitude-lr", "X,X,…", "1e-3,3e-3,1e-2,3e-2", "the same for each start of amplitude"},
                  {"search-steps", "N", "15", "steps of each run of the search"},
-                 {"json", "FILE", "", "write the table as JSON"}},
+                 {"json", "FILE", "", "write the table as JSON, row by row"}},
                 BasisOptionSpecs(),
                 TrainingOptionSpecs("60", "8", "0")}),
           Run};

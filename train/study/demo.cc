@@ -71,8 +71,8 @@ void RunDemo(const DemoOptions& options, RunLog& log) {
   SweepOptions sweep = options.sweep;
   sweep.batch = kSftBatch;
   sweep.length = std::min(kSftLength, model.context());
-  const std::vector<SweepRow> rows = RunSweep(model, samples.data, sweep, log);
-  std::printf("%s\n%s", FormatTable(rows).c_str(), kTableLegend);
+  RunSweep(model, samples.data, sweep, log, PrintLastRow);
+  std::printf("\n%s", kTableLegend);
 }
 
 }  // namespace ampgrad::train

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "tensor/io/note.h"
 #include "train/interrupt.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
@@ -32,11 +34,9 @@ void RequireMemoryFor(const Bench& bench, const MethodSettings& method) {
   RequireMemory(plan, bench.options.batch, bench.options.length, AvailableMemory());
 }
 
-// The rate of `candidates` whose short run ends with the lowest loss on the validation part. A run that diverges loses.
-double SearchLearningRate(const Bench& bench, const MethodSettings& method, const std::vector<double>& candidates) {
-  if (candidates.size() == 1) return candidates[0];
-  double best_lr = candidates.front(), best_loss = std::numeric_limits<double>::infinity();
-  for (const double lr : candidates) {
+// Runs `method` for some steps at each rate that the search asks for, and judges it on the validation part.
+RateSearch SearchRateOf(const Bench& bench, const MethodSettings& method, const std::vector<double>& grid) {
+  const RateSearch search = SearchRate(grid, [&](double lr) {
     const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
     Prepare(*model, method, bench.basis);
     TrainOptions options = bench.options.train;
@@ -45,46 +45,65 @@ double SearchLearningRate(const Bench& bench, const MethodSettings& method, cons
     options.lr = lr;
     try {
       RunTraining(*model, bench.data, options, "search " + method.Label() + report::Format(" lr %g", lr), bench.log);
-      const double loss = Evaluate(*model, bench.data.validation);
-      if (loss < best_loss) {
-        best_loss = loss;
-        best_lr = lr;
-      }
+      return Evaluate(*model, bench.data.validation);
     } catch (const DivergedError&) {
-      continue;
+      return std::numeric_limits<double>::infinity();
     }
+  });
+  if (!search.tried.empty()) {
+    std::fprintf(stderr, "rates of %s, by validation loss: %s\n", method.Label().c_str(),
+                 Describe(search.tried).c_str());
   }
-  if (best_loss == std::numeric_limits<double>::infinity()) {
-    throw DivergedError("the learning-rate search of " + method.Label() + " diverged at every rate");
-  }
-  return best_lr;
+  if (search.at_edge) io::Note(report::Format("no worse rate was found on one side of %g", search.lr));
+  return search;
 }
 
-SweepRow RunMethod(const Bench& bench, const MethodSettings& method, double lr, double base_loss) {
+SweepRow RunMethod(const Bench& bench, const MethodSettings& method, const RateSearch& rate, double base_loss) {
   const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
   const Index total = models::CountParameters(*model);
   Prepare(*model, method, bench.basis);
-  SweepRow row{};
+  SweepRow row;
   row.method = method;
-  row.lr = lr;
+  row.rate = rate;
+  row.base_loss = base_loss;
   row.trained = models::CountParameters(models::TrainableParameters(*model));
   row.share = static_cast<double>(row.trained) / static_cast<double>(total);
-  row.base_loss = base_loss;
-  row.start_loss = Evaluate(*model, bench.data.held_out);
   TrainOptions options = bench.options.train;
-  options.lr = lr;
-  row.seconds_per_step = RunTraining(*model, bench.data, options, method.Label(), bench.log);
-  row.end_loss = Evaluate(*model, bench.data.held_out);
+  options.lr = rate.lr;
+  try {
+    row.start_loss = Evaluate(*model, bench.data.held_out);
+    if (std::isnan(rate.lr)) throw DivergedError("every rate of the search diverged");
+    row.seconds_per_step = RunTraining(*model, bench.data, options, method.Label(), bench.log);
+    row.end_loss = Evaluate(*model, bench.data.held_out);
+  } catch (const DivergedError& error) {
+    row.diverged = error.what();
+    io::Note(method.Label() + " diverged: " + row.diverged);
+  }
   return row;
 }
 
-// A ratio as a percentage; "-" for the ratio of a full SFT that gained nothing.
+// The middle of `ks` by value; of an even count, the upper one.
+Index MiddleK(std::vector<Index> ks) {
+  std::sort(ks.begin(), ks.end());
+  return ks[ks.size() / 2];
+}
+
+// A ratio as a percentage; "-" for that of a run that diverged, or of a full SFT that gained nothing.
 std::string Percent(double ratio) { return std::isfinite(ratio) ? report::Format("%.1f %%", 100 * ratio) : "-"; }
+
+std::string Decimals(double value) { return std::isfinite(value) ? report::Format("%.4f", value) : "-"; }
+
+// [{"lr", "loss"}, …]; the loss of a run that diverged is null.
+nlohmann::ordered_json Searched(const RateSearch& rate) {
+  nlohmann::ordered_json tried = nlohmann::ordered_json::array();
+  for (const auto& [lr, loss] : rate.tried) tried.push_back({{"lr", lr}, {"loss", loss}});
+  return tried;
+}
 
 }  // namespace
 
-std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, const SweepOptions& options,
-                               RunLog& log) {
+std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, const SweepOptions& options, RunLog& log,
+                               const OnRow& on_row) {
   const std::vector<ct::RowSource> sources = ct::SelectRows(base.Parts().matrices, base.width(), options.policy);
   const Index largest_k = *std::max_element(options.ks.begin(), options.ks.end());
   Bench bench{base, data, options, nullptr, log};
@@ -100,40 +119,48 @@ std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, co
   const double base_loss = Evaluate(base, data.held_out);
 
   std::vector<SweepRow> rows;
-  rows.push_back(RunMethod(bench, {}, SearchLearningRate(bench, {}, options.full_lrs), base_loss));
+  const auto run = [&](const MethodSettings& method, const RateSearch& rate) {
+    SweepRow row = RunMethod(bench, method, rate, base_loss);
+    const SweepRow& full = rows.empty() ? row : rows.front();
+    row.efficiency = (row.start_loss - row.end_loss) / (full.start_loss - full.end_loss);
+    row.from_base_efficiency = (row.base_loss - row.end_loss) / (full.base_loss - full.end_loss);
+    rows.push_back(row);
+    if (on_row) on_row(rows);
+  };
+  run({}, SearchRateOf(bench, {}, options.full_lrs));
   for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
     MethodSettings method{
         .method = "amplitude", .k = 0, .start = start, .chain = options.chain, .rows = options.policy};
-    method.k = options.ks[options.ks.size() / 2];
-    const double lr = SearchLearningRate(bench, method, options.amplitude_lrs);
+    method.k = MiddleK(options.ks);
+    const RateSearch rate = SearchRateOf(bench, method, options.amplitude_lrs);
     for (const Index k : options.ks) {
       method.k = k;
-      rows.push_back(RunMethod(bench, method, lr, base_loss));
+      run(method, rate);
     }
-  }
-  const SweepRow full = rows.front();
-  for (SweepRow& row : rows) {
-    row.efficiency = (row.start_loss - row.end_loss) / (full.start_loss - full.end_loss);
-    row.from_base_efficiency = (row.base_loss - row.end_loss) / (full.base_loss - full.end_loss);
   }
   return rows;
 }
 
-std::string FormatTable(const std::vector<SweepRow>& rows) {
-  std::string text =
-      "| method    | start         |  K | lr     | trained   | share    | base   | start   | end    | efficiency | "
-      "from base | s/step |\n"
-      "|-----------|---------------|---:|-------:|----------:|---------:|-------:|--------:|-------:|-----------:|-----"
-      "-----:|-------:|\n";
-  for (const SweepRow& r : rows) {
-    text += report::Format(
-        "| %-9s | %-13s | %2s | %-6g | %9lld | %6.2f %% | %6.4f | %7.4f | %6.4f | %10s | %9s | %6.4f |\n",
-        r.method.method.c_str(), r.method.NeedsBasis() ? ct::ToString(r.method.start) : "-",
-        r.method.NeedsBasis() ? std::to_string(r.method.k).c_str() : "-", r.lr, static_cast<long long>(r.trained),
-        100 * r.share, r.base_loss, r.start_loss, r.end_loss, Percent(r.efficiency).c_str(),
-        Percent(r.from_base_efficiency).c_str(), r.seconds_per_step);
-  }
-  return text;
+const char* const kTableHead =
+    "| method    | start         |  K | lr     | trained   | share    | base   | start   | end      | efficiency | "
+    "from base | s/step |\n"
+    "|-----------|---------------|---:|-------:|----------:|---------:|-------:|--------:|---------:|-----------:|-----"
+    "-----:|-------:|\n";
+
+std::string FormatRow(const SweepRow& r) {
+  const bool amplitude = r.method.NeedsBasis();
+  return report::Format("| %-9s | %-13s | %2s | %-6s | %9lld | %6.2f %% | %6.4f | %7s | %8s | %10s | %9s | %6s |\n",
+                        r.method.method.c_str(), amplitude ? ct::ToString(r.method.start) : "-",
+                        amplitude ? std::to_string(r.method.k).c_str() : "-",
+                        std::isfinite(r.rate.lr) ? report::Format("%g", r.rate.lr).c_str() : "-",
+                        static_cast<long long>(r.trained), 100 * r.share, r.base_loss, Decimals(r.start_loss).c_str(),
+                        r.diverged.empty() ? Decimals(r.end_loss).c_str() : "diverged", Percent(r.efficiency).c_str(),
+                        Percent(r.from_base_efficiency).c_str(), Decimals(r.seconds_per_step).c_str());
+}
+
+void PrintLastRow(const std::vector<SweepRow>& rows) {
+  std::printf("%s%s", rows.size() == 1 ? kTableHead : "", FormatRow(rows.back()).c_str());
+  std::fflush(stdout);
 }
 
 const char* const kTableLegend =
@@ -147,7 +174,8 @@ std::string TableJson(const std::vector<SweepRow>& rows) {
     json.push_back({{"method", r.method.method},
                     {"start", r.method.NeedsBasis() ? nlohmann::ordered_json(ct::ToString(r.method.start)) : nullptr},
                     {"k", r.method.NeedsBasis() ? nlohmann::ordered_json(r.method.k) : nullptr},
-                    {"lr", r.lr},
+                    {"lr", r.rate.lr},
+                    {"searched", Searched(r.rate)},
                     {"trained", r.trained},
                     {"share", r.share},
                     {"base_loss", r.base_loss},
@@ -155,7 +183,8 @@ std::string TableJson(const std::vector<SweepRow>& rows) {
                     {"end_loss", r.end_loss},
                     {"efficiency", r.efficiency},
                     {"from_base_efficiency", r.from_base_efficiency},
-                    {"seconds_per_step", r.seconds_per_step}});
+                    {"seconds_per_step", r.seconds_per_step},
+                    {"diverged", r.diverged.empty() ? nullptr : nlohmann::ordered_json(r.diverged)}});
   }
   return json.dump(1);
 }

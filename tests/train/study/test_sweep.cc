@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -11,37 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "models/gpt.h"
-#include "tests/support/expect_message.h"
 #include "tests/support/temp_dir.h"
 #include "tests/train/training.h"
-#include "train/data/chat_data.h"
 #include "train/study/sweep.h"
 
 namespace ampgrad::train {
 namespace {
 
-// The nano preset: d = 32, two blocks, 64 positions, 256 tokens. A block holds c_attn 32→96, c_proj 32→32, c_fc 32→128
-// and c_proj 128→32, which as rows of width 32 are 96 + 32 + 128 + 128.
-constexpr Index kRows = 2 * (96 + 32 + 128 + 128);
-constexpr Index kBlock = (32 * 96 + 96) + (32 * 32 + 32) + (32 * 128 + 128) + (128 * 32 + 32) + 2 * (32 + 32);
-constexpr Index kNumbers = 256 * 32 + 64 * 32 + 2 * kBlock + (32 + 32);
-
 constexpr double kBound = sizeof(Real) == sizeof(double) ? 1e-9 : 1e-4;
-
-models::Gpt Nano() {
-  models::Gpt model(models::PresetConfig("nano"));
-  model.Initialise(3);
-  return model;
-}
-
-ChatData Pairs() {
-  Samples samples;
-  for (int i = 0; i < 40; ++i) {
-    samples.all.push_back(MakeSample("say " + std::to_string(i) + ": ", "it is " + std::to_string(i)));
-  }
-  return MakeChatData(samples, models::ChatTemplate(), models::Tokenizer::Bytes(), 32, 4, 1, "pairs");
-}
 
 SweepOptions Sweep() {
   SweepOptions options;
@@ -63,19 +39,6 @@ const std::vector<SweepRow>& Rows() {
   return rows;
 }
 
-std::map<std::string, std::string> Bytes(const std::vector<Param*>& params) {
-  std::map<std::string, std::string> bytes;
-  for (const Param* param : params) {
-    bytes[param->name].assign(reinterpret_cast<const char*>(param->value.data()), sizeof(Real) * param->value.size());
-  }
-  return bytes;
-}
-
-std::shared_ptr<const ct::Basis> BasisOf(models::LanguageModel& model, Index k) {
-  const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-  return std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, k));
-}
-
 /// The cells of each line of a Markdown table, without the spaces around them.
 std::vector<std::vector<std::string>> Cells(const std::string& table) {
   std::vector<std::vector<std::string>> rows;
@@ -91,93 +54,17 @@ std::vector<std::vector<std::string>> Cells(const std::string& table) {
   return rows;
 }
 
-TEST(Method, LabelsTellMethodsApart) {
-  EXPECT_EQ(MethodSettings{}.Label(), "full");
-  EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 8}).Label(), "exact K=8");
-  EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 64, .start = ct::Start::kReconstructed}).Label(),
-            "reconstructed K=64");
-}
-
-TEST(Method, RefusesAnUnknownNameAndAMissingBasis) {
-  models::Gpt model = Nano();
-  ExpectMessage<std::invalid_argument>([&] { Prepare(model, {.method = "lore"}); },
-                                       "[method] expected one of full, amplitude, found 'lore'");
-  ExpectMessage<std::invalid_argument>([&] { Prepare(model, {.method = "amplitude", .k = 2}); },
-                                       "[method] amplitude needs a basis");
-  EXPECT_EQ(MethodNames(), (std::vector<std::string>{"full", "amplitude"}));
-}
-
-// The default of the commands is the faster chain; the default of MethodSettings is the explicit chain.
-TEST(Method, ChainsUnlessSaid) {
-  EXPECT_EQ(MethodSettings{}.chain, ct::Chain::kExplicit);
-  EXPECT_EQ(SweepOptions().chain, ct::Chain::kFactored);
-  EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 8, .chain = ct::Chain::kFactored}).Label(), "exact K=8");
-}
-
-TEST(Prepare, TakesTheChain) {
-  for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
-    for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
-      models::Gpt model = Nano();
-      Prepare(model, {.method = "amplitude", .k = 3, .start = start, .chain = chain}, BasisOf(model, 5));
-      Tape tape;
-      BatchLoss(model, tape, Pairs().data.train(0));
-      Index reconstructed = 0;
-      for (int node = 0; node < tape.size(); ++node) reconstructed += tape.op(node) == std::string("reconstruct");
-      EXPECT_EQ(reconstructed, chain == ct::Chain::kExplicit ? 8 : 0);
-    }
-  }
-}
-
-TEST(Prepare, FullTrainsEveryNumber) {
-  models::Gpt model = Nano();
-  models::SetTrainable(model, false);
-  Prepare(model, {});
-  EXPECT_EQ(models::CountParameters(models::TrainableParameters(model)), kNumbers);
-}
-
-TEST(Prepare, AmplitudeTrainsScoresAlone) {
-  for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
-    SCOPED_TRACE(ct::ToString(start));
-    models::Gpt model = Nano();
-    Prepare(model, {.method = "amplitude", .k = 3, .start = start}, BasisOf(model, 5));
-    const std::vector<Param*> trainable = models::TrainableParameters(model);
-    EXPECT_EQ(trainable.size(), 8u);  // four matrices in each of two blocks
-    EXPECT_EQ(models::CountParameters(trainable), 3 * kRows);
-    std::vector<Param*> frozen;
-    for (Param* param : models::Parameters(model)) {
-      EXPECT_EQ(param->trainable, param->name.rfind("scores.", 0) == 0) << param->name;
-      if (!param->trainable) frozen.push_back(param);
-    }
-    const auto frozen_before = Bytes(frozen), scores_before = Bytes(trainable);
-    TrainOptions options;
-    options.steps = 3;
-    options.lr = 1e-2;
-    options.adamw.weight_decay = 0.1;  // must not reach what is frozen
-    Train(model, Pairs().data.train, options, nullptr);
-    EXPECT_EQ(frozen_before.size(),
-              2u + 2 * 8 + 2);  // two embeddings, the biases and norms of two blocks, the last norm
-    EXPECT_TRUE(Bytes(frozen) == frozen_before);
-    for (const auto& [name, bytes] : Bytes(trainable)) EXPECT_FALSE(bytes == scores_before.at(name)) << name;
-  }
-}
-
-TEST(Prepare, ExactStartIsTheModelBitForBit) {
-  models::Gpt base = Nano();
-  const auto model = base.Clone();
-  Prepare(*model, {.method = "amplitude", .k = 3}, BasisOf(base, 3));
-  const Batch batch = Pairs().data.train(0);
-  Tape tape(Tape::Mode::kInference);
-  const Tensor expected = base.Logits(tape, batch.inputs, batch.length).value;
-  const Tensor found = model->Logits(tape, batch.inputs, batch.length).value;
-  ASSERT_EQ(found.size(), expected.size());
-  EXPECT_EQ(std::memcmp(found.data(), expected.data(), sizeof(Real) * expected.size()), 0);
+std::string Table(const std::vector<SweepRow>& rows) {
+  std::string text = kTableHead;
+  for (const SweepRow& row : rows) text += FormatRow(row);
+  return text;
 }
 
 TEST(RunSweep, CountsWhatIsTrainedByHand) {
   ASSERT_EQ(Rows().size(), 7u);  // full, and three K from both starts
-  EXPECT_EQ(kNumbers, 35712);
+  EXPECT_EQ(kNanoParameters, 35712);
   EXPECT_FALSE(Rows()[0].method.NeedsBasis());
-  EXPECT_EQ(Rows()[0].trained, kNumbers);
+  EXPECT_EQ(Rows()[0].trained, kNanoParameters);
   EXPECT_EQ(Rows()[0].share, 1);
   const std::vector<Index> ks = {2, 5, 32};
   for (size_t i = 0; i < 6; ++i) {
@@ -185,11 +72,11 @@ TEST(RunSweep, CountsWhatIsTrainedByHand) {
     EXPECT_TRUE(row.method.NeedsBasis());
     EXPECT_EQ(row.method.start, i < 3 ? ct::Start::kReconstructed : ct::Start::kExact);
     EXPECT_EQ(row.method.k, ks[i % 3]);
-    EXPECT_EQ(row.trained, kRows * ks[i % 3]);
-    EXPECT_DOUBLE_EQ(row.share, static_cast<double>(kRows * ks[i % 3]) / kNumbers);
-    EXPECT_EQ(row.lr, 1e-2);
+    EXPECT_EQ(row.trained, kNanoRows * ks[i % 3]);
+    EXPECT_DOUBLE_EQ(row.share, static_cast<double>(kNanoRows * ks[i % 3]) / kNanoParameters);
+    EXPECT_EQ(row.rate.lr, 1e-2);
   }
-  EXPECT_EQ(Rows()[0].lr, 1e-3);
+  EXPECT_EQ(Rows()[0].rate.lr, 1e-3);
 }
 
 TEST(RunSweep, LossesAreWhatTheModelsSay) {
@@ -205,7 +92,7 @@ TEST(RunSweep, LossesAreWhatTheModelsSay) {
   for (const SweepRow& row : Rows()) {
     EXPECT_EQ(row.base_loss, base);
     for (const double number : {row.start_loss, row.end_loss, row.efficiency, row.from_base_efficiency, row.share,
-                                row.lr, row.seconds_per_step}) {
+                                row.rate.lr, row.seconds_per_step}) {
       EXPECT_TRUE(std::isfinite(number)) << row.method.Label();
     }
     EXPECT_GE(row.seconds_per_step, 0);
@@ -251,12 +138,12 @@ TEST(RunSweep, ChainsEndAlike) {
 
 TEST(RunSweep, LeavesTheBaseAlone) {
   models::Gpt model = Nano();
-  const auto before = Bytes(models::Parameters(model));
+  const auto before = BytesOf(models::Parameters(model));
   RunLog log("");
   SweepOptions options = Sweep();
   options.ks = {2};
   RunSweep(model, Pairs().data, options, log);
-  EXPECT_TRUE(Bytes(models::Parameters(model)) == before);
+  EXPECT_TRUE(BytesOf(models::Parameters(model)) == before);
 }
 
 TEST(RunSweep, ChoosesTheRateThatEndsLowest) {
@@ -265,24 +152,110 @@ TEST(RunSweep, ChoosesTheRateThatEndsLowest) {
   SweepOptions options = Sweep();
   options.ks = {2};
   options.search_steps = 5;
-  options.full_lrs = {0, 1e-3, 1e-9, 1e30};  // the last diverges: it loses, and the search continues
-  options.amplitude_lrs = {0, 1e-2, 1e-9, 1e30};
+  options.full_lrs = {1e-20, 1e-3, 1e-9, 1e30};  // the last diverges: it loses, and the search continues
+  options.amplitude_lrs = {1e-20, 1e-2, 1e-9, 1e30};
   const std::vector<SweepRow> rows = RunSweep(model, Pairs().data, options, log);
-  EXPECT_EQ(rows[0].lr, 1e-3);
-  EXPECT_EQ(rows[2].lr, 1e-2);  // exact
+  EXPECT_EQ(rows[0].rate.lr, 1e-3);
+  EXPECT_EQ(rows[2].rate.lr, 1e-2);  // exact
 }
 
-TEST(RunSweep, RefusesRatesThatAllDiverge) {
+// Which K the search ran at stands in the log.
+TEST(RunSweep, SearchesAtTheMiddleKByValue) {
+  for (const auto& [ks, middle] : std::map<std::vector<Index>, Index>{
+           {{9, 2, 5}, 5}, {{2, 5, 9}, 5}, {{5, 9, 2}, 5}, {{9, 2}, 9}, {{2, 9}, 9}, {{7, 2, 9, 4}, 7}, {{3}, 3}}) {
+    const TempDir dir;
+    const std::string file = (dir.path() / "log.jsonl").string();
+    models::Gpt model = Nano();
+    SweepOptions options = Sweep();
+    options.ks = ks;
+    options.train.steps = options.search_steps = 1;
+    options.amplitude_lrs = {1e-3, 1e-2, 1e-1};
+    {
+      RunLog log(file);
+      RunSweep(model, Pairs().data, options, log);
+    }
+    std::set<std::string> searched;
+    std::ifstream lines(file);
+    for (std::string line; std::getline(lines, line);) {
+      const std::string run = nlohmann::json::parse(line).at("run");
+      if (run.starts_with("search ")) searched.insert(run.substr(7, run.find(" lr ") - 7));
+    }
+    const std::string k = "K=" + std::to_string(middle);
+    EXPECT_EQ(searched, (std::set<std::string>{"exact " + k, "reconstructed " + k}));
+  }
+}
+
+// The best rate of each grid is its highest.
+TEST(RunSweep, FollowsABestRateBeyondItsGrid) {
   models::Gpt model = Nano();
   RunLog log("");
   SweepOptions options = Sweep();
-  options.full_lrs = {1e30, 1e29};
-  try {
-    RunSweep(model, Pairs().data, options, log);
-    FAIL() << "accepted";
-  } catch (const DivergedError& error) {
-    EXPECT_STREQ(error.what(), "the learning-rate search of full diverged at every rate");
+  options.ks = {2};
+  options.search_steps = 5;
+  options.full_lrs = {1e-7, 1e-6};
+  options.amplitude_lrs = {1e-6, 1e-5};
+  for (const SweepRow& row : RunSweep(model, Pairs().data, options, log)) {
+    ASSERT_GT(row.rate.tried.size(), 4u) << row.method.Label();
+    EXPECT_GT(row.rate.lr, 1e-5) << row.method.Label();
+    for (size_t i = 1; i < row.rate.tried.size(); ++i) {
+      EXPECT_GT(row.rate.tried[i].lr, row.rate.tried[i - 1].lr);
+    }
   }
+}
+
+// Of the row that diverged, what was known before its first step still stands; the others are those of a sweep in
+// which nothing diverged.
+TEST(RunSweep, ARunThatDivergesCostsItsRow) {
+  models::Gpt model = Nano();
+  RunLog log("");
+  SweepOptions options = Sweep();
+  options.full_lrs = {1e30};
+  const std::vector<SweepRow> rows = RunSweep(model, Pairs().data, options, log);
+  ASSERT_EQ(rows.size(), Rows().size());
+  EXPECT_TRUE(rows[0].diverged.starts_with("step 2: the ")) << rows[0].diverged;
+  EXPECT_EQ(rows[0].start_loss, Rows()[0].start_loss);
+  EXPECT_TRUE(std::isnan(rows[0].end_loss) && std::isnan(rows[0].seconds_per_step));
+  for (size_t i = 1; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i].diverged, "");
+    EXPECT_EQ(rows[i].end_loss, Rows()[i].end_loss);
+    EXPECT_TRUE(std::isnan(rows[i].efficiency)) << "a share of a full SFT that diverged";
+  }
+  const auto cells = Cells(Table(rows));
+  EXPECT_EQ(cells[2][8], "diverged");
+  for (const size_t unknown : {9, 10, 11}) EXPECT_EQ(cells[2][unknown], "-");
+  const nlohmann::json json = nlohmann::json::parse(TableJson(rows));
+  EXPECT_EQ(json[0].at("diverged"), rows[0].diverged);
+  EXPECT_TRUE(json[0].at("end_loss").is_null() && json[0].at("efficiency").is_null());
+}
+
+TEST(RunSweep, RatesThatAllDivergeCostTheirRows) {
+  models::Gpt model = Nano();
+  RunLog log("");
+  SweepOptions options = Sweep();
+  options.ks = {2};
+  options.amplitude_lrs = {1e300, 1e299};
+  const std::vector<SweepRow> rows = RunSweep(model, Pairs().data, options, log);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].end_loss, Rows()[0].end_loss);
+  for (const size_t i : {1, 2}) {
+    EXPECT_EQ(rows[i].diverged, "every rate of the search diverged");
+    EXPECT_TRUE(std::isnan(rows[i].rate.lr));
+    EXPECT_EQ(rows[i].rate.tried.size(), 10u);
+    EXPECT_EQ(Cells(Table(rows))[2 + i][3], "-");
+  }
+}
+
+TEST(RunSweep, TellsEachRowWhenItIsDone) {
+  models::Gpt model = Nano();
+  RunLog log("");
+  std::vector<double> ends;
+  RunSweep(model, Pairs().data, Sweep(), log, [&](const std::vector<SweepRow>& rows) {
+    EXPECT_EQ(rows.size(), ends.size() + 1);
+    ends.push_back(rows.back().end_loss);
+    EXPECT_EQ(rows.back().efficiency, Rows()[rows.size() - 1].efficiency);
+  });
+  ASSERT_EQ(ends.size(), Rows().size());
+  for (size_t i = 0; i < ends.size(); ++i) EXPECT_EQ(ends[i], Rows()[i].end_loss);
 }
 
 TEST(RunSweep, LogsEveryStepOfEveryRun) {
@@ -318,7 +291,7 @@ TEST(TableJson, HoldsTheRows) {
       EXPECT_TRUE(json[i].at("start").is_null() && json[i].at("k").is_null());
     }
     EXPECT_EQ(json[i].at("trained"), row.trained);
-    const std::vector<std::pair<const char*, double>> numbers = {{"lr", row.lr},
+    const std::vector<std::pair<const char*, double>> numbers = {{"lr", row.rate.lr},
                                                                  {"share", row.share},
                                                                  {"base_loss", row.base_loss},
                                                                  {"start_loss", row.start_loss},
@@ -327,12 +300,14 @@ TEST(TableJson, HoldsTheRows) {
                                                                  {"from_base_efficiency", row.from_base_efficiency},
                                                                  {"seconds_per_step", row.seconds_per_step}};
     for (const auto& [key, number] : numbers) EXPECT_EQ(json[i].at(key), number) << key;
-    EXPECT_EQ(json[i].size(), 4 + numbers.size());
+    EXPECT_EQ(json[i].at("searched"), nlohmann::json::array());
+    EXPECT_TRUE(json[i].at("diverged").is_null());
+    EXPECT_EQ(json[i].size(), 6 + numbers.size());
   }
 }
 
-TEST(FormatTable, HasARowForEachMethod) {
-  const auto cells = Cells(FormatTable(Rows()));
+TEST(FormatRow, HasACellForEachColumn) {
+  const auto cells = Cells(Table(Rows()));
   ASSERT_EQ(cells.size(), 2 + Rows().size());
   EXPECT_EQ(cells[0], (std::vector<std::string>{"method", "start", "K", "lr", "trained", "share", "base", "start",
                                                 "end", "efficiency", "from base", "s/step"}));
@@ -344,7 +319,7 @@ TEST(FormatTable, HasARowForEachMethod) {
     EXPECT_EQ(c[0], row.method.method);
     EXPECT_EQ(c[1], row.method.NeedsBasis() ? ct::ToString(row.method.start) : "-");
     EXPECT_EQ(c[2], row.method.NeedsBasis() ? std::to_string(row.method.k) : "-");
-    EXPECT_EQ(number(c[3]), row.lr);
+    EXPECT_EQ(number(c[3]), row.rate.lr);
     EXPECT_EQ(number(c[4]), row.trained);
     EXPECT_NEAR(number(c[5]), 100 * row.share, 0.00501);
     EXPECT_NEAR(number(c[6]), row.base_loss, 0.0000501);
