@@ -9,6 +9,8 @@
 #include <limits>
 #include <string>
 
+#include "tensor/allocator.h"
+
 namespace ampgrad::train {
 namespace {
 
@@ -46,10 +48,9 @@ Index AvailableMemory() {
 #ifdef __linux__
   rlimit limit;
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-    // Blocks of many sizes come and go in a step, and what lies unused between them counts here as well: measured, up
-    // to half as much as what is used.
-    const Index left = Left(static_cast<Index>(limit.rlim_cur), BytesOf("/proc/self/status", "VmSize:"));
-    available = std::min(available, left == kUnknown ? kUnknown : left / 3 * 2);
+    // What the allocator requests in advance counts as well.
+    const Index used = BytesOf("/proc/self/status", "VmSize:");
+    available = std::min(available, Left(static_cast<Index>(limit.rlim_cur) - kAllocatorGrowth, used));
   }
 #endif
   return available;

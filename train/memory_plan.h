@@ -25,18 +25,22 @@ struct MemoryPlan {
 
   /// Activations, logits, gradients and work space of a step, at its peak.
   Index Step(Index tokens) const;
+  /// What lies unused between the blocks of a step, as they come and go in many sizes: measured, up to half as much as
+  /// the step itself.
+  Index Gaps(Index tokens) const { return Step(tokens) / 2; }
   /// Bytes that are not allocated yet.
-  Index Missing(Index tokens) const { return moments + Step(tokens); }
-  /// The sum of all parts except the mapped weights.
-  Index Total(Index tokens) const { return weights + basis + scores + Missing(tokens); }
+  Index Missing(Index tokens) const { return moments + Step(tokens) + Gaps(tokens); }
+  /// All tensors except the mapped weights.
+  Index Total(Index tokens) const { return weights + basis + scores + moments + Step(tokens); }
 };
 
 /// Runs steps of a few tokens through `model`, as it is prepared for training, and changes nothing in it. `basis` is
 /// null for full SFT.
 MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis = nullptr);
 
-/// "weights 26.1 MB + moments 52.1 MB + activations of 1024 tokens 189.3 MB + logits 1.0 MB = 268.5 MB", with basis,
-/// scores and mapped weights where there are any.
+/// "weights 26.1 MB + moments 52.1 MB + activations of 1024 tokens 189.3 MB + logits 1.0 MB = 268.5 MB, and gaps of up
+/// to 95.2 MB between them", with basis, scores and mapped weights where there are any. The process takes no more than
+/// this sum and 64 MB for itself.
 std::string ToString(const MemoryPlan& plan, Index tokens);
 
 /// Throws std::runtime_error when `available` bytes are too few for steps of `batch` sequences of `length` tokens. The
