@@ -117,14 +117,15 @@ def anonymous_mib(process):
 class Runner:
     """Runs commands, a process each, and reads the figures that they print."""
 
-    def __init__(self, build, environment, scratch):
+    def __init__(self, build, simd, environment, scratch):
         self.build, self.environment, self.scratch = build, environment, pathlib.Path(scratch)
+        self.simd = [f"--simd={simd}"] if simd else []
 
     def run(self, command):
         return getattr(self, command[0])(*command[1:])
 
     def benchmark(self, program, pattern):
-        command = [f"{self.build}/{program}", f"--benchmark_filter={pattern}", "--benchmark_format=json"]
+        command = [f"{self.build}/{program}", f"--benchmark_filter={pattern}", "--benchmark_format=json", *self.simd]
         printed = output(command, env={**os.environ, "AMPGRAD_ROWS_DIR": str(self.scratch)})
         figures = json.loads(printed)["benchmarks"][0]
         if figures.get("error_occurred"):
@@ -143,7 +144,7 @@ class Runner:
             sample = json.dumps({"prompt": "Count.", "completion": " ".join(map(str, range(1000)))})
             data.write_text(6 * (sample + "\n"))  # cut at 512 tokens each; four to train on, one held out
         command = [program, "sft", "--model", model, "--data", data, "--out", out, "--log", log, "--layers", "last:2",
-                   "--batch", "1", "--length", "512", "--steps", "5", "--threads", "2", *method]
+                   "--batch", "1", "--length", "512", "--steps", "5", "--threads", "2", *method, *self.simd]
         peak = 0
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             while process.poll() is None:  # what it prints is short, so the pipe never fills
@@ -203,13 +204,16 @@ def main():
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--only", choices=GROUPS)
     parser.add_argument("--build", required=True)
+    parser.add_argument("--simd", metavar="NAME", help="the instruction set that ours use")
     parser.add_argument("--torch", metavar="ENVIRONMENT", help="PyTorch runs too, in this environment of torch/env.sh")
     options = parser.parse_args()
     programs = f"ours and PyTorch's ({options.torch}) by turns" if options.torch else "ours alone"
+    if options.simd:
+        programs += f", ours with {options.simd}"
     print(f"Rounds: {options.rounds}; the figures are medians over them. A process for each run, {programs}; 2 threads "
           "unless stated. A ratio above 1 says that ours is better.")
     with tempfile.TemporaryDirectory() as scratch:
-        runner = Runner(options.build, options.torch, scratch)
+        runner = Runner(options.build, options.simd, options.torch, scratch)
         for name in [options.only] if options.only else UNASKED:
             title, make_rows = GROUPS[name]
             rows = list(make_rows(scratch))

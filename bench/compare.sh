@@ -4,13 +4,15 @@
 set -euo pipefail
 usage() {
   cat <<'END'
-usage: bash bench/compare.sh [--rounds N] [--only gemm|step|amplitude|basis|tinyllama] [--torch best|avx2] [--install]
+usage: bash bench/compare.sh [--rounds N] [--only gemm|step|amplitude|basis|tinyllama] [--simd NAME] [--torch best|avx2]
+                             [--install]
 
 Times our programs and PyTorch's by turns, one configuration a process, and prints tables of ratios in Markdown.
   --rounds N    rounds of ours and theirs; the tables show medians over rounds (default 3)
   --only GROUP  one group instead of the first four; gemm takes about four minutes a round, the others one to three.
                 tinyllama runs only when asked for: it needs 10 GB of memory and 5 GB of disk
-  --torch NAME  PyTorch as fast as this CPU lets it (best, the default) or held to AVX2 (avx2), which does not hold ours
+  --simd NAME   ours use this instruction set (amx, avx512, avx2 or scalar); avx2 holds PyTorch to AVX2 too
+  --torch NAME  PyTorch as fast as this CPU lets it (best, the default) or held to AVX2 (avx2)
   --install     first install with apt what the build needs, python3-torch, libopenblas0-openmp and libjemalloc2;
                 without it nothing is installed
 Where one of PyTorch's packages is missing, the tables hold our own numbers only. Only an idle machine is fair:
@@ -24,16 +26,17 @@ wrong_usage() {
   exit 2
 }
 
-rounds=3 only=() torch=best install=no
+rounds=3 only=() simd=() torch=best install=no
 while [ $# -gt 0 ]; do
   case $1 in
   --help) usage && exit 0 ;;
   --install) install=yes ;;
-  --rounds | --only | --torch)
+  --rounds | --only | --simd | --torch)
     [ $# -ge 2 ] || wrong_usage "$1 needs a value"
     case $1 in
     --rounds) rounds=$2 ;;
     --only) only=(--only "$2") ;;
+    --simd) simd=(--simd "$2") ;;
     --torch) torch=$2 ;;
     esac
     shift
@@ -45,6 +48,7 @@ done
 [[ $rounds =~ ^[1-9][0-9]{0,2}$ ]] || wrong_usage "--rounds expects a number from 1 to 999, found '$rounds'"
 [[ ${only[1]:-gemm} =~ ^(gemm|step|amplitude|basis|tinyllama)$ ]] ||
   wrong_usage "--only expects gemm, step, amplitude, basis or tinyllama, found '${only[1]}'"
+if [ "${simd[1]:-}" = avx2 ]; then torch=avx2; fi
 [[ $torch =~ ^(best|avx2)$ ]] || wrong_usage "--torch expects best or avx2, found '$torch'"
 
 cd "$(dirname "$0")/.."
@@ -70,4 +74,4 @@ if ! missing=$(bash bench/torch/env.sh "$torch" /usr/bin/python3 -c 'import torc
   echo "PyTorch cannot run (${missing##*$'\n'}), so only our own numbers follow; --install installs what it needs."
   with=()
 fi
-exec /usr/bin/python3 bench/compare.py --build build/release --rounds "$rounds" "${only[@]}" "${with[@]}"
+exec /usr/bin/python3 bench/compare.py --build build/release --rounds "$rounds" "${only[@]}" "${simd[@]}" "${with[@]}"

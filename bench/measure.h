@@ -96,9 +96,12 @@ inline void RegisterCase(const std::string& name, const std::function<Case()>& m
       ->Unit(benchmark::kMicrosecond);
 }
 
-/// The main function of a benchmark program, after it has registered its benchmarks.
+/// The main function of a benchmark program, after it has registered its benchmarks. Beside Google Benchmark's options
+/// it takes --simd=NAME, an instruction set (UseSimdTarget), as its last word.
 inline int RunBenchmarks(int argc, char** argv) {
   KeepFreedMemory();
+  const std::string simd = "--simd=";
+  if (argc > 1 && std::string(argv[argc - 1]).starts_with(simd)) UseSimdTarget(argv[--argc] + simd.size());
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("simd_target", SimdTarget());

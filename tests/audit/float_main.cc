@@ -1,6 +1,6 @@
 // The float half of the audit. The program of the double half runs it and reads what it writes:
-//   kernels SEED OUT.json                                      the largest error of each kernel as a share of its bound
-//   gradients MODEL DATA LENGTH BATCH SEED OUT.safetensors     the gradients of a model on one batch
+//   kernels SEED OUT.json                                         the largest error of each kernel, of its bound
+//   gradients MODEL DATA LENGTH BATCH SEED SIMD OUT.safetensors   the gradients of a model on one batch
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>
@@ -11,6 +11,7 @@
 #include "tensor/allocator.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/mapped_file.h"
+#include "tensor/kernels/simd/simd_target.h"
 #include "tests/audit/kernel_audit.h"
 #include "tests/audit/model_audit.h"
 
@@ -27,10 +28,11 @@ void WriteKernels(const std::vector<std::string>& words) {
 
 void WriteGradients(const std::vector<std::string>& words) {
   const std::string directory = words.at(1);
+  UseSimdTarget(words.at(6));
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const train::Batch batch = ReadBatch(
       {words.at(2), directory, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))}, *model);
-  io::WriteSafetensors(words.at(6), DenseGradients(*model, batch), {});
+  io::WriteSafetensors(words.at(7), DenseGradients(*model, batch), {});
 }
 
 }  // namespace

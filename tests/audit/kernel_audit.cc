@@ -278,11 +278,12 @@ std::vector<KernelFinding> AuditKernels(uint64_t seed) {
       {"AdamW", [&] { return AuditAdamW(seed); }},
   };
   std::vector<KernelFinding> findings;
+  const std::string before = SimdTarget();
   for (const std::string& target : SimdTargets()) {
     UseSimdTarget(target);
     for (const auto& [name, audit] : kernels) findings.push_back({target, name, audit()});
   }
-  UseSimdTarget("");
+  UseSimdTarget(before);
   return findings;
 }
 

@@ -17,7 +17,6 @@
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json.h"
 #include "tensor/io/text_file.h"
-#include "tensor/thread_pool.h"
 #include "tests/audit/findings.h"
 #include "tests/audit/identities.h"
 #include "tests/audit/model_audit.h"
@@ -30,6 +29,7 @@
 #include "tests/audit/step_identities.h"
 #include "tests/support/temp_dir.h"
 #include "train/commands/files.h"
+#include "train/commands/machine_options.h"
 #include "train/commands/options.h"
 #include "train/commands/program.h"
 #include "train/commands/training_options.h"
@@ -38,17 +38,18 @@
 namespace ampgrad::audit {
 namespace {
 
-const std::vector<train::OptionSpec> kOptions = {
-    {"model", "DIR", "", "audit every tensor of this model instead of the ops"},
-    {"data", "FILE", "", "what the model reads: JSON lines of pairs, or a text; needed with --model"},
-    {"length", "N", "256", "tokens a sequence at most, with --model"},
-    {"batch", "N", "1", "sequences, with --model"},
-    {"seed", "N", "1", "seed of everything random"},
-    {"json", "FILE", "", "write the findings as JSON"},
-    {"html", "FILE", "", "write the report as one HTML page"},
-    {"threads", "N", "0", "threads to use; 0 means all cores"},
-    {"help", nullptr, "", "show this help"},
-};
+std::vector<train::OptionSpec> OptionSpecs() {
+  return train::Join(
+      {{{"model", "DIR", "", "audit every tensor of this model instead of the ops"},
+        {"data", "FILE", "", "what the model reads: JSON lines of pairs, or a text; needed with --model"},
+        {"length", "N", "256", "tokens a sequence at most, with --model"},
+        {"batch", "N", "1", "sequences, with --model"},
+        {"seed", "N", "1", "seed of everything random"},
+        {"json", "FILE", "", "write the findings as JSON"},
+        {"html", "FILE", "", "write the report as one HTML page"}},
+       train::MachineOptionSpecs(),
+       {{"help", nullptr, "", "show this help"}}});
+}
 
 // Runs a command of the program of the float build, which writes its findings to `out`.
 void RunFloatProgram(const char* command, const std::vector<std::string>& words, const std::string& out) {
@@ -120,18 +121,19 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
   });
   phase.Now("auditing the float build");
   AuditFloatBuild(*model, batch,
-                  {directory, data, std::to_string(length), std::to_string(sequences), std::to_string(seed)},
+                  {directory, data, std::to_string(length), std::to_string(sequences), std::to_string(seed),
+                   options.String("simd")},
                   findings.ledger);
 }
 
 int Run(const std::vector<std::string>& words) {
-  const train::Options options(kOptions, words);
+  const train::Options options(OptionSpecs(), words);
   if (options.Has("help")) {
     std::printf("Usage: ampgrad audit [OPTIONS]\n\nAudit every gradient.\n\n%s",
-                train::DescribeOptions(kOptions).c_str());
+                train::DescribeOptions(OptionSpecs()).c_str());
     return 0;
   }
-  SetNumThreads(static_cast<int>(options.Integer("threads", 0, 1024)));
+  train::UseMachineOptions(options);
   train::CheckFiles(options);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   const auto begin = std::chrono::steady_clock::now();

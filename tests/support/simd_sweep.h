@@ -17,12 +17,13 @@ namespace ampgrad {
 /// Runs `body` once for each instruction set.
 template <class Body>
 void ForEachSimdTarget(Body body) {
+  const std::string before = SimdTarget();
   for (const std::string& target : SimdTargets()) {
     SCOPED_TRACE("SIMD target " + target);
     UseSimdTarget(target);
     body();
   }
-  UseSimdTarget("");
+  UseSimdTarget(before);
 }
 
 /// 0 to 33, one more than two vectors of 16, and a length of several chunks.

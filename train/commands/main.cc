@@ -7,22 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "tensor/io/note.h"
-#include "tensor/thread_pool.h"
 #include "train/commands/commands.h"
 #include "train/commands/files.h"
+#include "train/commands/machine_options.h"
 #include "train/commands/program.h"
 
 namespace {
 
 using ampgrad::train::Command;
 using ampgrad::train::OptionSpec;
-
-// Options that every command has.
-const std::vector<OptionSpec> kCommonOptions = {
-    {"threads", "N", "0", "threads to use; 0 means all cores"},
-    {"help", nullptr, "", "show this help"},
-};
 
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
@@ -49,17 +42,11 @@ void PrintUsage(std::FILE* out) {
   throw std::runtime_error(program + " cannot be run: build the target " + command.program);
 }
 
-void SetThreads(int wanted) {
-  ampgrad::SetNumThreads(wanted);
-  if (const int threads = ampgrad::NumThreads(); threads < wanted) {
-    ampgrad::io::Note("the system does not allow " + std::to_string(wanted) + " threads; using " +
-                      std::to_string(threads));
-  }
-}
-
 int RunCommand(Command command, const std::vector<std::string>& words) {
   if (command.program) RunSibling(command, words);
-  command.options.insert(command.options.end(), kCommonOptions.begin(), kCommonOptions.end());
+  // What every command has.
+  for (const OptionSpec& spec : ampgrad::train::MachineOptionSpecs()) command.options.push_back(spec);
+  command.options.push_back({"help", nullptr, "", "show this help"});
   for (const std::string& word : words) {
     if (word != "--help") continue;
     std::printf("Usage: ampgrad %s [OPTIONS]\n\n%s\n\n%s", command.name, command.summary,
@@ -67,7 +54,7 @@ int RunCommand(Command command, const std::vector<std::string>& words) {
     return 0;
   }
   const ampgrad::train::Options options(command.options, words);
-  SetThreads(static_cast<int>(options.Integer("threads", 0, 1024)));
+  ampgrad::train::UseMachineOptions(options);
   ampgrad::train::CheckFiles(options);
   return command.run(options);
 }

@@ -5,15 +5,15 @@
 
 namespace ampgrad {
 
-/// The instruction sets that the kernels are compiled for and this CPU has, best first, by Highway's names ("AVX3" is
-/// AVX-512). "AMX" comes before them where matrix products may use the tile unit.
+/// The instruction sets that the kernels are compiled for and this CPU has, best first: "avx512", "avx2", "neon",
+/// "scalar". "amx" comes before them where matrix products may use the tile unit, beside AVX-512.
 std::vector<std::string> SimdTargets();
 
 /// The instruction set in use: the best, unless `UseSimdTarget` chose another.
 std::string SimdTarget();
 
-/// Uses the named instruction set from here on; "" selects the best. For tests and measurements. Throws
-/// std::invalid_argument for a name that is not in SimdTargets().
+/// Uses the named instruction set from here on; "" selects the best. Throws std::invalid_argument for a name that is
+/// not in SimdTargets().
 void UseSimdTarget(const std::string& name);
 
 }  // namespace ampgrad

@@ -93,11 +93,12 @@ TEST(Eigen, DecomposesRandomMatrices) {
 }
 
 TEST(Eigen, DecomposesOnEveryInstructionSet) {
+  const std::string before = SimdTarget();
   for (const std::string& target : SimdTargets()) {
     UseSimdTarget(target);
     for (const Index n : {7, 100, 201}) ExpectDecomposes(RandomSymmetric(n, n), n, n);
   }
-  UseSimdTarget("");
+  UseSimdTarget(before);
 }
 
 TEST(Eigen, DecomposesMatricesWithRepeatedAndZeroEigenvalues) {

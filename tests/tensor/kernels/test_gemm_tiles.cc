@@ -217,11 +217,11 @@ TEST_F(Tiles, ReadNothingOfTheProductBefore) {
 }
 
 TEST_F(Tiles, AreATargetOfTheirOwn) {
-  EXPECT_EQ(SimdTargets().front(), "AMX");
-  EXPECT_EQ(SimdTarget(), "AMX");
+  EXPECT_EQ(SimdTargets().front(), "amx");
+  EXPECT_EQ(SimdTarget(), "amx");
   UseSimdTarget(SimdTargets()[1]);
   EXPECT_FALSE(TilesAllowed());
-  UseSimdTarget("AMX");
+  UseSimdTarget("amx");
   EXPECT_TRUE(TilesAllowed());
   UseSimdTarget("");
   EXPECT_TRUE(TilesAllowed());
@@ -231,8 +231,8 @@ TEST_F(Tiles, AreATargetOfTheirOwn) {
 
 TEST(Tiles, DoNotExistInThisBuild) {
   EXPECT_FALSE(HaveTiles());
-  ExpectMessage<std::invalid_argument>([] { UseSimdTarget("AMX"); },
-                                       "[simd] this CPU or this build has no target 'AMX'");
+  ExpectMessage<std::invalid_argument>([] { UseSimdTarget("amx"); },
+                                       "[simd] this CPU or this build has no instruction set 'amx'");
 }
 
 #endif  // AMPGRAD_TILES

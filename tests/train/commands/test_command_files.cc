@@ -100,7 +100,8 @@ TEST_F(CommandFiles, AFailedSaveKeepsWhatItWrote) {
   const std::string log = Path("log"), out = Path("new");
   const std::string intruder =
       "{ while [ ! -s " + log + " ]; do sleep .02; done; mkdir " + out + "; touch " + out + "/f; }";
-  const Result result = RunShell(intruder + " & exec \"$0\" \"$@\"", Sft("new", 4000, {"--log", log}));
+  const Result result =
+      RunShell(intruder + " & exec \"$0\" \"$@\"", Sft("new", 4000, {"--log", log, "--threads", "1"}));
   EXPECT_EQ(result.code, 1);
   const std::string words = ": cannot be created: Directory not empty; what was written is kept in ";
   const size_t at = result.err.find(words);

@@ -100,6 +100,7 @@ TEST_F(CommandLine, WrongUsageIsExitCodeTwo) {
                 std::string("expected --threads to be an integer in 0..1024, found '") + threads + "'");
   }
   ExpectFails(2, {"demo", "--threads", ""}, "--threads needs a value");
+  ExpectFails(2, {"demo", "--simd", "sse9"}, "scalar, found 'sse9'");
 }
 
 TEST_F(CommandLine, WrongNumbersAreExitCodeTwo) {

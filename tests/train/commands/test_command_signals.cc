@@ -36,14 +36,15 @@ TEST_F(CommandSignals, GenerationEndsAtOnce) {
 
 // As a shell has them be in programs that it starts in the background.
 TEST_F(CommandSignals, IgnoredSignalsStayIgnored) {
-  const Result result = RunShell("\"$0\" \"$@\" & p=$!; sleep .3; kill -INT $p; wait $p", Pretrain("new", 3000));
+  const Result result =
+      RunShell("\"$0\" \"$@\" & p=$!; sleep .3; kill -INT $p; wait $p", Pretrain("new", 3000, {"--threads", "1"}));
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_TRUE(fs::exists(Path("new/model.safetensors")));
 }
 
 // Training is worth more than the lines that it prints.
 TEST_F(CommandSignals, TrainingOutlivesItsReader) {
-  const Result result = RunShell("{ \"$0\" \"$@\"; echo $? >&2; } | true", Sft("new", 500));
+  const Result result = RunShell("{ \"$0\" \"$@\"; echo $? >&2; } | true", Sft("new", 500, {"--threads", "1"}));
   EXPECT_TRUE(result.err.ends_with("ampgrad: the standard output cannot be written\n1\n")) << result.err;
   EXPECT_TRUE(fs::exists(Path("new/model.safetensors")));
 }

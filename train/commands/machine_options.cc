@@ -1,0 +1,25 @@
+#include "train/commands/machine_options.h"
+
+#include <string>
+
+#include "tensor/io/note.h"
+#include "tensor/kernels/simd/simd_target.h"
+#include "tensor/thread_pool.h"
+
+namespace ampgrad::train {
+
+std::vector<OptionSpec> MachineOptionSpecs() {
+  return {{"threads", "N", "0", "threads to use; 0 means all cores"},
+          {"simd", "NAME", "", "instruction set: amx, avx512, avx2, neon or scalar; default: the best of this CPU"}};
+}
+
+void UseMachineOptions(const Options& options) {
+  const auto wanted = static_cast<int>(options.Integer("threads", 0, 1024));
+  SetNumThreads(wanted);
+  if (const int threads = NumThreads(); threads < wanted) {
+    io::Note("the system does not allow " + std::to_string(wanted) + " threads; using " + std::to_string(threads));
+  }
+  if (options.Has("simd")) UseSimdTarget(options.Choice("simd", SimdTargets()));
+}
+
+}  // namespace ampgrad::train
