@@ -137,7 +137,8 @@ std::set<StoredType> WriteWeights(const fs::path& file, LanguageModel& model) {
 }  // namespace
 
 std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
-  if (!fs::is_directory(directory)) throw std::runtime_error(directory.string() + ": no such model directory");
+  if (!fs::is_directory(io::StatusOf(directory)))
+    throw std::runtime_error(directory.string() + ": no such model directory");
   std::unique_ptr<LanguageModel> model = MakeModel(directory);
   const WeightFiles weights(directory);
   for (const std::string& note : weights.notes()) io::Note(note);

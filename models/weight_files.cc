@@ -78,7 +78,7 @@ void WeightFiles::OpenShards(const fs::path& directory, const std::map<std::stri
   std::string missing;
   for (const auto& [tensor, name] : file_of_tensor) shard_of_file[name] = 0;
   for (const auto& [name, unused] : shard_of_file) {
-    if (!fs::exists(directory / name)) missing += (missing.empty() ? "" : ", ") + io::QuoteName(name);
+    if (!fs::exists(io::StatusOf(directory / name))) missing += (missing.empty() ? "" : ", ") + io::QuoteName(name);
   }
   if (!missing.empty()) throw std::runtime_error(file_ + ": these files of its weight_map are missing: " + missing);
   for (auto& [name, index] : shard_of_file) {

@@ -7,9 +7,23 @@ namespace ampgrad::io {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+fs::file_status Known(const fs::file_status& status, const fs::path& path, const std::error_code& error) {
+  if (status.type() == fs::file_type::none) throw std::runtime_error(path.string() + ": " + error.message());
+  return status;
+}
+
+}  // namespace
+
+fs::file_status StatusOf(const fs::path& path) {
+  std::error_code error;
+  return Known(fs::status(path, error), path, error);
+}
+
 bool IsThere(const fs::path& path) {
   std::error_code error;
-  return fs::exists(fs::symlink_status(path, error));
+  return fs::exists(Known(fs::symlink_status(path, error), path, error));
 }
 
 fs::path OwnFile(const fs::path& directory, const std::string& name) {

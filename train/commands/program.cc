@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string_view>
 
@@ -88,6 +89,8 @@ int RunProtected(const std::string& name, const std::function<int()>& command) {
     return 2;
   } catch (const std::bad_alloc&) {
     PrintError(name, "out of memory");
+  } catch (const std::filesystem::filesystem_error& error) {
+    PrintError(name, error.path1().string() + ": " + error.code().message());
   } catch (const std::exception& error) {
     PrintError(name, error.what());
   }

@@ -96,6 +96,16 @@ TEST_F(CommandFiles, AFileThatIsTooLargeIsASentence) {
 }
 
 // Somebody takes the name while the run trains: what it learned is kept.
+// The cause is the system's own, whichever function meets it.
+TEST_F(CommandFiles, ErrorsOfTheFileSystemAreSentences) {
+  const std::string name(300, 'x'), cause = name + ": File name too long";
+  ExpectFails(1, {"generate", "--model", name, "--prompt", "a"}, "ampgrad generate: " + cause);
+  ExpectFails(1, {"sft", "--model", name, "--data", Path("pairs.jsonl"), "--out", Path("new")},
+              "ampgrad sft: " + cause);
+  ExpectFails(1, {"sft", "--model", Path("base"), "--data", name, "--out", Path("new")}, "ampgrad sft: " + cause);
+  ExpectFails(1, {"pretrain", "--text", name, "--out", Path("new")}, "ampgrad pretrain: " + cause);
+}
+
 TEST_F(CommandFiles, AFailedSaveKeepsWhatItWrote) {
   const std::string log = Path("log"), out = Path("new");
   const std::string intruder =
