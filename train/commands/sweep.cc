@@ -7,6 +7,7 @@
 #include "train/commands/commands.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
+#include "train/interrupt.h"
 
 namespace ampgrad::train {
 namespace {
@@ -36,10 +37,19 @@ int Run(const Options& options) {
   RunLog log(options.String("log"));
   std::printf("%s\n", Describe(samples).c_str());
   // Rows are shown and saved as they are done: a sweep takes long, and may be stopped.
-  RunSweep(*model, samples.data, sweep, log, [&](const std::vector<SweepRow>& rows) {
-    PrintLastRow(rows);
-    if (options.Has("json")) io::WriteFileAtomically(options.String("json"), TableJson(rows) + "\n");
-  });
+  const std::string json = options.String("json");
+  size_t saved = 0;
+  try {
+    RunSweep(*model, samples.data, sweep, log, [&](const std::vector<SweepRow>& rows) {
+      PrintLastRow(rows);
+      if (json.empty()) return;
+      io::WriteFileAtomically(json, TableJson(rows) + "\n");
+      saved = rows.size();
+    });
+  } catch (const Interrupted&) {
+    if (saved == 0) throw;
+    throw Interrupted("interrupted; the rows that were done, " + std::to_string(saved) + ", are saved in " + json);
+  }
   return 0;
 }
 

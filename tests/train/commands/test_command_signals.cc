@@ -28,6 +28,22 @@ TEST_F(CommandSignals, ARunEndsAfterItsStep) {
   }
 }
 
+// A sweep takes hours; the rows that are done are worth keeping.
+TEST_F(CommandSignals, ASweepKeepsItsRows) {
+  const std::string json = Path("rows.json");
+  const Words sweep = {
+      "sweep", "--model", Path("base"), "--data", Path("pairs.jsonl"), "--json", json,        "--full-lr", "1e-3",
+      "--k",   "2",       "--steps",    "1500",   "--amplitude-lr",    "1e-3",   "--threads", "1"};
+  const Result result =
+      RunShell("\"$0\" \"$@\" & p=$!; while [ ! -s " + json + " ]; do sleep .02; done; kill -TERM $p; wait $p", sweep);
+  EXPECT_EQ(result.code, 143) << result.err;
+  const std::string sentence = "ampgrad sweep: interrupted; the rows that were done, 1, are saved in " + json + "\n";
+  EXPECT_TRUE(result.err.ends_with(sentence)) << result.err;
+  const auto rows = nlohmann::json::parse(Get(json));
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].at("method"), "full");
+}
+
 TEST_F(CommandSignals, GenerationEndsAtOnce) {
   const Result result = Signalled("INT", {"generate", "--model", Path("base"), "--prompt", "a", "--tokens", "1000000"});
   EXPECT_EQ(result.code, 130);
