@@ -18,8 +18,9 @@ seed() {
       printf '\x03{"x":{"dtype":"F4","shape":[3,2],"data_offsets":[0,3],"y":[{"z":null}]}}' >"$corpus/$1/three"
       ;;
     tokenizer_json)
-      build/release/ampgrad synth --preset tiny --out "$corpus/tiny" >/dev/null
-      cp "$corpus/tiny/tokenizer.json" "$corpus/$1/bytes"
+      for name in gpt2 llama llama3 qwen2; do
+        cp "tests/golden/tokenizers/$name/tokenizer.json" "$corpus/$1/$name"
+      done
       ;;
   esac
 }
