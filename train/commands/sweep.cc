@@ -50,6 +50,7 @@ int Run(const Options& options) {
     if (saved == 0) throw;
     throw Interrupted("interrupted; the rows that were done, " + std::to_string(saved) + ", are saved in " + json);
   }
+  std::printf("\n%s", kTableLegend);
   return 0;
 }
 

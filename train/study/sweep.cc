@@ -164,6 +164,7 @@ void PrintLastRow(const std::vector<SweepRow>& rows) {
 }
 
 const char* const kTableLegend =
+    "lr: the rate is searched once for full SFT and once for each start, at the middle K\n"
     "base, start, end: held-out loss of the untouched model, at the method's step 0, and after its last step\n"
     "efficiency: (start - end) / (start - end of full SFT), as the papers define it; a lossy start has far to fall\n"
     "from base:  (base - end) / (base - end of full SFT), what the method gained on the model it was given\n";

@@ -36,6 +36,8 @@ namespace ampgrad::HWY_NAMESPACE {
 // B and 1 holds A. Of 16 (AVX2), 12 hold sums, 2 hold B and 1 holds A.
 constexpr Index kPanelRows = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM) ? 14 : 6;
 constexpr Index kPanelVectors = 2;
+// With 28 multiply-adds a round, counting rounds costs nothing; with 12, the loop takes four at a time.
+constexpr int kRoundsPerLoop = kPanelRows == 14 ? 1 : 4;
 constexpr Index kMaxPanelCols = kPanelVectors * HWY_MAX_BYTES / sizeof(Real);
 
 using kernels::Init;
@@ -78,6 +80,7 @@ void MicroKernel(const Step& s) {
   constexpr Index kHalf = (kRows + 1) / 2;
   const Index a_row = s.a_row, a_col = s.a_col;
   const Real *HWY_RESTRICT upper = s.a, *HWY_RESTRICT lower = s.a + kHalf * a_row, *HWY_RESTRICT b = s.b;
+#pragma GCC unroll kRoundsPerLoop
   for (Index k = 0; k < s.depth; ++k, upper += a_col, lower += a_col, b += kPanelVectors * lanes) {
     V b_k[kVectors];
 #pragma GCC unroll 2
@@ -182,7 +185,8 @@ void PackStoredB(const Stored* b, Index stride, bool transposed, Index cols, Ind
   }
 }
 
-// Columns 0..cols of B [depth, n] as one panel [depth, PanelCols()]; missing columns are zero.
+// Columns 0..cols of B [depth, n] as one panel [depth, PanelCols()]; missing columns are zero. Rows of B may lie far
+// apart, each on a page of its own: the next panel's part of them is fetched while this one is used.
 void PackB(Operand b, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
   if (cols < width) std::fill_n(panel, depth * width, Real(0));
@@ -192,8 +196,15 @@ void PackB(Operand b, Index cols, Index depth, Real* panel) {
     });
   }
   if (!b.transposed) {
-    for (Index k = 0; k < depth; ++k) Copy(b.real() + k * b.stride, cols, panel + k * width);
+    for (Index k = 0; k < depth; ++k) {
+      const Real* row = b.real() + k * b.stride;
+      hwy::Prefetch(row + width);
+      Copy(row, cols, panel + k * width);
+    }
   } else {
+    for (Index j = width; j < 2 * width; ++j) {
+      for (Index k = 0; k < depth; k += 64 / sizeof(Real)) hwy::Prefetch(b.real() + j * b.stride + k);
+    }
     TransposeMatrix(b.real(), b.stride, cols, depth, panel, width);
   }
 }
