@@ -42,15 +42,9 @@ std::string Conversations() {
 // A Llama with the vocabulary of a tokenizer.json, and what belongs to a chat model.
 void MakeChatModel(const fs::path& directory, const nlohmann::json& tokenizer_json, const std::string& jinja) {
   const auto tokenizer = models::Tokenizer::FromJson(tokenizer_json, "tokenizer.json");
-  models::LlamaConfig config;
+  models::LlamaConfig config = LittleLlamaConfig();
   config.vocab_size = tokenizer.vocabulary();
-  config.hidden_size = 16;
-  config.intermediate_size = 24;
-  config.num_hidden_layers = 2;
-  config.num_attention_heads = 4;
-  config.num_key_value_heads = 2;
   config.max_position_embeddings = 64;
-  config.special_tokens = {1, {2}};
   models::Llama model(config);
   Randomise(model, 1);
   fs::create_directories(directory);
