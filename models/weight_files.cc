@@ -34,9 +34,10 @@ constexpr char kAdapterConfig[] = "adapter_config.json";
 
 // The name of a shard must not lead out of the directory, nor mean different files to different programs.
 const std::string& BareName(const io::JsonValue& value) {
+  constexpr size_t kLongest = 255;  // of any file system
   const std::string& name = value.String();
-  const bool bare =
-      !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
+  const bool bare = !name.empty() && name.size() <= kLongest && name != "." && name != ".." &&
+                    name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
   if (!bare) value.Fail("the name of a file in this directory");
   return name;
 }

@@ -124,6 +124,8 @@ TEST(WeightFiles, RefusesNamesThatAreNoBareFileNames) {
   }
   EXPECT_EQ(sharded.ErrorWithMap({{"a", "..\\x"}}), start + R"("..\\x")");
   EXPECT_EQ(sharded.ErrorWithMap({{"a", std::string("one.safetensors\0", 16)}}), start + R"("one.safetensors\u0000")");
+  const std::string too_long = sharded.ErrorWithMap({{"a", std::string(5000, 'x')}});
+  EXPECT_TRUE(too_long.starts_with(start + "\"xxx") && too_long.size() < 500) << too_long;
   EXPECT_EQ(sharded.ErrorWithMap({{"a", "sub"}}), "D/sub: expected a regular file, found a directory");
 }
 
