@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
@@ -11,6 +13,22 @@
 #include "tensor/io/staged_directory.h"
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
+
+#ifdef __linux__
+// What the program brought to disk, each with whether "out" was there beside it. The library calls this function in
+// place of the system's, which it does itself.
+struct Synced {
+  std::filesystem::path path;
+  bool after_the_rename;
+};
+static std::vector<Synced> synced;
+
+extern "C" int fsync(int fd) {
+  const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd));
+  synced.push_back({path, std::filesystem::exists(path / "out")});
+  return static_cast<int>(syscall(SYS_fsync, fd));
+}
+#endif
 
 /// Directories that must appear whole or not at all.
 namespace ampgrad::io {
@@ -53,6 +71,28 @@ TEST_F(StagedDirectoryTest, LeavesNothingBehindAfterAnException) {
             "stop");
   EXPECT_TRUE(FilesIn(root()).empty());
 }
+
+#ifdef __linux__
+// After a loss of power, a directory is there only if the one that holds it was brought to disk after the rename.
+TEST_F(StagedDirectoryTest, BringsItsNameToDisk) {
+  for (const fs::path& made : {target(), root() / "a" / "b" / "out"}) {
+    synced.clear();
+    StagedDirectory staged(made);
+    Put(staged.path() / "f", "x");
+    staged.Commit();
+    const auto parent = std::find_if(synced.begin(), synced.end(), [&](const Synced& s) {
+      return s.path == fs::canonical(made.parent_path()) && s.after_the_rename;
+    });
+    EXPECT_NE(parent, synced.end()) << made;
+    if (made == target()) continue;
+    for (const fs::path& above : {root(), root() / "a"}) {
+      const auto same = [&](const Synced& s) { return s.path == fs::canonical(above); };
+      EXPECT_TRUE(std::any_of(synced.begin(), synced.end(), same))
+          << above << ", which holds a directory that was made";
+    }
+  }
+}
+#endif
 
 TEST_F(StagedDirectoryTest, AppearsOnCommit) {
   {
