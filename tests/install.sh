@@ -7,13 +7,9 @@ set -euo pipefail
 packages=(g++ make cmake libhwy-dev nlohmann-json3-dev libgtest-dev libbenchmark-dev)
 if [ "${1:-}" = fuzz ]; then packages+=(clang libclang-rt-dev); fi
 
-is_installed() {
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
-}
-
 missing=()
 for package in "${packages[@]}"; do
-  if ! is_installed "$package"; then missing+=("$package"); fi
+  if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then missing+=("$package"); fi
 done
 # Releases without this package have the runtime in clang itself.
 if [ "${missing[*]}" = libclang-rt-dev ] && ! apt-cache show libclang-rt-dev >/dev/null 2>&1; then exit 0; fi

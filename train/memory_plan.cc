@@ -107,7 +107,7 @@ void RequireMemoryToGenerate(models::LanguageModel& model, Index prompt, Index p
   if (prompt > 2 * kTokens) {
     peak(kTokens);  // the products allocate their work space, so that it counts as held
     const Index once = peak(kTokens), twice = peak(2 * kTokens), reading = once + (twice - once) / kTokens * prompt;
-    bytes += reading + reading / 2;  // with the gaps between its blocks, as in a step
+    bytes += reading + GapsOf(reading);
   }
   if (bytes <= available) return;
   throw std::runtime_error("generation needs " + Megabytes(bytes) + " more memory for a prompt of " +
@@ -128,8 +128,8 @@ std::string ToString(const MemoryPlan& plan, Index tokens) {
   add("moments", plan.moments);
   add("activations of " + std::to_string(tokens) + " tokens", plan.Step(tokens) - logits);
   add("logits", logits);
-  text += " = " + Megabytes(plan.Total(tokens)) + ", and gaps of up to " + Megabytes(plan.Gaps(tokens)) +
-          " between them";
+  text +=
+      " = " + Megabytes(plan.Total(tokens)) + ", and gaps of up to " + Megabytes(plan.Gaps(tokens)) + " between them";
   if (plan.mapped > 0) text += ", beside " + Megabytes(plan.mapped) + " mapped from files";
   return text;
 }

@@ -9,6 +9,9 @@
 
 namespace ampgrad::train {
 
+/// What lies unused between blocks that come and go in many sizes, `bytes` at their peak: measured, up to half as much.
+inline Index GapsOf(Index bytes) { return bytes / 2; }
+
 /// How many bytes of tensors training will take. What a step keeps grows linearly with its tokens, because no op saves
 /// more than a row for each token. So two tiny steps tell the size of any step.
 struct MemoryPlan {
@@ -25,9 +28,7 @@ struct MemoryPlan {
 
   /// Activations, logits, gradients and work space of a step, at its peak.
   Index Step(Index tokens) const;
-  /// What lies unused between the blocks of a step, as they come and go in many sizes: measured, up to half as much as
-  /// the step itself.
-  Index Gaps(Index tokens) const { return Step(tokens) / 2; }
+  Index Gaps(Index tokens) const { return GapsOf(Step(tokens)); }
   /// Bytes that are not allocated yet.
   Index Missing(Index tokens) const { return moments + Step(tokens) + Gaps(tokens); }
   /// All tensors except the mapped weights.

@@ -1,19 +1,16 @@
 // The float half of the audit. The program of the double half runs it and reads what it writes:
 //   kernels SEED OUT.json                                         the largest error of each kernel, of its bound
 //   gradients MODEL DATA LENGTH BATCH SEED SIMD OUT.safetensors   the gradients of a model on one batch
-#include <cstdio>
-#include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "models/model_directory.h"
-#include "tensor/allocator.h"
 #include "tensor/io/atomic_file.h"
-#include "tensor/io/mapped_file.h"
 #include "tensor/kernels/simd/simd_target.h"
 #include "tests/audit/kernel_audit.h"
 #include "tests/audit/model_audit.h"
+#include "train/commands/program.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -39,14 +36,10 @@ void WriteGradients(const std::vector<std::string>& words) {
 }  // namespace ampgrad::audit
 
 int main(int argc, char** argv) {
-  ampgrad::KeepFreedMemory();
-  ampgrad::io::ReportShrunkFiles();
+  ampgrad::train::PrepareProgram();
   const std::vector<std::string> words(argv + 1, argv + argc);
-  try {
+  return ampgrad::train::RunProtected("ampgrad-audit-float", [&] {
     words.at(0) == "kernels" ? ampgrad::audit::WriteKernels(words) : ampgrad::audit::WriteGradients(words);
     return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "ampgrad-audit-float: %s\n", error.what());
-    return 1;
-  }
+  });
 }

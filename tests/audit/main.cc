@@ -28,8 +28,8 @@
 #include "tests/audit/report/text.h"
 #include "tests/audit/step_identities.h"
 #include "tests/support/temp_dir.h"
+#include "train/commands/common_options.h"
 #include "train/commands/files.h"
-#include "train/commands/machine_options.h"
 #include "train/commands/options.h"
 #include "train/commands/program.h"
 #include "train/commands/training_options.h"
@@ -47,8 +47,7 @@ std::vector<train::OptionSpec> OptionSpecs() {
         {"seed", "N", "1", "seed of everything random"},
         {"json", "FILE", "", "write the findings as JSON"},
         {"html", "FILE", "", "write the report as one HTML page"}},
-       train::MachineOptionSpecs(),
-       {{"help", nullptr, "", "show this help"}}});
+       train::CommonOptionSpecs()});
 }
 
 // Runs a command of the program of the float build, which writes its findings to `out`.
@@ -133,7 +132,7 @@ int Run(const std::vector<std::string>& words) {
                 train::DescribeOptions(OptionSpecs()).c_str());
     return 0;
   }
-  train::UseMachineOptions(options);
+  train::UseCommonOptions(options);
   train::CheckFiles(options);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   const auto begin = std::chrono::steady_clock::now();

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "train/commands/commands.h"
+#include "train/commands/common_options.h"
 #include "train/commands/files.h"
-#include "train/commands/machine_options.h"
 #include "train/commands/program.h"
 
 namespace {
@@ -44,9 +44,7 @@ void PrintUsage(std::FILE* out) {
 
 int RunCommand(Command command, const std::vector<std::string>& words) {
   if (command.program) RunSibling(command, words);
-  // What every command has.
-  for (const OptionSpec& spec : ampgrad::train::MachineOptionSpecs()) command.options.push_back(spec);
-  command.options.push_back({"help", nullptr, "", "show this help"});
+  for (const OptionSpec& spec : ampgrad::train::CommonOptionSpecs()) command.options.push_back(spec);
   for (const std::string& word : words) {
     if (word != "--help") continue;
     std::printf("Usage: ampgrad %s [OPTIONS]\n\n%s\n\n%s", command.name, command.summary,
@@ -54,7 +52,7 @@ int RunCommand(Command command, const std::vector<std::string>& words) {
     return 0;
   }
   const ampgrad::train::Options options(command.options, words);
-  ampgrad::train::UseMachineOptions(options);
+  ampgrad::train::UseCommonOptions(options);
   ampgrad::train::CheckFiles(options);
   return command.run(options);
 }

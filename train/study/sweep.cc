@@ -24,12 +24,18 @@ struct Bench {
   RunLog& log;
 };
 
+// A copy of the base that trains by `method`.
+std::unique_ptr<models::LanguageModel> PreparedCopy(const Bench& bench, const MethodSettings& method) {
+  std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
+  Prepare(*model, method, bench.basis);
+  return model;
+}
+
 // Throws when the machine has too little memory for steps of this method.
 void RequireMemoryFor(const Bench& bench, const MethodSettings& method) {
   if (bench.options.batch == 0) return;
   RequireMemoryToPrepare(bench.base, method, AvailableMemory());
-  const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
-  Prepare(*model, method, bench.basis);
+  const std::unique_ptr<models::LanguageModel> model = PreparedCopy(bench, method);
   const MemoryPlan plan = PlanMemory(*model, method.NeedsBasis() ? bench.basis.get() : nullptr);
   RequireMemory(plan, bench.options.batch, bench.options.length, AvailableMemory());
 }
@@ -37,8 +43,7 @@ void RequireMemoryFor(const Bench& bench, const MethodSettings& method) {
 // Runs `method` for some steps at each rate that the search asks for, and judges it on the validation part.
 RateSearch SearchRateOf(const Bench& bench, const MethodSettings& method, const std::vector<double>& grid) {
   const RateSearch search = SearchRate(grid, [&](double lr) {
-    const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
-    Prepare(*model, method, bench.basis);
+    const std::unique_ptr<models::LanguageModel> model = PreparedCopy(bench, method);
     TrainOptions options = bench.options.train;
     options.steps = bench.options.search_steps;
     options.warmup = std::min(options.warmup, options.steps / 4);
@@ -59,15 +64,13 @@ RateSearch SearchRateOf(const Bench& bench, const MethodSettings& method, const 
 }
 
 SweepRow RunMethod(const Bench& bench, const MethodSettings& method, const RateSearch& rate, double base_loss) {
-  const std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
-  const Index total = models::CountParameters(*model);
-  Prepare(*model, method, bench.basis);
+  const std::unique_ptr<models::LanguageModel> model = PreparedCopy(bench, method);
   SweepRow row;
   row.method = method;
   row.rate = rate;
   row.base_loss = base_loss;
   row.trained = models::CountParameters(models::TrainableParameters(*model));
-  row.share = static_cast<double>(row.trained) / static_cast<double>(total);
+  row.share = static_cast<double>(row.trained) / static_cast<double>(models::CountParameters(bench.base));
   TrainOptions options = bench.options.train;
   options.lr = rate.lr;
   try {

@@ -4,6 +4,7 @@
 // number and kept; `fuzz_commands PROGRAM GOLDEN 1 NUMBER` repeats it.
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,6 @@
 #include "tests/fuzz/commands/verdict.h"
 
+#include <algorithm>
 #include <sstream>
 
 namespace ampgrad::fuzz {

@@ -1,4 +1,4 @@
-#include "train/commands/machine_options.h"
+#include "train/commands/common_options.h"
 
 #include <string>
 
@@ -8,12 +8,13 @@
 
 namespace ampgrad::train {
 
-std::vector<OptionSpec> MachineOptionSpecs() {
+std::vector<OptionSpec> CommonOptionSpecs() {
   return {{"threads", "N", "0", "threads to use; 0 means all cores"},
-          {"simd", "NAME", "", "instruction set: amx, avx512, avx2, neon or scalar; default: the best of this CPU"}};
+          {"simd", "NAME", "", "instruction set: amx, avx512, avx2, neon or scalar; default: the best of this CPU"},
+          {"help", nullptr, "", "show this help"}};
 }
 
-void UseMachineOptions(const Options& options) {
+void UseCommonOptions(const Options& options) {
   const auto wanted = static_cast<int>(options.Integer("threads", 0, 1024));
   SetNumThreads(wanted);
   if (const int threads = NumThreads(); threads < wanted) {
