@@ -7,6 +7,7 @@
 #include "tensor/io/staged_directory.h"
 #include "tensor/io/text_file.h"
 #include "train/commands/commands.h"
+#include "train/commands/data_options.h"
 #include "train/commands/training_options.h"
 #include "train/data/text_data.h"
 #include "train/interrupt.h"

@@ -6,6 +6,8 @@
 #include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
+#include "train/commands/data_options.h"
+#include "train/commands/method_options.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/interrupt.h"

@@ -5,6 +5,8 @@
 #include "models/model_directory.h"
 #include "tensor/io/atomic_file.h"
 #include "train/commands/commands.h"
+#include "train/commands/data_options.h"
+#include "train/commands/method_options.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/interrupt.h"

@@ -4,6 +4,7 @@
 
 #include "models/model_directory.h"
 #include "train/commands/commands.h"
+#include "train/commands/data_options.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/progress.h"
