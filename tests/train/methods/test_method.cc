@@ -9,7 +9,7 @@
 
 #include "tests/support/expect_message.h"
 #include "tests/train/training.h"
-#include "train/method.h"
+#include "train/methods/method.h"
 #include "train/study/sweep.h"
 
 namespace ampgrad::train {
@@ -25,34 +25,51 @@ TEST(Method, LabelsTellMethodsApart) {
   EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 8}).Label(), "exact K=8");
   EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 64, .start = ct::Start::kReconstructed}).Label(),
             "reconstructed K=64");
+  EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 8, .basis = ct::BasisKind::kRandom}).Label(),
+            "exact K=8 random");
+  EXPECT_EQ((MethodSettings{.method = "lora", .rank = 4}).Label(), "lora r=4");
 }
 
 TEST(Method, RefusesAnUnknownNameAndAMissingBasis) {
   models::Gpt model = Nano();
-  ExpectMessage<std::invalid_argument>([&] { Prepare(model, {.method = "lore"}); },
-                                       "[method] expected one of full, amplitude, found 'lore'");
+  ExpectMessage<std::invalid_argument>(
+      [&] { Prepare(model, {.method = "lore"}); },
+      "[method] expected one of full, amplitude, lora, lora-fa, pissa, dora, sparse, core, "
+      "vera, norms, found 'lore'");
   ExpectMessage<std::invalid_argument>([&] { Prepare(model, {.method = "amplitude", .k = 2}); },
                                        "[method] amplitude needs a basis");
-  EXPECT_EQ(MethodNames(), (std::vector<std::string>{"full", "amplitude"}));
+  EXPECT_EQ(MethodNames(), (std::vector<std::string>{"full", "amplitude", "lora", "lora-fa", "pissa", "dora", "sparse",
+                                                     "core", "vera", "norms"}));
+}
+
+TEST(Chain, Words) {
+  for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
+    EXPECT_EQ(nn::ParseChain(nn::ToString(chain)), chain);
+  }
+  EXPECT_EQ(nn::ParseChain("factored"), nn::Chain::kFactored);
+  for (const std::string word : {"", "Factored", "exact"}) {
+    ExpectMessage<std::invalid_argument>([&] { nn::ParseChain(word); },
+                                         "[chain] expected explicit or factored, found '" + word + "'");
+  }
 }
 
 // The default of the commands is the faster chain; the default of MethodSettings is the explicit chain.
 TEST(Method, ChainsUnlessSaid) {
-  EXPECT_EQ(MethodSettings{}.chain, ct::Chain::kExplicit);
-  EXPECT_EQ(SweepOptions().chain, ct::Chain::kFactored);
-  EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 8, .chain = ct::Chain::kFactored}).Label(), "exact K=8");
+  EXPECT_EQ(MethodSettings{}.chain, nn::Chain::kExplicit);
+  EXPECT_EQ(SweepOptions().chain, nn::Chain::kFactored);
+  EXPECT_EQ((MethodSettings{.method = "amplitude", .k = 8, .chain = nn::Chain::kFactored}).Label(), "exact K=8");
 }
 
 TEST(Prepare, TakesTheChain) {
   for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
-    for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
+    for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
       models::Gpt model = Nano();
       Prepare(model, {.method = "amplitude", .k = 3, .start = start, .chain = chain}, BasisOf(model, 5));
       Tape tape;
       BatchLoss(model, tape, Pairs().data.train(0));
       Index reconstructed = 0;
       for (int node = 0; node < tape.size(); ++node) reconstructed += tape.op(node) == std::string("reconstruct");
-      EXPECT_EQ(reconstructed, chain == ct::Chain::kExplicit ? 8 : 0);
+      EXPECT_EQ(reconstructed, chain == nn::Chain::kExplicit ? 8 : 0);
     }
   }
 }

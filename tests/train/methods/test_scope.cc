@@ -10,7 +10,7 @@
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
 #include "train/commands/options.h"
-#include "train/scope.h"
+#include "train/methods/scope.h"
 #include "train/study/sweep.h"
 
 /// Which layers train: the words for them, and what happens to the others.
@@ -104,7 +104,7 @@ void PrepareFor(models::LanguageModel& model, bool amplitude, const Scope& scope
                               .scope = scope,
                               .k = 3,
                               .start = start,
-                              .chain = ct::Chain::kFactored,
+                              .chain = nn::Chain::kFactored,
                               .rows = policy};
   Prepare(model, method, amplitude ? BasisOf(model, policy) : nullptr);
 }
