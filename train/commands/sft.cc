@@ -8,12 +8,13 @@
 #include "train/commands/commands.h"
 #include "train/commands/data_options.h"
 #include "train/commands/method_options.h"
+#include "train/commands/run_options.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/interrupt.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
-#include "train/run.h"
+#include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
@@ -34,10 +35,17 @@ int Run(const Options& options) {
   });
   kept.Teach({samples.chat.end}, options.Has("template") ? models::JinjaText(samples.chat.format) : "");
   LimitEvaluation(options, samples.data);
+  CutEvaluation(samples.data, train.shards);
   CheckK(method.k, *model);
   method.scope = ReadScope(options, *model);
+  SetEpochs(options, samples.data.samples, batch, train);
+  RunPlan run = ReadRunPlan(options, *model, tokenizer, samples.data, {samples.chat.end});
+  run.label = method.Label();
+  const std::unique_ptr<RunDirectory> state = OpenRunDirectory(options, "ampgrad sft");
+  if (!state) return 0;
+  run.directory = state.get();
   io::StagedDirectory out(options.String("out"));
-  RunLog log(options.String("log"));
+  RunLog log(options.String("log"), state->resumed());
 
   std::printf("%s\n", Describe(samples).c_str());
   std::vector<Batch> gradient_batches;
@@ -55,28 +63,32 @@ int Run(const Options& options) {
   }
   const bool lossy = method.StartIsLossy();  // every other start is the given model itself
   const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
-  RequireMemoryToPrepare(*model, method, AvailableMemory());
+  RequireMemoryToPrepare(*model, method, AvailableMemory(), train.optimizer);
   Prepare(*model, method, bases);
   model->checkpoint_blocks = options.Has("checkpoint");
   std::printf("%s: %lld parameters are trained\n", method.Label().c_str(),
               static_cast<long long>(models::CountParameters(models::TrainableParameters(*model))));
-  const MemoryPlan plan = PlanMemory(*model, basis.get());
-  std::printf("memory: %s\n", ToString(plan, batch * samples.longest).c_str());
+  const MemoryPlan plan = PlanMemory(*model, basis.get(), train, run.keep_best);
+  std::printf("memory: %s\n", ToString(plan, plan.Shard(batch) * samples.longest).c_str());
   RequireMemory(plan, batch, samples.longest, AvailableMemory());
   const double start_loss = Evaluate(*model, samples.data.held_out), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
   const DeferSignals until_saved;
-  const double seconds = RunTraining(*model, samples.data, train, method.Label(), log);
+  const RunResult result = RunTraining(*model, samples.data, train, run, log);
   const Index peak = Tensor::PeakBytes();
   const double end_loss = Evaluate(*model, samples.data.held_out);
   out.Fill([&](const std::filesystem::path& to) {
     const Phase phase("saving");
     models::SaveModel(to, *model, tokenizer, kept);
+    WriteSettings(options, to);
     if (!basis) return;
     ct::WriteAmplitudes(to / "amplitudes.safetensors", *basis, method.start, models::TrainableParameters(*model));
   });
+  state->Remove();
+  Report(result, run, train.steps);
   std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
-              start_loss, end_loss, seconds, Megabytes(peak).c_str(), io::Printable(options.String("out")).c_str());
+              start_loss, end_loss, result.seconds_per_step, Megabytes(peak).c_str(),
+              io::Printable(options.String("out")).c_str());
   return 0;
 }
 
@@ -92,7 +104,8 @@ Command SftCommand() {
                 MethodOptionSpecs(),
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
-                TrainingOptionSpecs("100", "8", "0")}),
+                TrainingOptionSpecs("100", "8", "0"),
+                RunOptionSpecs()}),
           Run};
 }
 

@@ -103,7 +103,7 @@ void Split(std::vector<Example> all, Index batch, uint64_t seed, ChatData& resul
   result.train = total - 2 * part;
   result.data.held_out = CutIntoBatches(*examples, 0, part, batch);
   result.data.validation = CutIntoBatches(*examples, part, 2 * part, batch);
-  const Index first = 2 * part, count = result.train;
+  const Index first = 2 * part, count = result.data.samples = result.train;
   result.data.train = [=](Index step) {
     std::vector<const Example*> members;
     std::vector<Index> order;

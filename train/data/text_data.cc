@@ -37,6 +37,7 @@ Data TextData(const std::string& text, const models::Tokenizer& tokenizer, Index
   }
 
   Data data;
+  data.samples = train_end / length;
   data.train = [=](Index step) {
     const Random random(seed, kWindowStream);
     Batch result{length, {}, {}};
