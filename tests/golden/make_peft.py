@@ -95,23 +95,26 @@ NAMED = {
 }
 
 
-def base(name):
-    """The model of a case in float32, with a name that is no path of this machine."""
-    name = name.split("-")[0] + "-tiny"
-    model = transformers.AutoModelForCausalLM.from_pretrained(HERE / name, attn_implementation="eager").eval()
-    model.name_or_path = name
+def base_directory(name):
+    """The model directory of a case."""
+    return HERE / (name.split("-")[0] + "-tiny")
+
+
+def base(directory):
+    """A model in float32; what PEFT saves of its name is no path of this machine."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(directory, attn_implementation="eager").eval()
+    model.name_or_path = directory.name
     return model
 
 
-def randomise(model, seed):
-    """Gives every trained tensor of a PEFT model random values: factors anew, magnitudes and norms near where they
-    are."""
+def randomise(model, seed, deviation=0.15):
+    """Gives what a PEFT model trains random values: factors new ones, magnitudes and norms values near their old."""
     generator = torch.Generator().manual_seed(seed)
     for name, param in sorted(model.named_parameters()):
         if param.requires_grad:
             noise = torch.randn(param.shape, generator=generator)
             near = "magnitude" in name or "modules_to_save" in name or name.endswith(".bias")
-            param.data = param.data + 0.1 * noise if near else 0.15 * noise
+            param.data = param.data + 0.1 * noise if near else deviation * noise
 
 
 def save_pissa(model, directory, seed):
@@ -128,17 +131,17 @@ def save_pissa(model, directory, seed):
         model.save_pretrained(directory, save_embedding_layers=False, path_initial_model_for_weight_conversion=start)
 
 
-def logits(model):
+def peft_logits(model):
     with torch.no_grad():
         return model(input_ids=torch.from_numpy(IDS)).logits.numpy()  # [1, T, V]
 
 
-def reference_logits(name, directory):
-    """float64 logits [1, T, V] by models.py, of the weights that PEFT merges in float64."""
-    merged = peft.PeftModel.from_pretrained(base(name).double(), directory).double().merge_and_unload()
-    model = models.Model(HERE / (name.split("-")[0] + "-tiny"))
-    weights = {key.removeprefix("transformer."): w.detach().numpy() for key, w in merged.named_parameters()}
-    return model.logits({key: model.stored(key, weights[key]) for key in model.weights}, IDS)[0]
+def merged(directory, adapter):
+    """The model in float64, of models.py, and its weights as PEFT merges them in float64."""
+    network = peft.PeftModel.from_pretrained(base(directory).double(), adapter).double().merge_and_unload()
+    model = models.Model(directory)
+    weights = {name.removeprefix("transformer."): w.detach().numpy() for name, w in network.named_parameters()}
+    return model, {name: model.stored(name, weights[name]) for name in model.weights}
 
 
 def relative(a, b):
@@ -149,7 +152,7 @@ def make_case(name, options, seed, root):
     directory = root / name
     config = peft.LoraConfig(r=RANK, lora_alpha=ALPHA, task_type="CAUSAL_LM", fan_in_fan_out=name.startswith("gpt2"),
                              **options)
-    model = peft.get_peft_model(base(name), config)
+    model = peft.get_peft_model(base(base_directory(name)), config)
     if name.endswith("pissa"):
         save_pissa(model, directory, seed)
     else:
@@ -160,20 +163,21 @@ def make_case(name, options, seed, root):
                     param.data = param.data.bfloat16()
         model.save_pretrained(directory, save_embedding_layers=False)
 
-    expected = reference_logits(name, directory)
-    loaded = peft.PeftModel.from_pretrained(base(name), directory)
-    unmerged = logits(loaded)
-    merged = logits(loaded.merge_and_unload())
-    error = max(relative(unmerged, expected), relative(merged, expected))
-    change = relative(logits(base(name)), expected)
+    model, weights = merged(base_directory(name), directory)
+    expected = model.logits(weights, IDS)[0]  # [1, T, V]
+    loaded = peft.PeftModel.from_pretrained(base(base_directory(name)), directory)
+    unmerged = peft_logits(loaded)
+    merged_too = peft_logits(loaded.merge_and_unload())
+    error = max(relative(unmerged, expected), relative(merged_too, expected))
+    change = relative(peft_logits(base(base_directory(name))), expected)
     print(f"{name}: PEFT's float32 is {error:.1e} from float64; the adapter changes the logits by {change:.2f}")
     assert error < 2e-6 and change > 0.01
     safetensors_file.write(directory / "expected.safetensors", {
-        "input_ids": IDS, "logits": expected, "peft_logits": unmerged, "peft_merged_logits": merged})
+        "input_ids": IDS, "logits": expected, "peft_logits": unmerged, "peft_merged_logits": merged_too})
 
 
 def make_foreign(name, config, seed, root):
-    model = peft.get_peft_model(base(name), config)
+    model = peft.get_peft_model(base(base_directory(name)), config)
     randomise(model, seed)
     model.save_pretrained(root / name, save_embedding_layers=name.endswith("head-saved"))
 
