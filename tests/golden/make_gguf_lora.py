@@ -26,8 +26,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 SCRATCH = pathlib.Path(tempfile.gettempdir()) / "ampgrad-interop"
 
 
-def llama_cpp(base, adapter, ids, count):
-    """The `count` ids that llama.cpp adds to ids with an adapter, or with "none"."""
+def llama_cpp(base, ids, count, adapter="none"):
+    """The `count` ids that llama.cpp adds to ids, greedily."""
     command = ["node", HERE.parent / "interop" / "continue.mjs", base, adapter, str(count), ",".join(map(str, ids))]
     return json.loads(subprocess.run(command, cwd=SCRATCH / "node", check=True, stdout=subprocess.PIPE).stdout)
 
@@ -55,8 +55,8 @@ def make(name, directory, gguf, options, seed, deviation, prompt, count):
 
     ids, margin = greedy(model, weights, prompt, count)
     assert margin > 0.01  # far above what rounding in float32 can change
-    assert llama_cpp(gguf, out / "adapter.gguf", prompt, count) == ids
-    plain = llama_cpp(gguf, "none", prompt, count)
+    assert llama_cpp(gguf, prompt, count, out / "adapter.gguf") == ids
+    plain = llama_cpp(gguf, prompt, count)
     assert plain == greedy(model, model.weights, prompt, count)[0] and plain != ids
     print(f"{name}: llama.cpp adds the {count} tokens of models.py, with the adapter and without; with it, the largest "
           f"two logits are at least {margin:.3f} apart")
