@@ -23,7 +23,7 @@ folders=(
   tensor tensor/kernels/simd tensor/kernels/gemm tensor/kernels/eigen tensor/kernels tensor/io
   autograd
   nn/forms nn
-  ct
+  ct ct/adapter
   models/unicode models/tokenizer models/chat models
   train/data train/report train/methods train train/analysis train/study train/commands
 )
