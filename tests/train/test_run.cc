@@ -248,6 +248,24 @@ TEST_F(StoppedState, NeedsItsLog) {
   EXPECT_EQ(RefusalOf(arm_), "D/log: cannot be opened: No such file or directory");
 }
 
+TEST_F(StoppedState, HoldsWhatIsComputedOnce) {
+  const TempDir dir;
+  int computed = 0;
+  const auto third = [&] { return ++computed, 1.0 / 3; };
+  {
+    RunDirectory directory(dir.path() / "out.run", kRecord, false);
+    EXPECT_EQ(directory.Once("loss", third), 1.0 / 3);
+    EXPECT_EQ(directory.Once("loss", third), 1.0 / 3);
+    models::Gpt model = Nano();
+    directory.Save(Trainer(model, Options(3, 1e-3)), {});
+  }
+  RunDirectory again(dir.path() / "out.run", kRecord, true);
+  EXPECT_EQ(again.Once("loss", third), 1.0 / 3);
+  EXPECT_EQ(computed, 1);
+  EXPECT_EQ(MessageOf(dir.path(), [&] { RunDirectory(dir.path() / "out.run", kRecord, true); }),
+            "D/out.run: another process goes on with this run");
+}
+
 TEST_F(StoppedState, IsNoOtherFile) {
   const std::filesystem::path file = dir_.path() / "out.run/state.safetensors";
   io::WriteSafetensors(file, {{"a", Tensor({1})}}, {});
