@@ -62,7 +62,7 @@ for i in "${!runs[@]}"; do
   words=$(sed -E 's/--steps 30/--steps 29/; s/--epochs [0-9.]+/--epochs 2/' <<<"${runs[$i]}")
   mkdir "other$i"
   start "other$i" "$words"
-  ! diff -r -x ampgrad.json "run$i/out" "other$i/out" >difference || fail "run $i: the comparison sees no difference of one step"
+  ! diff -r -x ampgrad.json "run$i/out" "other$i/out" >difference || fail "run $i: one step makes no difference"
 done
 
 # At a call: the process is killed, the call fails, or the disk is full from there on. After tenths of a second: SIGKILL

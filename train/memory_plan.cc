@@ -86,8 +86,8 @@ void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index avai
 void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available,
                             OptimizerKind optimizer) {
   Index numbers = 0;
-  if (method.NeedsBasis()) return;  // few parameters a row: PlanMemory can try them
-  if (method.scope.all_layers) {
+  if (method.method != "full") return;  // few parameters: PlanMemory can try them
+  if (method.scope.all_layers && method.scope.targets.empty()) {
     numbers = models::CountParameters(model);
   } else {
     for (const nn::Matrix* matrix : MatricesInScope(model, method.scope)) numbers += matrix->StoredShape().size();

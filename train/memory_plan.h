@@ -5,7 +5,7 @@
 
 #include "ct/basis.h"
 #include "models/language_model.h"
-#include "train/method.h"
+#include "train/methods/method.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {

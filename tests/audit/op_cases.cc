@@ -6,6 +6,7 @@
 #include "ct/factored.h"
 #include "ct/reconstruct.h"
 #include "tensor/kernels/gemm/gemm.h"
+#include "tests/audit/cases/form_cases.h"
 #include "tests/reference/ops.h"
 
 namespace ampgrad::audit {
@@ -143,6 +144,7 @@ std::vector<OpCase> OpCases() {
   AddMatrices(cases);
   AddFactored(cases);
   AddRows(cases);
+  AddForms(cases);
   return cases;
 }
 

@@ -15,7 +15,7 @@
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 #include "tests/train/training.h"
-#include "train/method.h"
+#include "train/methods/method.h"
 #include "train/run.h"
 
 /// A run that stops and goes on, and what evaluations decide.

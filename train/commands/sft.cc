@@ -22,7 +22,7 @@ namespace {
 int Run(const Options& options) {
   MethodSettings method = ReadMethod(options);
   TrainOptions train = ReadTrainOptions(options);
-  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : method.NeedsBasis() ? 1e-2 : 3e-4;
+  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : DefaultRate(method.method);
   const Index batch = options.Integer("batch", 1, 1 << 20);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
 
@@ -48,18 +48,24 @@ int Run(const Options& options) {
   RunLog log(options.String("log"), state->resumed());
 
   std::printf("%s\n", Describe(samples).c_str());
-  std::shared_ptr<const ct::Basis> basis;
-  if (method.NeedsBasis()) {
-    const Phase phase("universal basis");
-    const auto sources = ct::SelectRows(model->Parts().matrices, model->width(), method.rows);
-    basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k, ReadRowSample(options)));
-    std::printf("%s\n", Describe(*basis, sources).c_str());
+  std::vector<Batch> gradient_batches;
+  if (method.basis == ct::BasisKind::kGradient) {
+    const Index count = options.Integer("gradient-batches", 1, 1'000'000);
+    for (Index i = 0; i < count; ++i) gradient_batches.push_back(samples.data.train(i));
+  }
+  const Bases bases =
+      During("the basis", [&] { return MakeBases(*model, method, ReadRowSample(options), gradient_batches); });
+  const std::shared_ptr<const ct::Basis> basis = bases.shared();
+  if (basis) {
+    std::printf(
+        "%s\n",
+        Describe(*basis, ct::SelectRows(model->Parts().matrices, model->width(), method.rows), method.basis).c_str());
   }
   const bool lossy = method.StartIsLossy();  // every other start is the given model itself
   const auto held_out_loss = [&] { return Evaluate(*model, samples.data.held_out); };
   const double given_loss = lossy ? state->Once("base_loss", held_out_loss) : 0;
   RequireMemoryToPrepare(*model, method, AvailableMemory(), train.optimizer);
-  Prepare(*model, method, basis);
+  Prepare(*model, method, bases);
   model->checkpoint_blocks = options.Has("checkpoint");
   std::printf("%s: %lld parameters are trained\n", method.Label().c_str(),
               static_cast<long long>(models::CountParameters(models::TrainableParameters(*model))));
@@ -90,15 +96,13 @@ int Run(const Options& options) {
 }  // namespace
 
 Command SftCommand() {
-  return {"sft", "Fine-tune a model on conversations: all of it, or its scores alone.",
+  return {"sft", "Fine-tune a model on conversations: all of it, its scores alone, or by a method to compare with.",
           Join({{{"model", "DIR", nullptr, "model directory"},
                  {"data", "FILE", nullptr, kDataHelp},
                  TemplateOptionSpec(),
                  {"out", "DIR", nullptr, "directory to write: new, or empty"},
-                 {"method", "NAME", "amplitude", "full or amplitude"},
-                 {"k", "K", "8", "scores a row, for amplitude"},
-                 {"start", "NAME", "exact", "reconstructed (W = S·B + μ) or exact (W = W₀ + ΔS·B)"},
-                 {"lr", "X", "", "peak learning rate; default: 1e-2 for amplitude, 3e-4 for full"}},
+                 {"lr", "X", "", "peak learning rate; default: one for each method, such as 1e-2 for amplitude"}},
+                MethodOptionSpecs(),
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
                 TrainingOptionSpecs("100", "8", "0"),
