@@ -62,7 +62,8 @@ int Run(const Options& options) {
         Describe(*basis, ct::SelectRows(model->Parts().matrices, model->width(), method.rows), method.basis).c_str());
   }
   const bool lossy = method.StartIsLossy();  // every other start is the given model itself
-  const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
+  const auto held_out_loss = [&] { return Evaluate(*model, samples.data.held_out); };
+  const double given_loss = lossy ? state->Once("base_loss", held_out_loss) : 0;
   RequireMemoryToPrepare(*model, method, AvailableMemory(), train.optimizer);
   Prepare(*model, method, bases);
   model->checkpoint_blocks = options.Has("checkpoint");
@@ -71,12 +72,12 @@ int Run(const Options& options) {
   const MemoryPlan plan = PlanMemory(*model, basis.get(), train, run.keep_best);
   std::printf("memory: %s\n", ToString(plan, plan.Shard(batch) * samples.longest).c_str());
   RequireMemory(plan, batch, samples.longest, AvailableMemory());
-  const double start_loss = Evaluate(*model, samples.data.held_out), base_loss = lossy ? given_loss : start_loss;
+  const double start_loss = state->Once("start_loss", held_out_loss), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
   const DeferSignals until_saved;
   const RunResult result = RunTraining(*model, samples.data, train, run, log);
   const Index peak = Tensor::PeakBytes();
-  const double end_loss = Evaluate(*model, samples.data.held_out);
+  const double end_loss = held_out_loss();
   out.Fill([&](const std::filesystem::path& to) {
     const Phase phase("saving");
     models::SaveModel(to, *model, tokenizer, kept);
