@@ -18,8 +18,7 @@ namespace {
   const std::string why = form == "amplitude"
                               ? "W = S·B + μ, the start reconstructed, differs from it in every direction"
                               : "the form " + form + " changes it in no low-rank way";
-  throw std::runtime_error(matrix.name + ": expected a low-rank update of the base, found none: " + why +
-                           "; merge the adapter, or export it with --format hf");
+  throw FullRankError(matrix.name + ": expected a low-rank update of the base, found none: " + why);
 }
 
 }  // namespace

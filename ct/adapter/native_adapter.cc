@@ -59,6 +59,14 @@ nlohmann::ordered_json MatrixJson(nn::Matrix& matrix, TensorList& tensors) {
   return {{"form", matrix.form->Name()}, {"numbers", matrix.form->Numbers()}, {"parts", parts}, {"trained", trained}};
 }
 
+// A basis that another file holds may have more vectors than there are scores a row.
+void TakeFirstVectors(std::map<std::string, Tensor>& parts) {
+  const auto basis = parts.find("basis"), scores = parts.find("scores");
+  if (basis == parts.end() || scores == parts.end()) return;
+  const Index k = scores->second.cols();
+  if (k < basis->second.rows()) basis->second = basis->second.Rows(0, k);
+}
+
 }  // namespace
 
 bool IsNativeAdapter(const fs::path& directory) { return io::IsThere(directory / kAdapterFile); }
@@ -170,6 +178,7 @@ void NativeAdapter::ApplyTo(const nn::Parts& parts, nn::Chain chain) const {
   for (const auto& [name, form] : forms_) {
     SavedForm filled = form;
     for (const auto& [role, tensor] : tensors_.at(name)) filled.parts[role] = Read(tensor);
+    TakeFirstVectors(filled.parts);
     try {
       restorer.Restore(filled, *matrices.at(name));
     } catch (const std::invalid_argument& error) {

@@ -21,6 +21,8 @@ Command PretrainCommand();
 Command SftCommand();
 Command SweepCommand();
 Command GenerateCommand();
+Command MergeCommand();
+Command ExportCommand();
 Command CheckCommand();
 Command TraceCommand();
 Command AuditCommand();

@@ -14,7 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kInputs[] = {"model", "data", "text", "reference"};   // files, and directories of files
+constexpr const char* kInputs[] = {"model", "adapter", "basis-file",
+                                   "data",  "text",    "reference"};        // files, and directories of files
 constexpr const char* kOutputs[] = {"log", "json", "csv", "html", "dump"};  // files
 constexpr const char* kOutputDirectory = "out";
 

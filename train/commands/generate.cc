@@ -6,6 +6,7 @@
 #include "models/model_directory.h"
 #include "tensor/io/printable.h"
 #include "train/commands/commands.h"
+#include "train/commands/model_options.h"
 #include "train/commands/training_options.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
@@ -42,8 +43,9 @@ struct OutputGone {};
 
 int Continue(const Options& options) {
   models::GenerateOptions generate = ReadOptions(options);
-  const std::filesystem::path directory = options.String("model");
-  const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
+  const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
+  const std::filesystem::path& directory = given.base;
+  models::LanguageModel* model = given.model.get();
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   generate.end_tokens = models::StopTokens(directory, *model, tokenizer);
   generate.vocabulary = tokenizer.vocabulary();
@@ -82,17 +84,16 @@ int Run(const Options& options) {
 }  // namespace
 
 Command GenerateCommand() {
-  return {"generate",
-          "Continue a prompt.",
-          {{"model", "DIR", nullptr, "model directory"},
-           {"prompt", "TEXT", "",
-            "text to continue; without it, a text is begun, where the tokenizer has a token for that"},
-           {"tokens", "N", "256", "tokens to add at most"},
-           {"temperature", "X", "0", "divides the logits; 0: always the likeliest token"},
-           {"top-k", "K", "0", "draw from the K likeliest tokens only; 0: from all"},
-           {"top-p", "P", "1", "draw from the fewest likeliest tokens whose probability reaches P only"},
-           {"seed", "N", "1", "seed of the draws"},
-           {"raw", nullptr, "", "print control characters as they are, not as \\xNN"}},
+  return {"generate", "Continue a prompt.",
+          Join({ModelOptionSpecs(),
+                {{"prompt", "TEXT", "",
+                  "text to continue; without it, a text is begun, where the tokenizer has a token for that"},
+                 {"tokens", "N", "256", "tokens to add at most"},
+                 {"temperature", "X", "0", "divides the logits; 0: always the likeliest token"},
+                 {"top-k", "K", "0", "draw from the K likeliest tokens only; 0: from all"},
+                 {"top-p", "P", "1", "draw from the fewest likeliest tokens whose probability reaches P only"},
+                 {"seed", "N", "1", "seed of the draws"},
+                 {"raw", nullptr, "", "print control characters as they are, not as \\xNN"}}}),
           Run};
 }
 

@@ -19,8 +19,8 @@ using ampgrad::train::OptionSpec;
 
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
-  return {DemoCommand(),  PretrainCommand(), SftCommand(),   SweepCommand(), GenerateCommand(),
-          CheckCommand(), TraceCommand(),    AuditCommand(), SynthCommand()};
+  return {DemoCommand(),   PretrainCommand(), SftCommand(),   SweepCommand(), GenerateCommand(), MergeCommand(),
+          ExportCommand(), CheckCommand(),    TraceCommand(), AuditCommand(), SynthCommand()};
 }
 
 void PrintUsage(std::FILE* out) {
