@@ -17,8 +17,7 @@ struct PeftTarget {
 };
 
 /// Writes an adapter as Hugging Face's PEFT saves one: adapter_config.json, adapter_model.safetensors in F32, and
-/// README.md, into an existing directory. PEFT from 0.10 on reads it without a warning and computes what the adapter
-/// says:
+/// README.md, into an existing directory. PEFT reads it without a warning and computes what the adapter says:
 /// - alpha is scale·r; matrices of another rank or scale than the first have a pattern of their own;
 /// - a module of which the adapter holds a tensor as a whole is saved with all its tensors, the others as in the model;
 /// - PEFT loads no adapter without an update, so one that has none gets an update that is zero.
