@@ -3,7 +3,7 @@
 # calls that change files, by killing the process there, by letting the call fail, or by letting the disk be full from
 # there on; and by a limit on the size of files. Each run must end with the files of the run that was never stopped,
 # byte for byte, and with its log but for the times. What stands under a final name is whole at every stop.
-#   bash tests/resume.sh PROGRAM [ROUNDS] [SEED]     random stops; a round has up to three
+#   bash tests/resume.sh PROGRAM [ROUNDS] [SEED]     a run of each method; then random stops, up to three a round
 #   bash tests/resume.sh PROGRAM every               one run, stopped at each of its calls, by both ways
 set -euo pipefail
 program=$(realpath "$1")
@@ -36,7 +36,11 @@ runs=(
   "${sft[*]} --steps 30 --method full --shards 4 --log log.csv --schedule linear --clip 0.5 ${state[*]}"
   "${sft[*]} --steps 30 --start exact --k 5 --log log.jsonl --keep best --patience 3 --lr 0.3 ${state[*]}"
   "${sft[*]} --start reconstructed --k 6 --optimizer sgd --accumulate 2 --epochs 2.5 --log log.csv ${state[*]}"
+  "${sft[*]} --steps 30 --basis gradient --gradient-batches 3 --k 4 --log log.jsonl ${state[*]}"
 )
+for method in lora lora-fa pissa dora sparse core vera norms; do
+  runs+=("${sft[*]} --steps 30 --method $method --rank 4 --lr 0.01 --log log.jsonl ${state[*]}")
+done
 
 # A run of its own settings in the directory $1, where $2 are the words and the rest is put before the program.
 start() {
@@ -93,6 +97,7 @@ play() {
     if [ -e try/out ]; then check_result try "run$i" "$what"; fi
     if [ "$code" = 0 ]; then break; fi
     stops=$((stops + 1))
+    if [ -e try/out ] && [ ! -e try/out.run ]; then break; fi  # it was stopped when all was done
     if [ -e try/out.run/state.safetensors ]; then
       words="${words%% *} --resume out.run"
       resumed=$((resumed + 1))
@@ -134,6 +139,7 @@ if [ "$rounds" = every ]; then
     for way in kill fail; do play "call $number" 3 "$way:$number"; done
   done
 else
+  for i in "${!runs[@]}"; do play "in the middle" "$i" "kill:$(($(cat "run$i/calls") * 6 / 10))"; done
   for round in $(seq "$rounds"); do
     i=$((RANDOM % ${#runs[@]}))
     draw_stops "$i"
