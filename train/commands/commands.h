@@ -25,5 +25,6 @@ Command CheckCommand();
 Command TraceCommand();
 Command AuditCommand();
 Command SynthCommand();
+Command VersionCommand();
 
 }  // namespace ampgrad::train
