@@ -143,6 +143,7 @@ std::vector<OpCase> OpCases() {
   AddMatrices(cases);
   AddFactored(cases);
   AddRows(cases);
+  AddPacked(cases);
   return cases;
 }
 
