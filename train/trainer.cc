@@ -26,7 +26,7 @@ double LearningRate(const TrainOptions& o, Index step) {
 }
 
 Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch) {
-  return ops::CrossEntropy(model.Logits(tape, batch.inputs, batch.length), batch.targets,
+  return ops::CrossEntropy(model.Logits(tape, batch.inputs, batch.length, batch.borders), batch.targets,
                            ops::CountTargets(batch.targets));
 }
 

@@ -28,7 +28,8 @@ void WriteGradients(const std::vector<std::string>& words) {
   UseSimdTarget(words.at(6));
   const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
   const train::Batch batch = ReadBatch(
-      {words.at(2), directory, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))}, *model);
+      {{words.at(2)}, directory, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))},
+      *model);
   io::WriteSafetensors(words.at(7), DenseGradients(*model, batch), {});
 }
 

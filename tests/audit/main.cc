@@ -113,7 +113,7 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
   findings.title = directory;
   findings.command = "ampgrad audit --model " + directory + " --data " + data + " --length " + std::to_string(length) +
                      " --batch " + std::to_string(sequences) + " --seed " + std::to_string(seed);
-  const train::Batch batch = ReadBatch({data, directory, "", length, sequences, seed}, *model);
+  const train::Batch batch = ReadBatch({{data}, directory, "", length, sequences, seed}, *model);
   train::Phase phase("auditing tensors");
   findings.ledger = AuditModel(*model, batch, seed, [&](size_t done, size_t all, const std::string& name) {
     phase.Now("audited " + std::to_string(done) + " of " + std::to_string(all) + " tensors: " + name);

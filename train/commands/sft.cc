@@ -25,13 +25,12 @@ int Run(const Options& options) {
   const Index batch = options.Integer("batch", 1, 1 << 20);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
 
-  const std::filesystem::path directory = options.String("model"), file = options.String("data");
+  const std::filesystem::path directory = options.String("model");
   const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   models::KeptFiles kept(directory);
-  ChatData samples = During("reading the data", [&] {
-    return ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, seed}, tokenizer);
-  });
+  ChatData samples =
+      During("reading the data", [&] { return ReadChatData(ReadChatSource(options, *model, seed), tokenizer); });
   kept.Teach({samples.chat.end}, options.Has("template") ? models::JinjaText(samples.chat.format) : "");
   LimitEvaluation(options, samples.data);
   CheckK(method.k, *model);
@@ -88,6 +87,7 @@ Command SftCommand() {
                  {"lr", "X", "", "peak learning rate; default: 1e-2 for amplitude, 3e-4 for full"}},
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
+                SampleOptionSpecs(),
                 TrainingOptionSpecs("100", "8", "0")}),
           Run};
 }

@@ -1,5 +1,7 @@
 #include "train/data/batch.h"
 
+#include <utility>
+
 namespace ampgrad::train {
 namespace {
 
@@ -14,6 +16,18 @@ void Limit(std::vector<Batch>& batches, Index tokens) {
 }
 
 }  // namespace
+
+Batch Batch::Sequences(Index begin, Index end) const {
+  const auto cut = [&](const std::vector<int>& ids) {
+    return std::vector<int>(ids.begin() + Begin(begin), ids.begin() + Begin(end));
+  };
+  Batch part{length, cut(inputs), cut(targets)};
+  if (!borders) return part;
+  std::vector<Index> own;
+  for (Index s = begin; s <= end; ++s) own.push_back(Begin(s) - Begin(begin));
+  part.borders = std::make_shared<const std::vector<Index>>(std::move(own));
+  return part;
+}
 
 void LimitEvaluation(Data& data, Index tokens) {
   Limit(data.validation, tokens);

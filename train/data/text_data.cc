@@ -37,6 +37,7 @@ Data TextData(const std::string& text, const models::Tokenizer& tokenizer, Index
   }
 
   Data data;
+  data.samples = train_end / length;
   data.train = [=](Index step) {
     const Random random(seed, kWindowStream);
     Batch result{length, {}, {}};
@@ -50,6 +51,24 @@ Data TextData(const std::string& text, const models::Tokenizer& tokenizer, Index
     AddWindow(*ids, train_end + i * (length + 1), length, data.held_out.back());
   }
   return data;
+}
+
+std::vector<Batch> TextWindows(const std::string& text, const models::Tokenizer& tokenizer, Index length, Index batch,
+                               Index most, const std::string& where) {
+  RequireText(text, where);
+  std::vector<int> ids = tokenizer.prefix();
+  const std::vector<int> read = tokenizer.Encode(text);
+  ids.insert(ids.end(), read.begin(), read.end());
+  const Index targets = std::min(static_cast<Index>(ids.size()) - 1, most * length);
+  if (targets < 1) throw std::runtime_error(where + ": expected a text of at least 2 tokens");
+  std::vector<Batch> batches;
+  for (Index begin = 0; begin < targets; begin += length) {
+    const Index size = std::min(length, targets - begin);
+    const bool fits = !batches.empty() && batches.back().length == size && batches.back().sequences() < batch;
+    if (!fits) batches.push_back({size, {}, {}});
+    AddWindow(ids, begin, size, batches.back());
+  }
+  return batches;
 }
 
 double UnigramEntropy(const std::string& text) {

@@ -131,7 +131,7 @@ TEST_F(CommandChat, HelpNamesTheShapesAndTheTemplates) {
   for (const char* command : {"sft", "sweep", "trace"}) {
     const std::string out = ExpectRuns({command, "--help"}).out;
     EXPECT_NE(out.find("JSON lines, or a JSON array, of messages, conversations, instruction/input/output, "
-                       "prompt/completion or question/answer"),
+                       "prompt/completion, question/answer or text; several files with commas between them"),
               std::string::npos)
         << out;
     EXPECT_NE(

@@ -12,7 +12,7 @@ TEST(LimitEvaluation, LeavesOutTheLastBatches) {
     return Batch{tokens, std::vector<int>(tokens, 1), std::vector<int>(tokens, 1)};
   };
   const auto kept = [&](Index tokens) {
-    Data data{nullptr, {batch(50)}, {batch(10), batch(20), batch(30)}};
+    Data data{nullptr, 0, {batch(50)}, {batch(10), batch(20), batch(30)}};
     LimitEvaluation(data, tokens);
     EXPECT_EQ(data.validation.size(), 1u);
     return data.held_out.size();
