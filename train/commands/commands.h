@@ -21,6 +21,7 @@ Command PretrainCommand();
 Command SftCommand();
 Command SweepCommand();
 Command GenerateCommand();
+Command EvalCommand();
 Command CheckCommand();
 Command TraceCommand();
 Command AuditCommand();

@@ -19,7 +19,7 @@ using ampgrad::train::OptionSpec;
 
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
-  return {DemoCommand(), PretrainCommand(), SftCommand(),   SweepCommand(), GenerateCommand(),
+  return {DemoCommand(), PretrainCommand(), SftCommand(),   SweepCommand(), GenerateCommand(), EvalCommand(),
           CheckCommand(),    TraceCommand(), AuditCommand(), SynthCommand(),    VersionCommand()};
 }
 
