@@ -22,6 +22,7 @@ Command SftCommand();
 Command SweepCommand();
 Command GenerateCommand();
 Command EvalCommand();
+Command ChatCommand();
 Command CheckCommand();
 Command TraceCommand();
 Command AuditCommand();

@@ -20,7 +20,7 @@ using ampgrad::train::OptionSpec;
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
   return {DemoCommand(), PretrainCommand(), SftCommand(),   SweepCommand(), GenerateCommand(), EvalCommand(),
-          CheckCommand(),    TraceCommand(), AuditCommand(), SynthCommand(),    VersionCommand()};
+          ChatCommand(), CheckCommand(),    TraceCommand(), AuditCommand(), SynthCommand(),    VersionCommand()};
 }
 
 void PrintUsage(std::FILE* out) {
