@@ -47,7 +47,7 @@ OpCase PackedSelfAttentionCase(const std::vector<Index>& borders, Index heads, I
 void AddPacked(std::vector<OpCase>& cases) {
   cases.push_back(PackedAttentionCase({0, 1}, 1, 1, 1));
   cases.push_back(PackedAttentionCase({0, 3, 4, 9}, 4, 2, 5));
-  cases.push_back(PackedAttentionCase({0, 1, 2, 3}, 2, 1, 3));
+  cases.push_back(PackedAttentionCase({0, 1, 2, 4}, 2, 1, 3));
   cases.push_back(PackedAttentionCase({0, 33, 35}, 1, 1, 3));
   cases.push_back(OnOneInput(PackedAttentionCase({0, 2, 6}, 2, 2, 3)));
   cases.push_back(PackedSelfAttentionCase({0, 4, 6, 7}, 2, 3));
