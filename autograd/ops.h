@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
+#include "tensor/random.h"
 #include "tensor/stored_tensor.h"
 
 /// The differentiable ops. Each is one function in an ops_*.cc, under a comment block that gives its shapes, forward,
@@ -44,6 +45,30 @@ Var Linear(const Var& x, const Var& weight, Layout layout, const Var* bias);
 Var FrozenLinear(const Var& x, const StoredTensor& weight, Layout layout, const Var* bias);
 /// Rows `ids` of a table [V, C] that never trains, as a constant [N, C]; ids are checked against V.
 Tensor FrozenRows(const StoredTensor& table, const std::vector<int>& ids);
+
+// ops_low_rank.cc: B·A is a matrix of rank r, added to a constant one
+/// C + B·A.
+Var AddProduct(const Tensor& c, const Var& b, const Var& a);
+/// x·(W₀ + B·A)ᵀ + b or x·(W₀ + (B·A)ᵀ) + b by the layout of W₀, given P = x·Aᵀ [N, r] for A [r, in]; `bias` may be
+/// null. The sum of the matrices is never formed.
+Var LowRankLinear(const Var& x, const StoredTensor& weight, Layout layout, const Var& p, const Var& b, const Var* bias);
+
+// ops_scale.cc
+/// s·x.
+Var Scale(const Var& x, Real s);
+/// Row i of x [n, d] times g_i; g [n].
+Var ScaleRows(const Var& x, const Var& g);
+/// Column j of x [N, d] times g_j, plus b_j; g, b [d]; `bias` may be null.
+Var ScaleColumns(const Var& x, const Var& g, const Var* bias);
+
+// ops_sparse.cc
+/// C with v_i added at position positions_i of its row-major order; no position twice.
+Var AddAt(const Tensor& c, const std::shared_ptr<const std::vector<Index>>& positions, const Var& v);
+
+// ops_dropout.cc
+/// Sets each element of x to zero with probability `rate`, in 0 to below 1, and divides the others by 1 − rate
+/// (Srivastava et al., JMLR 15, 2014). Element i is decided by number i of `random`.
+Var Dropout(const Var& x, double rate, const Random& random);
 
 // ops_norm.cc
 /// Layer normalisation over the last axis (Ba, Kiros, Hinton, arXiv:1607.06450).

@@ -3,7 +3,7 @@
 #include "bench/measure.h"
 #include "models/gpt.h"
 #include "tensor/random.h"
-#include "train/method.h"
+#include "train/methods/method.h"
 #include "train/trainer.h"
 
 namespace ampgrad::bench {
@@ -45,7 +45,7 @@ double MatrixFlops(const MethodSettings& method, double tokens, double in, doubl
   if (!method.NeedsBasis()) return 3 * product;                          // y, dx, dW
   const double n = in * out / width, k = static_cast<double>(method.k);  // the matrix is n rows
   const double rebuild = 2 * n * k * width;
-  if (method.chain == ct::Chain::kExplicit) return 3 * product + 2 * rebuild;  // … and W, dS
+  if (method.chain == nn::Chain::kExplicit) return 3 * product + 2 * rebuild;  // … and W, dS
   const double narrow = 2 * tokens * k;                                        // a product with K numbers per token
   if (method.start == ct::Start::kExact) return 2 * product + rebuild + narrow * (n + width);  // y, dx, W, P = x·Bᵀ, dS
   return narrow * (3 * n + 2 * width);  // two products forward; B needs no gradient
@@ -133,7 +133,7 @@ void RegisterAll() {
   for (const Setting& setting : {Setting{256, 8, 128}, {256, 4, 512}, {16384, 8, 128}, {16384, 4, 512}}) {
     for (const int threads : {1, 2}) Register("step", setting, {}, threads);
   }
-  for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
+  for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
     for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
       for (const Index k : {8, 64}) {
         const std::string form = std::string(ToString(chain)) + "/" + ToString(start) + "/K:" + std::to_string(k);

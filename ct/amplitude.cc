@@ -19,15 +19,7 @@ Start ParseStart(const std::string& word) {
   throw std::invalid_argument("[start] expected reconstructed or exact, found '" + word + "'");
 }
 
-const char* ToString(Chain chain) { return chain == Chain::kExplicit ? "explicit" : "factored"; }
-
-Chain ParseChain(const std::string& word) {
-  if (word == "explicit") return Chain::kExplicit;
-  if (word == "factored") return Chain::kFactored;
-  throw std::invalid_argument("[chain] expected explicit or factored, found '" + word + "'");
-}
-
-AmplitudeSetup::AmplitudeSetup(std::shared_ptr<const Basis> shared_basis, Start start, Chain chain)
+AmplitudeSetup::AmplitudeSetup(std::shared_ptr<const Basis> shared_basis, Start start, nn::Chain chain)
     : basis(std::move(shared_basis)),
       basis_and_mean(Tensor::Uninitialized({basis->k() + 1, basis->width()})),
       start(start),
@@ -48,7 +40,7 @@ Amplitude::Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSet
 Var Amplitude::Make(Tape& tape) { return Reconstruct(tape.Leaf(scores_), setup_->basis->vectors, centre_); }
 
 Var Amplitude::Apply(nn::Input& input, const Var* bias) {
-  if (setup_->chain == Chain::kExplicit) return MadeForm::Apply(input, bias);
+  if (setup_->chain == nn::Chain::kExplicit) return MadeForm::Apply(input, bias);
   Tape& tape = *input.x().tape;
   const Var scores = tape.Leaf(scores_);
   const ops::Layout layout = made_layout();
@@ -78,9 +70,9 @@ StoredTensor Amplitude::Merged() const {
 }
 
 void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,
-                  Chain chain) {
+                  nn::Chain chain) {
   const auto setup = std::make_shared<const AmplitudeSetup>(basis, start, chain);
-  const auto of_tables = std::make_shared<const AmplitudeSetup>(basis, start, Chain::kExplicit);
+  const auto of_tables = std::make_shared<const AmplitudeSetup>(basis, start, nn::Chain::kExplicit);
   for (const RowSource& source : sources) {
     const bool block = source.matrix->kind == nn::MatrixKind::kBlock;
     source.matrix->form = std::make_unique<Amplitude>(source, block ? setup : of_tables);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ct/basis.h"
+#include "nn/forms/chain.h"
 #include "nn/forms/weight_form.h"
 
 namespace ampgrad::ct {
@@ -15,28 +16,18 @@ enum class Start {
   kExact,          // W = ΔS·B + W₀ with ΔS = 0: step 0 is the pretrained model, bit for bit
 };
 
-/// How the gradient reaches the scores. Both ways give the same numbers to rounding.
-enum class Chain {
-  kExplicit,  // W is computed, and dS = dW·Bᵀ: every step can be inspected
-  kFactored,  // dS = dYᵀ·(X·Bᵀ), without dW; with start reconstructed also without W
-};
-
 const char* ToString(Start start);
 /// "reconstructed" or "exact"; throws std::invalid_argument for another word.
 Start ParseStart(const std::string& word);
 
-const char* ToString(Chain chain);
-/// "explicit" or "factored"; throws std::invalid_argument for another word.
-Chain ParseChain(const std::string& word);
-
 /// What all weights in amplitude form share in a model.
 struct AmplitudeSetup {
-  AmplitudeSetup(std::shared_ptr<const Basis> basis, Start start, Chain chain);
+  AmplitudeSetup(std::shared_ptr<const Basis> basis, Start start, nn::Chain chain);
 
   std::shared_ptr<const Basis> basis;
   Tensor basis_and_mean;  // B' [K+1, d]: the vectors, then the mean row
   Start start;
-  Chain chain;
+  nn::Chain chain;
 };
 
 /// A weight matrix whose only parameters are the scores: W = S·B + C, where C is the mean row (start reconstructed) or
@@ -58,9 +49,11 @@ class Amplitude : public nn::MadeForm {
   ops::Layout stored_layout_;
 };
 
-/// Puts every source into amplitude form. The vocabulary uses the explicit chain whatever `chain` is, because its rows
-/// are also looked up, which needs W. The caller decides what else trains.
+/// Puts every source into amplitude form. By the explicit chain W is computed, and dS = dW·Bᵀ; by the factored one
+/// dS = dYᵀ·(X·Bᵀ), without dW and, with start reconstructed, without W. The vocabulary uses the
+/// explicit chain whatever `chain` is, because its rows are also looked up, which needs W. The caller decides what else
+/// trains.
 void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,
-                  Chain chain = Chain::kExplicit);
+                  nn::Chain chain = nn::Chain::kExplicit);
 
 }  // namespace ampgrad::ct

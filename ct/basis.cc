@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "ct/gram.h"
 #include "tensor/kernels/eigen/eigen.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/kernels/kernels.h"
@@ -12,17 +13,9 @@
 namespace ampgrad::ct {
 namespace {
 
-// Rows of one partial Gram product. Its sums are in Real: over runs of kernels::kDepth rows, then over the runs. The
-// rows are enough for the product to cost far more than its addition in double, and few enough for the rounding error
-// to stay near that of one run.
-constexpr Index kBlockRows = 2048;
-
 // Rows that are summed in Real before the sum is added in double. The mean is stored in Real anyway, and an error of
 // that size in the mean changes the Gram matrix only by its square.
 constexpr Index kSumRows = 32;
-
-// Fewest rows of the Gram matrix that a task takes.
-constexpr Index kMinGramRows = 64;
 
 // Bytes of rows that are read at a time, in whole blocks.
 constexpr Index kReadBytes = 1 << 26;
@@ -38,8 +31,8 @@ std::vector<Index> SampledRows(Index rows, const RowSample& sample, uint64_t str
 // Calls body(rows, repeats) with the rows of each source, or a sample of them, some blocks at a time.
 template <class Body>
 void ForEachBlock(const std::vector<RowSource>& sources, const RowSample& sample, Index d, Body body) {
-  const Index block_bytes = kBlockRows * d * static_cast<Index>(sizeof(Real));
-  const Index step = kBlockRows * std::max<Index>(1, kReadBytes / block_bytes);
+  const Index block_bytes = kGramRows * d * static_cast<Index>(sizeof(Real));
+  const Index step = kGramRows * std::max<Index>(1, kReadBytes / block_bytes);
   for (size_t i = 0; i < sources.size(); ++i) {
     const RowReader reader(sources[i]);
     if (sample.rows_per_matrix > 0 && sample.rows_per_matrix < reader.count()) {
@@ -54,48 +47,18 @@ void ForEachBlock(const std::vector<RowSource>& sources, const RowSample& sample
 
 // sum [cols] += repeats·(the sum of all rows)
 void AddRowSums(const Tensor& rows, double repeats, std::vector<double>& sum) {
-  const Index d = rows.cols(), chunks = (rows.rows() + kBlockRows - 1) / kBlockRows;
+  const Index d = rows.cols(), chunks = (rows.rows() + kGramRows - 1) / kGramRows;
   std::vector<double> parts(chunks * d, 0.0);
   ParallelFor(chunks, [&](Index chunk) {
     std::vector<Real> few(d);
-    const Index end = std::min(rows.rows(), (chunk + 1) * kBlockRows);
-    for (Index i = chunk * kBlockRows; i < end; i += kSumRows) {
+    const Index end = std::min(rows.rows(), (chunk + 1) * kGramRows);
+    for (Index i = chunk * kGramRows; i < end; i += kSumRows) {
       std::fill(few.begin(), few.end(), Real(0));
       kernels::AddColumnSums(rows.row(i), std::min(kSumRows, end - i), d, few.data());
       for (Index j = 0; j < d; ++j) parts[chunk * d + j] += few[j];
     }
   });
   for (Index i = 0; i < chunks * d; ++i) sum[i % d] += repeats * parts[i];
-}
-
-Tensor Centred(const Tensor& rows, const Tensor& mean) {
-  Tensor centred = Tensor::Uninitialized(rows.shape());
-  const Index d = rows.cols();
-  ParallelChunks(rows.rows(), kSumRows, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      const Real *row = rows.row(i), *mu = mean.data();
-      Real* out = centred.row(i);
-      for (Index j = 0; j < d; ++j) out[j] = row[j] - mu[j];
-    }
-  });
-  return centred;
-}
-
-// The upper triangle of gram [d, d] += repeats·centredᵀ·centred; entries below it must not be read. A task computes a
-// few of its rows, from the diagonal on. Eight tasks do 9/16 of the work of the full square, and their products are
-// tall enough for full speed.
-void AddGram(const Tensor& centred, double repeats, std::vector<double>& gram) {
-  const Index d = centred.cols(), chunk = std::max<Index>(kMinGramRows, d / 8);
-  ParallelChunks(d, chunk, [&](Index begin, Index end) {
-    const Index m = end - begin, n = d - begin;
-    const Real* rows = centred.data() + begin;
-    Tensor product = Tensor::Uninitialized({m, n});
-    kernels::Gemm(m, n, centred.rows(), {rows, d, true}, {rows, d}, {}, product.data(), n);
-    for (Index i = 0; i < m; ++i) {
-      double* to = &gram[(begin + i) * d + begin];
-      for (Index j = 0; j < n; ++j) to[j] += repeats * product.row(i)[j];
-    }
-  });
 }
 
 }  // namespace
@@ -120,8 +83,8 @@ Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSamp
 
   std::vector<double> gram(d * d, 0.0);
   ForEachBlock(sources, sample, d, [&](const Tensor& rows, int repeats) {
-    for (Index begin = 0; begin < rows.rows(); begin += kBlockRows) {
-      const Tensor block = rows.Rows(begin, std::min(rows.rows(), begin + kBlockRows));
+    for (Index begin = 0; begin < rows.rows(); begin += kGramRows) {
+      const Tensor block = rows.Rows(begin, std::min(rows.rows(), begin + kGramRows));
       AddGram(Centred(block, basis.mean), repeats, gram);
     }
   });

@@ -23,9 +23,9 @@ folders=(
   tensor tensor/kernels/simd tensor/kernels/gemm tensor/kernels/eigen tensor/kernels tensor/io
   autograd
   nn/forms nn
-  ct
+  ct ct/adapter
   models/unicode models/tokenizer models/chat models
-  train/data train/report train train/analysis train/study train/commands
+  train/data train/report train/methods train train/analysis train/study train/commands
 )
 
 # Folders that may not see each other although the list alone would allow it: `ABOVE:BELOW`. The basis knows no model, a

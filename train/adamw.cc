@@ -10,26 +10,6 @@ AdamW::AdamW(const std::vector<Param*>& params, const AdamWOptions& options) : o
   for (Param* param : params) slots_.push_back({param, Tensor(param->value.shape()), Tensor(param->value.shape())});
 }
 
-void AdamW::ZeroGrad() {
-  for (const Slot& slot : slots_) slot.param->grad = Tensor();
-}
-
-double AdamW::GradNorm() const {
-  double sum = 0;
-  for (const Slot& slot : slots_) {
-    const Tensor& grad = slot.param->grad;
-    if (!grad.empty()) sum += kernels::SumSquares(grad.data(), grad.size());
-  }
-  return std::sqrt(sum);
-}
-
-void AdamW::ScaleGrads(double factor) {
-  for (const Slot& slot : slots_) {
-    Tensor& grad = slot.param->grad;
-    if (!grad.empty()) kernels::Scale(static_cast<Real>(factor), grad.data(), grad.size());
-  }
-}
-
 void AdamW::Step(double lr) {
   const auto& [beta1, beta2, eps, weight_decay] = options_;
   for (Slot& slot : slots_) {

@@ -4,12 +4,14 @@
 #include <stdexcept>
 
 #include "train/report/format.h"
-#include "train/trainer.h"
 
 namespace ampgrad::train {
 namespace {
 
 constexpr Index kNumber = sizeof(Real);
+
+// Numbers that an optimiser keeps for each that trains.
+Index MomentsOf(OptimizerKind optimizer) { return optimizer == OptimizerKind::kSgd ? 0 : 2; }
 
 // For each interval of a step of `tokens` tokens: the largest number of live bytes above those before the step.
 std::vector<double> IntervalPeaks(models::LanguageModel& model, Index tokens) {
@@ -39,7 +41,8 @@ Index MemoryPlan::Step(Index tokens) const {
   return static_cast<Index>(most);
 }
 
-MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis) {
+MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis, const TrainOptions& options,
+                      bool keep_best) {
   const Index tokens = std::clamp<Index>(model.context() / 2, 1, 16);
   IntervalPeaks(model, tokens);  // the products allocate their work space, so that it counts as held
   const std::vector<Param*> trained = models::TrainableParameters(model);
@@ -51,7 +54,10 @@ MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis) {
     plan.scores = trained_bytes;
   }
   plan.weights = Tensor::LiveBytes() - plan.basis - plan.scores;
-  plan.moments = 2 * trained_bytes;
+  plan.moments = MomentsOf(options.optimizer) * trained_bytes;
+  plan.sums = options.shards > 1 ? trained_bytes : 0;
+  plan.best = keep_best ? trained_bytes : 0;
+  plan.shards = options.shards;
   plan.logits = model.vocabulary() * kNumber;
   const std::vector<double> once = IntervalPeaks(model, tokens), twice = IntervalPeaks(model, 2 * tokens);
   for (size_t i = 0; i < once.size(); ++i) {
@@ -62,30 +68,31 @@ MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis) {
 }
 
 void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index available) {
-  const Index missing = plan.Missing(batch * length);
+  const Index most = plan.Shard(batch) * length, missing = plan.Missing(most);
   if (missing <= available) return;
-  Index fits = 0, too_many = batch * length;  // tokens of a step
+  Index fits = 0, too_many = most;  // tokens of a shard
   while (too_many - fits > 1) {
     const Index middle = fits + (too_many - fits) / 2;
     (plan.Missing(middle) <= available ? fits : too_many) = middle;
   }
   const std::string advice = fits == 0 ? "not even one token fits"
-                                       : "--batch " + std::to_string(std::max<Index>(1, fits / length)) + " --length " +
-                                             std::to_string(std::min(length, fits)) + " would fit";
+                                       : "--batch " + std::to_string(std::max<Index>(1, fits / length) * plan.shards) +
+                                             " --length " + std::to_string(std::min(length, fits)) + " would fit";
   throw std::runtime_error("training needs " + Megabytes(missing) + " more memory for --batch " +
                            std::to_string(batch) + " --length " + std::to_string(length) + ", found " +
                            Megabytes(available) + " available; " + advice);
 }
 
-void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available) {
+void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available,
+                            OptimizerKind optimizer) {
   Index numbers = 0;
-  if (method.NeedsBasis()) return;  // few parameters a row: PlanMemory can try them
-  if (method.scope.all_layers) {
+  if (method.method != "full") return;  // few parameters: PlanMemory can try them
+  if (method.scope.all_layers && method.scope.targets.empty()) {
     numbers = models::CountParameters(model);
   } else {
     for (const nn::Matrix* matrix : MatricesInScope(model, method.scope)) numbers += matrix->StoredShape().size();
   }
-  const Index bytes = 4 * numbers * kNumber;  // the weight, its gradient and two moments
+  const Index bytes = (2 + MomentsOf(optimizer)) * numbers * kNumber;  // the weight, its gradient and the moments
   if (bytes <= available) return;
   throw std::runtime_error("training " + std::to_string(numbers) + " parameters needs " + Megabytes(bytes) +
                            " of memory for them alone, found " + Megabytes(available) + " available");
@@ -127,6 +134,8 @@ std::string ToString(const MemoryPlan& plan, Index tokens) {
   add("basis", plan.basis);
   add("scores", plan.scores);
   add("moments", plan.moments);
+  add("sums of the shards' gradients", plan.sums);
+  add("best parameters", plan.best);
   add("activations of " + std::to_string(tokens) + " tokens", plan.Step(tokens) - logits);
   add("logits", logits);
   text +=

@@ -5,7 +5,8 @@
 
 #include "ct/basis.h"
 #include "models/language_model.h"
-#include "train/method.h"
+#include "train/methods/method.h"
+#include "train/trainer.h"
 
 namespace ampgrad::train {
 
@@ -19,38 +20,47 @@ struct MemoryPlan {
   Index weights = 0;  // everything else that is held now, without basis and scores
   Index basis = 0;    // basis and mean row
   Index scores = 0;   // trained elements of amplitude-only SFT; full SFT trains the weights
-  Index moments = 0;  // AdamW's two for every trained element
+  Index moments = 0;  // AdamW's two for every trained element; SGD has none
   Index logits = 0;   // of one token
 
   // The largest number of bytes of the step itself in interval i, from one op or backward closure to the next, is
   // fixed[i] + tokens·per_token[i]. In a longer interval the most could be reached at another place for more tokens.
   std::vector<double> fixed, per_token;
 
+  Index sums = 0;    // of the gradients of a step's shards, where there is more than one
+  Index best = 0;    // the parameters of the best evaluation, where they are kept
+  Index shards = 1;  // of which a step holds the activations of one at a time
+
   /// Activations, logits, gradients and work space of a step, at its peak.
   Index Step(Index tokens) const;
   Index Gaps(Index tokens) const { return GapsOf(Step(tokens)); }
   /// Bytes that are not allocated yet.
-  Index Missing(Index tokens) const { return moments + Step(tokens) + Gaps(tokens); }
+  Index Missing(Index tokens) const { return moments + sums + best + Step(tokens) + Gaps(tokens); }
   /// All tensors except the mapped weights.
-  Index Total(Index tokens) const { return weights + basis + scores + moments + Step(tokens); }
+  Index Total(Index tokens) const { return weights + basis + scores + moments + sums + best + Step(tokens); }
+  /// Sequences of the largest shard of a step of `batch` sequences.
+  Index Shard(Index batch) const { return (batch + shards - 1) / shards; }
 };
 
 /// Runs steps of a few tokens through `model`, as it is prepared for training, and changes nothing in it. `basis` is
-/// null for full SFT.
-MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis = nullptr);
+/// null for full SFT. The options tell the optimiser and the shards.
+MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis = nullptr, const TrainOptions& options = {},
+                      bool keep_best = false);
 
 /// "weights 26.1 MB + moments 52.1 MB + activations of 1024 tokens 189.3 MB + logits 1.0 MB = 268.5 MB, and gaps of up
 /// to 95.2 MB between them", with basis, scores and mapped weights where there are any. The process takes no more than
 /// this sum and 64 MB for itself.
 std::string ToString(const MemoryPlan& plan, Index tokens);
 
-/// Throws std::runtime_error when `available` bytes are too few for steps of `batch` sequences of `length` tokens. The
-/// message names the largest batch and length that fit: fewer sequences first, then shorter ones.
+/// Throws std::runtime_error when `available` bytes are too few for steps of `batch` sequences of `length` tokens, in
+/// the plan's shards. The message names the largest batch and length that fit: fewer sequences first, then shorter
+/// ones.
 void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index available);
 
 /// Throws std::runtime_error when `available` bytes are too few for what a method trains: its weights in Real, their
 /// gradients and moments. Call it before `Prepare`, which makes the weights; a plan can only be made afterwards.
-void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available);
+void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available,
+                            OptimizerKind optimizer = OptimizerKind::kAdamW);
 
 /// Throws std::runtime_error when `available` bytes are too few to read a prompt of `prompt` tokens and to keep the
 /// keys and values of `positions` tokens; `option` is the one to lower.

@@ -1,26 +1,20 @@
 #include "train/progress.h"
 
-#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <exception>
-#include <filesystem>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
-#include <system_error>
 #include <utility>
 
-#include "train/interrupt.h"
+#include "train/report/format.h"
 
 namespace ampgrad::train {
 namespace {
 
 constexpr double kSecondsBetweenLines = 10;
 constexpr double kSecondsBetweenRedraws = 0.1;
-constexpr int kBarWidth = 24;
+constexpr Index kBarWidth = 12;
 
 std::string Clock(double seconds) {
   char text[32];
@@ -29,29 +23,42 @@ std::string Clock(double seconds) {
   return text;
 }
 
+// The width of a terminal; a line that is longer would not be overwritten by the next.
+size_t Columns(std::FILE* out) {
+  winsize size = {};
+  return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
+}
+
 }  // namespace
 
 Progress::Progress(std::string label, std::FILE* out)
     : label_(std::move(label)), out_(out), terminal_(isatty(fileno(out))) {}
 
-void Progress::Show(const StepReport& r) {
-  const bool last = r.result.step == r.steps;
+void Progress::Show(const StepReport& r, bool last) {
+  if (r.validation_loss) evaluation_ = report::Format(", validation loss %.4f", *r.validation_loss);
+  if (r.held_out_loss) evaluation_ = report::Format(", held-out loss %.4f", *r.held_out_loss);
+  const bool evaluated = r.validation_loss || r.held_out_loss;
   const double pause = terminal_ ? kSecondsBetweenRedraws : kSecondsBetweenLines;
-  if (!last && r.seconds - last_shown_ < pause) return;
+  if (!last && !evaluated && r.seconds - last_shown_ < pause) return;
   last_shown_ = r.seconds;
-  const double left = r.seconds / static_cast<double>(r.result.step) * static_cast<double>(r.steps - r.result.step);
+  const double left = r.seconds / static_cast<double>(r.here) * static_cast<double>(r.steps - r.result.step);
+  const std::string figures = report::Format(
+      "%lld/%lld, loss %.4f%s, rate %.2g, %.0f tokens/s, %.0f MB, %s left", static_cast<long long>(r.result.step),
+      static_cast<long long>(r.steps), r.result.loss, evaluation_.c_str(), r.result.lr, r.tokens_per_second,
+      static_cast<double>(Tensor::PeakBytes()) * 1e-6, Clock(last ? 0 : left).c_str());
   if (terminal_) {
-    const int filled = static_cast<int>(kBarWidth * r.result.step / r.steps);
-    std::fprintf(out_, "\r%-22s [%s%s] %lld/%lld  loss %.4f  %.0f tokens/s  %s left \033[K", label_.c_str(),
-                 std::string(filled, '=').c_str(), std::string(kBarWidth - filled, ' ').c_str(),
-                 static_cast<long long>(r.result.step), static_cast<long long>(r.steps), r.result.loss,
-                 r.tokens_per_second, Clock(left).c_str());
-    if (last) std::fputc('\n', out_);
+    const size_t filled = static_cast<size_t>(kBarWidth * r.result.step / r.steps);
+    const std::string line =
+        label_ + " [" + std::string(filled, '=') + std::string(kBarWidth - filled, ' ') + "] " + figures;
+    std::fprintf(out_, "\r%s\033[K%s", line.substr(0, Columns(out_) - 1).c_str(), last ? "\n" : "");
   } else {
-    std::fprintf(out_, "%s: step %lld/%lld, loss %.4f, %.0f tokens/s, %s left\n", label_.c_str(),
-                 static_cast<long long>(r.result.step), static_cast<long long>(r.steps), r.result.loss,
-                 r.tokens_per_second, Clock(left).c_str());
+    std::fprintf(out_, "%s: step %s\n", label_.c_str(), figures.c_str());
   }
+  std::fflush(out_);
+}
+
+void Progress::Say(const std::string& line) {
+  std::fprintf(out_, "%s%s\n", terminal_ ? "\r\033[K" : "", line.c_str());
   std::fflush(out_);
 }
 
@@ -93,37 +100,6 @@ void Phase::ShowSeconds() {
     next = terminal_ ? next + 1 : next / 10 * 10 + 10;
   }
   if (terminal_ && next > 1) std::fputs("\r\033[K", out_);
-}
-
-RunLog::RunLog(const std::string& file) : file_(file) {
-  std::error_code error;
-  if (!file.empty() && std::filesystem::exists(file, error)) {  // it may be an input of the run
-    throw std::runtime_error(file + ": exists already; expected a new file for the log");
-  }
-}
-
-RunLog::~RunLog() {
-  if (!out_.is_open() || std::uncaught_exceptions() == 0 || NotedSignal() == 0) return;
-  std::error_code ignored;  // the run has failed already
-  std::filesystem::remove(file_, ignored);
-}
-
-void RunLog::Create() {
-  // In case the name was taken meanwhile.
-  const int fd = open(file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0) throw std::runtime_error(file_ + ": cannot be created: " + std::generic_category().message(errno));
-  close(fd);
-  out_.open(file_);
-}
-
-void RunLog::Add(const std::string& run, const StepReport& r) {
-  if (file_.empty()) return;
-  if (!out_.is_open()) Create();
-  const nlohmann::ordered_json line = {
-      {"run", run},        {"step", r.result.step},           {"loss", r.result.loss},
-      {"lr", r.result.lr}, {"grad_norm", r.result.grad_norm}, {"tokens_per_second", std::round(r.tokens_per_second)}};
-  out_ << line.dump() << std::endl;  // flushed, so that a run can be followed
-  if (!out_) throw std::runtime_error(file_ + ": cannot be written");
 }
 
 }  // namespace ampgrad::train

@@ -4,35 +4,30 @@
 
 #include <condition_variable>
 #include <cstdio>
-#include <fstream>
 #include <mutex>
 #include <string>
 
-#include "train/trainer.h"
+#include "train/run_log.h"
 
 namespace ampgrad::train {
 
-/// A step within its run.
-struct StepReport {
-  StepResult result;
-  Index steps;               // of the run
-  double seconds;            // since training began
-  double tokens_per_second;  // over the run so far
-};
-
-/// Shows a run as it goes: on a terminal, a bar with loss, tokens/s and time left; elsewhere, a plain line every ten
-/// seconds and one at the end.
+/// Shows a run as it goes: on a terminal, one line that lives: a bar, the losses, rate, tokens/s, memory and time left;
+/// elsewhere, the same as a plain line every ten seconds, at each evaluation, and at the end.
 class Progress {
  public:
   /// `out`: usually stderr, so that results on stdout stay clean.
   Progress(std::string label, std::FILE* out);
-  void Show(const StepReport& report);
+  /// `last`: the run ends with this step.
+  void Show(const StepReport& report, bool last);
+  /// A line of its own.
+  void Say(const std::string& line);
 
  private:
   std::string label_;
   std::FILE* out_;
   bool terminal_;
-  double last_shown_ = 0;  // seconds since training began
+  double last_shown_ = 0;   // seconds since training began
+  std::string evaluation_;  // the last one, as it is shown
 };
 
 /// Shows that work without steps goes on, once it has taken a second: on a terminal, the seconds as they pass;
@@ -66,25 +61,5 @@ auto During(const std::string& what, Work work) {
   const Phase phase(what);
   return work();
 }
-
-/// One JSON object per line for every step: {"run", "step", "loss", "lr", "grad_norm", "tokens_per_second"}. Without a
-/// file name it writes nothing. The file is made with its first line, so a run that is refused leaves none; when a run
-/// is interrupted, it is removed.
-class RunLog {
- public:
-  /// Throws std::runtime_error when the file already exists.
-  explicit RunLog(const std::string& file);
-  ~RunLog();
-  RunLog(const RunLog&) = delete;
-  RunLog& operator=(const RunLog&) = delete;
-  /// Throws std::runtime_error when the file cannot be created or written.
-  void Add(const std::string& run, const StepReport& report);
-
- private:
-  void Create();
-
-  std::string file_;
-  std::ofstream out_;
-};
 
 }  // namespace ampgrad::train

@@ -3,27 +3,101 @@
 #include <chrono>
 
 #include "train/interrupt.h"
+#include "train/progress.h"
 
 namespace ampgrad::train {
+namespace {
 
-double RunTraining(models::LanguageModel& model, const Data& data, const TrainOptions& options,
-                   const std::string& label, RunLog& log) {
-  using Clock = std::chrono::steady_clock;
-  Trainer trainer(model, options);
-  Progress progress(label, stderr);
-  const auto begin = Clock::now();
-  double seconds = 0, tokens = 0;
-  const DeferSignals until_the_end;
-  while (!trainer.Done()) {
-    const StepResult result = trainer.Step(data.train(trainer.step()));
-    tokens += static_cast<double>(result.tokens);
-    seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    const StepReport report{result, options.steps, seconds, tokens / seconds};
-    progress.Show(report);
-    log.Add(label, report);
-    StopIfSignalled();
+class Run {
+ public:
+  Run(models::LanguageModel& model, const Data& data, const TrainOptions& options, const RunPlan& plan, RunLog& log)
+      : model_(model), data_(data), plan_(plan), log_(log), trainer_(model, options), progress_(plan.label, stderr) {
+    if (plan.directory && plan.directory->resumed()) {
+      state_ = plan.directory->Load(trainer_);
+      log.GoOnFrom(state_.log_bytes);
+    }
+    before_ = trainer_.step();
   }
-  return options.steps > 0 ? seconds / static_cast<double>(options.steps) : 0;
+
+  RunResult ToTheEnd() {
+    const DeferSignals until_the_end;
+    while (!Done()) {
+      Step();
+      if (!Done()) SaveIfDue();
+    }
+    if (plan_.keep_best && !state_.best.empty()) UseBest();
+    const Index steps = trainer_.step() - before_;
+    return {steps > 0 ? seconds_ / static_cast<double>(steps) : 0, trainer_.step(), state_.best_step, state_.best_loss};
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool Due(Index every) const { return every > 0 && trainer_.step() % every == 0; }
+  bool Done() const { return trainer_.Done() || (plan_.patience > 0 && state_.worse >= plan_.patience); }
+
+  void Step() {
+    const StepResult result = trainer_.Step(data_.train(trainer_.step()));
+    tokens_ += static_cast<double>(result.tokens);
+    seconds_ = std::chrono::duration<double>(Clock::now() - begin_).count();
+    StepReport report{result, trainer_.options().steps, trainer_.step() - before_, seconds_, tokens_ / seconds_, {},
+                      {}};
+    if (Due(plan_.eval_every) || (plan_.eval_every > 0 && trainer_.Done())) Judge(report);
+    progress_.Show(report, Done());
+    log_.Add(plan_.label, report);
+    if (Due(plan_.sample_every)) progress_.Say("step " + std::to_string(result.step) + ": " + plan_.sample());
+  }
+
+  void Judge(StepReport& report) {
+    const bool has_validation = !data_.validation.empty();
+    const double loss = Evaluate(model_, has_validation ? data_.validation : data_.held_out);
+    (has_validation ? report.validation_loss : report.held_out_loss) = loss;
+    ++state_.worse;
+    if (loss >= state_.best_loss) return;
+    state_.best_loss = loss;
+    state_.best_step = trainer_.step();
+    state_.worse = 0;
+    if (!plan_.keep_best) return;
+    state_.best.clear();
+    for (const Optimizer::Slot& slot : trainer_.optimizer().slots()) state_.best.push_back(slot.param->value.Clone());
+  }
+
+  void UseBest() {
+    std::vector<Optimizer::Slot>& slots = trainer_.optimizer().slots();
+    for (size_t i = 0; i < slots.size(); ++i) {
+      std::copy(state_.best[i].begin(), state_.best[i].end(), slots[i].param->value.begin());
+    }
+  }
+
+  void SaveIfDue() {
+    if (!plan_.directory) return StopIfSignalled();
+    const bool stop = NotedSignal() != 0;
+    if (!stop && !Due(plan_.save_every)) return;
+    state_.log_bytes = log_.Sync();
+    plan_.directory->Save(trainer_, state_);
+    if (!stop) return;
+    throw Interrupted("interrupted after step " + std::to_string(trainer_.step()) + " of " +
+                      std::to_string(trainer_.options().steps) + "; it goes on with '" + plan_.directory->HowToGoOn() +
+                      "'");
+  }
+
+  models::LanguageModel& model_;
+  const Data& data_;
+  const RunPlan& plan_;
+  RunLog& log_;
+  Trainer trainer_;
+  Progress progress_;
+  RunState state_;
+  Index before_ = 0;  // steps that an earlier process took
+  const Clock::time_point begin_ = Clock::now();
+  double seconds_ = 0, tokens_ = 0;
+};
+
+}  // namespace
+
+RunResult RunTraining(models::LanguageModel& model, const Data& data, const TrainOptions& options, const RunPlan& plan,
+                      RunLog& log) {
+  return Run(model, data, options, plan, log).ToTheEnd();
 }
 
 }  // namespace ampgrad::train

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -15,16 +17,24 @@ class DivergedError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// How the learning rate goes from its peak to its end.
+enum class Schedule { kCosine, kLinear, kConstant };
+enum class OptimizerKind { kAdamW, kSgd };
+
 struct TrainOptions {
   Index steps = 100;
-  double lr = 1e-3;          // peak learning rate
-  Index warmup = 0;          // steps of linear rise
-  double final_share = 0.1;  // of the peak, at the end of the cosine
-  double clip = 1;           // largest norm of all gradients together; 0: no clipping
-  AdamWOptions adamw;
+  double lr = 1e-3;              // peak learning rate
+  Index warmup = 0;              // steps of linear rise
+  std::optional<double> lr_min;  // at the end of the schedule; default: a tenth of lr
+  Schedule schedule = Schedule::kCosine;
+  double clip = 1;   // largest norm of all gradients together; 0: no clipping
+  Index shards = 1;  // parts that a step's sequences are cut into; one is in memory at a time
+  OptimizerKind optimizer = OptimizerKind::kAdamW;
+  AdamWOptions adamw;  // of which SGD reads the weight decay
 };
 
-/// Learning rate of step 0, 1, …: a linear rise over `warmup` steps, then half a cosine down to final_share·lr.
+/// Learning rate of step 0, 1, …: a linear rise over `warmup` steps, then from lr to lr_min by half a cosine or in a
+/// straight line, or lr throughout.
 double LearningRate(const TrainOptions& options, Index step);
 
 /// What a step reports.
@@ -45,8 +55,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Forward, backward, clip, AdamW. Throws DivergedError when the loss or the gradient norm is not finite, before the
-  /// parameters change.
+  /// Forward, backward, clip, the optimiser's step. Throws DivergedError when the loss or the gradient norm is not
+  /// finite, before the parameters change.
   StepResult Step(const Batch& batch);
 
   const TrainOptions& options() const { return options_; }
@@ -54,17 +64,25 @@ class Trainer {
   Index step() const { return step_; }
   bool Done() const { return step_ >= options_.steps; }
   /// The parameters that train, and the optimiser's state of each.
-  const AdamW& optimizer() const { return optimizer_; }
+  const Optimizer& optimizer() const { return *optimizer_; }
+
+  /// For a run that goes on from its state on disk: the optimiser, whose slots are set beside this, and the step.
+  Optimizer& optimizer() { return *optimizer_; }
+  void GoOnFrom(Index step) { step_ = step; }
 
  private:
+  double Differentiate(const Batch& part, Index targets);
+  double SumShards(const Batch& batch, Index targets);
+
   models::LanguageModel& model_;
   TrainOptions options_;
-  AdamW optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   Index step_ = 0;
 };
 
-/// The loss of one batch on a tape: the mean over its targets. Throws std::invalid_argument when it has none.
-Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch);
+/// The loss of one batch on a tape: the sum over its targets, divided by `count`; by default their mean. Throws
+/// std::invalid_argument when there is no target to divide by.
+Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch, std::optional<Index> count = {});
 
 /// Mean loss over all targets of `batches`, without recording. Throws DivergedError when it is not finite.
 double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches);

@@ -68,6 +68,8 @@ void RemoveOrphans(const fs::path& target) {
   }
 }
 
+}  // namespace
+
 void SyncDirectory(const fs::path& directory) {
   const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int result = -1;
@@ -80,8 +82,6 @@ void SyncDirectory(const fs::path& directory) {
   throw std::runtime_error(directory.string() +
                            ": cannot bring its new entry to disk, though it is in place: " + Reason(reason));
 }
-
-}  // namespace
 
 StagedDirectory::StagedDirectory(const fs::path& target) {
   std::error_code error;

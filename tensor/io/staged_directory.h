@@ -6,6 +6,10 @@
 
 namespace ampgrad::io {
 
+/// Brings the entries of a directory to disk: a new file survives a power loss once its bytes and its name are there.
+/// Throws std::runtime_error.
+void SyncDirectory(const std::filesystem::path& directory);
+
 /// A directory that appears whole or not at all: files are written to a sibling directory, `.NAME.partial-XXXXXX`.
 /// Commit renames it to `target`; without Commit it is removed. What a killed process left is removed by the next that
 /// writes to the same target.

@@ -45,11 +45,11 @@ void ShareGradients(const OpCase& op_case, uint64_t seed, BufferErrors& errors) 
   if (!y.needs_grad()) return;
   held.push_back(IncomingGradient(y.shape(), seed));
   const auto input = [&](size_t i) { return i < vars.size() ? &vars[i] : nullptr; };
-  const Var end =
-      tape.Record("end", Tensor::Scalar(0), {input(0), input(1), input(2), &y}, [held](const Tensor&, InputGrads& d) {
-        for (size_t i = 0; i + 1 < held.size(); ++i) d.Add(static_cast<int>(i), held[i]);
-        d.Add(3, held.back());
-      });
+  const Var end = tape.Record("end", Tensor::Scalar(0), {input(0), input(1), input(2), input(3), &y},
+                              [held](const Tensor&, InputGrads& d) {
+                                for (size_t i = 0; i + 1 < held.size(); ++i) d.Add(static_cast<int>(i), held[i]);
+                                d.Add(4, held.back());
+                              });
   std::vector<Tensor> shared = held, before;
   shared.insert(shared.end(), x.begin(), x.end());
   for (const Tensor& tensor : shared) before.push_back(tensor.Clone());

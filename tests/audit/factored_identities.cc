@@ -19,7 +19,7 @@ std::vector<ct::RowSource> Blocks(models::LanguageModel& model) {
   return ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
 }
 
-std::unique_ptr<models::LanguageModel> WithChain(models::LanguageModel& base, ct::Start start, ct::Chain chain) {
+std::unique_ptr<models::LanguageModel> WithChain(models::LanguageModel& base, ct::Start start, nn::Chain chain) {
   std::unique_ptr<models::LanguageModel> model = base.Clone();
   models::SetTrainable(*model, false);
   const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(Blocks(base), kScores));
@@ -36,8 +36,8 @@ void Backpropagate(models::LanguageModel& model) {
 // The largest ‖dS of one chain − dS of the other‖ / ‖dS‖ of all matrices, after some steps, so that S is no longer
 // where it started.
 double ScoreGradientsApart(models::LanguageModel& base, ct::Start start) {
-  const auto by_dw = WithChain(base, start, ct::Chain::kExplicit),
-             factored = WithChain(base, start, ct::Chain::kFactored);
+  const auto by_dw = WithChain(base, start, nn::Chain::kExplicit),
+             factored = WithChain(base, start, nn::Chain::kFactored);
   const std::vector<Param*> expected = models::TrainableParameters(*by_dw),
                             found = models::TrainableParameters(*factored);
   train::AdamW optimizer(expected, {});

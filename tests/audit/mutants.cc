@@ -40,7 +40,7 @@ OpCase WithFault(const OpCase& right, const Fault& fault) {
     memory->x = x;
     const Tensor y = Evaluate(run, x);
     const auto input = [&](size_t i) { return i < vars.size() ? &vars[i] : nullptr; };
-    return tape.Record("faulty", y, {input(0), input(1), input(2)}, [=](const Tensor& dY, InputGrads& d) {
+    return tape.Record("faulty", y, {input(0), input(1), input(2), input(3)}, [=](const Tensor& dY, InputGrads& d) {
       std::vector<Tensor> dX = GradientsOf(run, x, dY);
       std::vector<Tensor> right_dX;
       for (const Tensor& gradient : dX) right_dX.push_back(gradient.Clone());
@@ -64,6 +64,7 @@ std::vector<Mutant> Mutants() {
   PlantLoss(planter);
   PlantCheckpoint(planter);
   PlantScores(planter);
+  PlantForms(planter);
   return std::move(planter.mutants);
 }
 

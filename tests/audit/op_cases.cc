@@ -6,6 +6,7 @@
 #include "ct/factored.h"
 #include "ct/reconstruct.h"
 #include "tensor/kernels/gemm/gemm.h"
+#include "tests/audit/cases/form_cases.h"
 #include "tests/reference/ops.h"
 
 namespace ampgrad::audit {
@@ -144,6 +145,7 @@ std::vector<OpCase> OpCases() {
   AddFactored(cases);
   AddRows(cases);
   AddPacked(cases);
+  AddForms(cases);
   return cases;
 }
 

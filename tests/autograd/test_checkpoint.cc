@@ -150,7 +150,7 @@ std::vector<train::MethodSettings> Methods() {
        {train::Scope{}, train::Scope{false, 1, 1, true}, train::Scope{false, 0, 0, false}}) {
     methods.push_back({.method = "full", .scope = scope});
     for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
-      for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
+      for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
         methods.push_back({.method = "amplitude", .scope = scope, .k = 3, .start = start, .chain = chain});
       }
     }
@@ -169,7 +169,7 @@ TEST(CheckpointBlocks, GradientsHaveTheBitsOfAPassThatKeepsAll) {
     for (const auto& base : BothFamilies(3, true)) {
       if (half) HoldAtHalfWidth(*base);
       for (const train::MethodSettings& method : Methods()) {
-        SCOPED_TRACE(base->Config().at("model_type").dump() + " " + method.Label() + " " + ct::ToString(method.chain) +
+        SCOPED_TRACE(base->Config().at("model_type").dump() + " " + method.Label() + " " + nn::ToString(method.chain) +
                      (method.scope.all_layers ? " all" : " layer " + std::to_string(method.scope.first)));
         const auto model = base->Clone();
         PrepareFor(*model, method);
@@ -203,7 +203,7 @@ TEST(CheckpointBlocks, KeepLessAfterTheForwardPass) {
       return KeptBytes(*model, ids, 12);
     };
     for (const bool amplitude : {false, true}) {
-      PrepareFor(*model, {.method = amplitude ? "amplitude" : "full", .k = 3, .chain = ct::Chain::kFactored});
+      PrepareFor(*model, {.method = amplitude ? "amplitude" : "full", .k = 3, .chain = nn::Chain::kFactored});
       const Index all = kept(false), less = kept(true);
       EXPECT_LT(less, all / 2) << model->Config().at("model_type") << (amplitude ? " amplitude" : " full");
       EXPECT_GT(less, 2 * 24 * 16 * static_cast<Index>(sizeof(Real)));  // the inputs of two blocks

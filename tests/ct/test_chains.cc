@@ -22,15 +22,6 @@ namespace {
 constexpr Layout kLayouts[] = {Layout::kOutIn, Layout::kInOut};
 constexpr Start kStarts[] = {Start::kReconstructed, Start::kExact};
 
-TEST(Chain, Words) {
-  for (const Chain chain : {Chain::kExplicit, Chain::kFactored}) EXPECT_EQ(ParseChain(ToString(chain)), chain);
-  EXPECT_EQ(ParseChain("factored"), Chain::kFactored);
-  for (const std::string word : {"", "Factored", "exact"}) {
-    ExpectMessage<std::invalid_argument>([&] { ParseChain(word); },
-                                         "[chain] expected explicit or factored, found '" + word + "'");
-  }
-}
-
 // ---- One matrix, where every rounding can be counted
 
 std::vector<double> Magnitudes(const Tensor& t) {
@@ -84,7 +75,7 @@ struct OneMatrix {
   struct Outcome {
     Tensor y, dx, ds, db, scores;
   };
-  Outcome Run(Chain chain) {
+  Outcome Run(nn::Chain chain) {
     const auto matrix = MakeMatrix("a", layout, Normal({size.n, size.d}, 1));
     const RowSource source{matrix.get(), layout, size.n, 1};
     basis = std::make_shared<const Basis>(ComputeBasis({source}, size.k));
@@ -129,7 +120,7 @@ std::vector<double> Product(const Tensor& a, const Tensor& b, const Tensor& c = 
 void ExpectChainsAgree(const Size& size, Layout layout, Start start) {
   OneMatrix m(size, layout, start);
   SCOPED_TRACE(Sizes({size.rows, size.n, size.k, size.d}) + (m.out_in() ? ", x·Wᵀ, " : ", x·W, ") + ToString(start));
-  const OneMatrix::Outcome by_dw = m.Run(Chain::kExplicit), factored = m.Run(Chain::kFactored);
+  const OneMatrix::Outcome by_dw = m.Run(nn::Chain::kExplicit), factored = m.Run(nn::Chain::kFactored);
   const Tensor w = m.Magnitude(by_dw.scores), w_in_out = m.out_in() ? kernels::Transposed(w) : w;
   const Index in = m.x.cols(), out = m.bias.size(), w_roundings = Roundings(size.k + 1);
   const auto share = [&](const char* name, const Tensor& a, const Tensor& b, const std::vector<double>& magnitude,
@@ -163,7 +154,7 @@ TEST(Chains, AgreeForOneMatrixWithinTheirRoundings) {
 
 constexpr Index kLength = 8;
 
-std::unique_ptr<models::LanguageModel> WithChain(models::LanguageModel& base, Start start, Chain chain) {
+std::unique_ptr<models::LanguageModel> WithChain(models::LanguageModel& base, Start start, nn::Chain chain) {
   const auto blocks = [](models::LanguageModel& model) {
     return SelectRows(model.Parts().matrices, model.width(), RowsPolicy::kBlocks);
   };
@@ -201,8 +192,8 @@ TEST(Chains, AgreeForAWholeModel) {
   for (const bool tied : {true, false}) {
     for (const Start start : kStarts) {
       const auto base = TinyGpt(11, tied);
-      const auto by_dw = WithChain(*base, start, Chain::kExplicit),
-                 factored = WithChain(*base, start, Chain::kFactored);
+      const auto by_dw = WithChain(*base, start, nn::Chain::kExplicit),
+                 factored = WithChain(*base, start, nn::Chain::kFactored);
       TrainWithAdamW(*by_dw, 3);  // so that S is not where it starts
       const std::vector<Param*> expected = models::TrainableParameters(*by_dw),
                                 found = models::TrainableParameters(*factored);
@@ -227,8 +218,8 @@ TEST(Chains, AgreeForAWholeModel) {
 TEST(Chains, LossesAgreeWhileAdamWTrains) {
   for (const Start start : kStarts) {
     const auto base = TinyGpt(12);
-    const auto by_dw = TrainWithAdamW(*WithChain(*base, start, Chain::kExplicit), 10);
-    const auto factored = TrainWithAdamW(*WithChain(*base, start, Chain::kFactored), 10);
+    const auto by_dw = TrainWithAdamW(*WithChain(*base, start, nn::Chain::kExplicit), 10);
+    const auto factored = TrainWithAdamW(*WithChain(*base, start, nn::Chain::kFactored), 10);
     EXPECT_LT(by_dw.back(), by_dw.front() - 0.1);
     for (size_t i = 0; i < by_dw.size(); ++i) {
       EXPECT_NEAR(factored[i], by_dw[i], 4 * kLossesApart * by_dw[i]) << ToString(start) << ", step " << i;
@@ -240,7 +231,7 @@ TEST(Chains, ExactStartsAtTheModelBitForBit) {
   for (const bool tied : {true, false}) {
     const auto base = TinyGpt(13, tied);
     const std::vector<int> ids = RandomIds(2 * kLength, base->vocabulary(), 1);
-    for (const Chain chain : {Chain::kExplicit, Chain::kFactored}) {
+    for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
       EXPECT_TRUE(
           SameBits(LogitsOf(*WithChain(*base, Start::kExact, chain), ids, kLength), LogitsOf(*base, ids, kLength)));
     }
@@ -250,7 +241,8 @@ TEST(Chains, ExactStartsAtTheModelBitForBit) {
 TEST(Chains, MergeToTheSameBits) {
   for (const Start start : kStarts) {
     const auto base = TinyGpt(14);
-    const auto by_dw = WithChain(*base, start, Chain::kExplicit), factored = WithChain(*base, start, Chain::kFactored);
+    const auto by_dw = WithChain(*base, start, nn::Chain::kExplicit),
+               factored = WithChain(*base, start, nn::Chain::kFactored);
     for (const nn::Matrix* matrix : by_dw->Parts().matrices) {
       EXPECT_TRUE(
           SameBits(matrix->form->Merged().Widened(), FindMatrix(*factored, matrix->name)->form->Merged().Widened()));
@@ -264,7 +256,7 @@ TEST(Chains, TrainToTheSameBitsOnAnyNumberOfThreads) {
     std::vector<Tensor> first;
     for (const int threads : {1, 2, 3}) {
       SetNumThreads(threads);
-      const auto model = WithChain(*base, start, Chain::kFactored);
+      const auto model = WithChain(*base, start, nn::Chain::kFactored);
       TrainWithAdamW(*model, 4);
       const std::vector<Param*> scores = models::TrainableParameters(*model);
       for (size_t i = 0; i < scores.size(); ++i) {
@@ -289,8 +281,8 @@ TEST(Chains, FactoredFormsNoWeightGradient) {
   const std::vector<int> ids = RandomIds(2 * kLength, base->vocabulary(), 1);
   for (const Start start : kStarts) {
     Tape by_dw, factored;
-    WithChain(*base, start, Chain::kExplicit)->Logits(by_dw, ids, kLength);
-    WithChain(*base, start, Chain::kFactored)->Logits(factored, ids, kLength);
+    WithChain(*base, start, nn::Chain::kExplicit)->Logits(by_dw, ids, kLength);
+    WithChain(*base, start, nn::Chain::kFactored)->Logits(factored, ids, kLength);
     EXPECT_EQ(Count(by_dw, "reconstruct"), 8);
     EXPECT_EQ(Count(factored, "reconstruct"), 0);
     EXPECT_EQ(Count(factored, "append_ones"), start == Start::kReconstructed ? 8 : 0);
@@ -311,7 +303,7 @@ TEST(Chains, AFrozenModelRecordsNothing) {
   const auto base = TinyGpt(17);
   const std::vector<int> ids = RandomIds(2 * kLength, base->vocabulary(), 1);
   for (const Start start : kStarts) {
-    for (const Chain chain : {Chain::kExplicit, Chain::kFactored}) {
+    for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
       const auto model = WithChain(*base, start, chain);
       Tape inference(Tape::Mode::kInference), recording, frozen;
       const Tensor logits = model->Logits(inference, ids, kLength).value;
@@ -354,7 +346,7 @@ struct TwoMatrices {
       matrices.push_back(MakeMatrix("m" + std::to_string(stream), Layout::kOutIn, Normal({32, 16}, stream)));
       sources.push_back(RowsOf(*matrices.back()));
     }
-    UseAmplitude(sources, std::make_shared<const Basis>(ComputeBasis(sources, 4)), start, Chain::kFactored);
+    UseAmplitude(sources, std::make_shared<const Basis>(ComputeBasis(sources, 4)), start, nn::Chain::kFactored);
   }
   std::vector<std::unique_ptr<nn::Matrix>> matrices;
 };

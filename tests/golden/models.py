@@ -155,7 +155,8 @@ class Model:
     def __init__(self, directory):
         self.config = json.loads((directory / "config.json").read_text())
         self.is_gpt2 = self.config["model_type"] == "gpt2"
-        weights = safetensors_file.read(directory / "model.safetensors")
+        stored = safetensors_file.read(directory / "model.safetensors")
+        weights = {name.removeprefix("transformer."): w for name, w in stored.items()}  # GPT-2 has both kinds of names
         # The matrices of attention and MLP, all that is two-dimensional in a block: {name: layer}.
         self.matrices = {name: int(re.search(r"\d+", name)[0])
                          for name, w in weights.items() if w.ndim == 2 and re.search(r"\.\d+\.", name)}

@@ -13,7 +13,7 @@
 #include "tests/reference/ops.h"
 #include "tests/support/op_testing.h"
 #include "tests/support/small_models.h"
-#include "train/scope.h"
+#include "train/methods/scope.h"
 
 /// Llama's shape and values: counts, the whole model against scalar definitions, and what holds for any weights. Its
 /// config is in test_llama_config.cc; values of other implementations are in test_golden.cc.

@@ -33,6 +33,38 @@ std::vector<T> Mul(const std::vector<T>& a, const std::vector<T>& b) {
   return y;
 }
 
+/// y = factor·x.
+template <class T>
+std::vector<T> Scale(const std::vector<T>& x, double factor) {
+  std::vector<T> y(x.size());
+  for (size_t i = 0; i < x.size(); ++i) y[i] = factor * x[i];
+  return y;
+}
+
+/// y_ij = g_i x_ij, x [n, d].
+template <class T>
+std::vector<T> ScaleRows(const std::vector<T>& x, const std::vector<T>& g, Index n, Index d) {
+  std::vector<T> y(n * d);
+  for (Index i = 0; i < n * d; ++i) y[i] = g[i / d] * x[i];
+  return y;
+}
+
+/// y_nj = x_nj g_j + b_j, x [n, d]; an empty bias stands for no bias.
+template <class T>
+std::vector<T> ScaleColumns(const std::vector<T>& x, const std::vector<T>& g, const std::vector<T>& bias, Index n,
+                            Index d) {
+  std::vector<T> y(n * d);
+  for (Index i = 0; i < n * d; ++i) y[i] = g[i % d] * x[i] + (bias.empty() ? T(0) : bias[i % d]);
+  return y;
+}
+
+/// c with v_i added at positions_i.
+template <class T>
+std::vector<T> AddAt(std::vector<T> c, const std::vector<Index>& positions, const std::vector<T>& v) {
+  for (size_t i = 0; i < positions.size(); ++i) c[positions[i]] += v[i];
+  return c;
+}
+
 /// y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))).
 template <class T>
 std::vector<T> Gelu(const std::vector<T>& x) {

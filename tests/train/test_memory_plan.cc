@@ -47,7 +47,7 @@ models::Gpt Prepared(const MethodSettings& method) {
 std::vector<MethodSettings> Methods() {
   std::vector<MethodSettings> methods = {{}};
   for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
-    for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored})
+    for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored})
       methods.push_back({.method = "amplitude", .k = 8, .start = start, .chain = chain});
   }
   return methods;
@@ -70,7 +70,7 @@ class MemoryPlanBytes : public testing::Test {
 // From steps of 16 and 32 tokens to one of 1024.
 TEST_F(MemoryPlanBytes, PredictsThePeakOfAStep) {
   for (const MethodSettings& method : Methods()) {
-    SCOPED_TRACE(method.Label() + " " + ct::ToString(method.chain));
+    SCOPED_TRACE(method.Label() + " " + nn::ToString(method.chain));
     models::Gpt model = Prepared(method);
     const MemoryPlan plan = PlanMemory(model);
     AdamW optimizer(models::TrainableParameters(model), {});
@@ -87,7 +87,7 @@ TEST_F(MemoryPlanBytes, PredictsThePeakOfAStep) {
 TEST_F(MemoryPlanBytes, PredictsThePeakOfACheckpointedStep) {
   for (const MethodSettings& method : Methods()) {
     for (const auto& [sequences, length] : {std::pair<Index, Index>{1, 64}, {8, 128}, {32, 256}}) {
-      SCOPED_TRACE(method.Label() + " " + ct::ToString(method.chain) + " " + std::to_string(sequences * length));
+      SCOPED_TRACE(method.Label() + " " + nn::ToString(method.chain) + " " + std::to_string(sequences * length));
       models::Gpt model = Prepared(method);
       model.checkpoint_blocks = true;
       const MemoryPlan plan = PlanMemory(model);
@@ -124,11 +124,11 @@ TEST_F(MemoryPlanBytes, KeepsWhatTheSavesLinesName) {
 
 // The factored chain from start reconstructed keeps neither W nor the wide input of a projection.
 TEST_F(MemoryPlanBytes, TheFactoredChainKeepsLess) {
-  const auto reconstructed = [](ct::Chain chain) {
+  const auto reconstructed = [](nn::Chain chain) {
     return MethodSettings{.method = "amplitude", .k = 8, .start = ct::Start::kReconstructed, .chain = chain};
   };
-  models::Gpt explicit_chain = Prepared(reconstructed(ct::Chain::kExplicit));
-  models::Gpt factored_chain = Prepared(reconstructed(ct::Chain::kFactored));
+  models::Gpt explicit_chain = Prepared(reconstructed(nn::Chain::kExplicit));
+  models::Gpt factored_chain = Prepared(reconstructed(nn::Chain::kFactored));
   PlanMemory(explicit_chain), PlanMemory(factored_chain);  // the first products of a size allocate their work space
   EXPECT_LT(PlanMemory(factored_chain).Step(1024), PlanMemory(explicit_chain).Step(1024));
 }

@@ -11,26 +11,14 @@
 #include "tensor/io/json.h"
 #include "tensor/io/safetensors_reader.h"
 #include "tensor/kernels/gemm/gemm.h"
-#include "train/method.h"
+#include "train/analysis/comparison.h"
+#include "train/analysis/form_check.h"
+#include "train/methods/method.h"
 #include "train/progress.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
 namespace {
-
-constexpr double kBound = sizeof(Real) == 4 ? 1e-5 : 1e-9;
-constexpr double kCurveBound = sizeof(Real) == 4 ? 1e-4 : 1e-9;
-
-double RelativeError(const Tensor& own, const Tensor& reference) {
-  if (own.size() != reference.size()) return std::numeric_limits<double>::infinity();
-  double difference = 0, norm = 0;
-  for (Index i = 0; i < own.size(); ++i) {
-    difference += std::pow(static_cast<double>(own[i]) - reference[i], 2);
-    norm += std::pow(static_cast<double>(reference[i]), 2);
-  }
-  if (norm == 0) return difference == 0 ? 0 : std::numeric_limits<double>::infinity();
-  return std::sqrt(difference / norm);
-}
 
 // The relative norm of the part of `reference` [K, d] outside the span of the orthonormal rows of `basis` [K, d].
 double SubspaceError(const Tensor& basis, const Tensor& reference) {
@@ -57,20 +45,22 @@ class Checker {
     batch_ = {ReadLength(), Ids("input_ids", false), Ids("targets", true)};
   }
 
-  ReferenceCheck Run() {
+  Comparison Run() {
     Phase phase("checking logits, loss and gradients");
     CheckForward();
     phase.Now("checking the basis");
     CheckBasis();
     phase.Now("checking the curve of full fine-tuning");
     CheckCurve("losses_full", {}, Rate("full_lr"));
-    for (const ct::Chain chain : {ct::Chain::kExplicit, ct::Chain::kFactored}) {
+    for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
       for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
         phase.Now(std::string("checking scores from the start ") + ct::ToString(start));
         CheckScoreGradients(start, chain);
         CheckCurve(std::string("losses_") + ct::ToString(start), Amplitude(start, chain), Rate("lr"));
       }
     }
+    phase.Now("checking other forms");
+    CheckForms(directory_, *base_, batch_, result_);
     return std::move(result_);
   }
 
@@ -130,54 +120,21 @@ class Checker {
 
   double Number(const std::string& key) const { return Field(key).Number(); }
 
-  double Rate(const std::string& key) const {
-    const double rate = Number(key);
-    if (!(rate >= 0 && rate <= 1e30)) Field(key).Fail("a number in 0..1e30");
-    return rate;
-  }
+  double Rate(const std::string& key) const { return ReadRate(Field(key)); }
 
   Index K() const { return Field("K").Integer(1, base_->width()); }
 
-  AdamWOptions AdamWSettings() const {
-    const io::JsonValue betas = Field("betas");
-    if (!betas.json().is_array() || betas.json().size() != 2) betas.Fail("a list of two numbers");
-    const auto beta = [&](size_t i) {
-      const double value = betas.Item(i).Number();
-      if (!(value >= 0 && value < 1)) betas.Item(i).Fail("a number from 0 to below 1");
-      return value;
-    };
-    return {beta(0), beta(1), Field("eps").Positive(), Rate("weight_decay")};
-  }
-
-  MethodSettings Amplitude(ct::Start start, ct::Chain chain) const {
+  MethodSettings Amplitude(ct::Start start, nn::Chain chain) const {
     return {.method = "amplitude", .k = K(), .start = start, .chain = chain};
   }
 
-  // Records our tensor, once for each name, and its error in a group. The group keeps the worst error.
-  void Add(const std::string& group, const std::string& name, const Tensor& own, double error, double bound = kBound) {
-    const auto same_name = [&](const io::NamedTensor& tensor) { return tensor.name == name; };
-    if (std::none_of(result_.own.begin(), result_.own.end(), same_name)) result_.own.push_back({name, own});
-    auto it =
-        std::find_if(result_.groups.begin(), result_.groups.end(), [&](const auto& g) { return g.group == group; });
-    if (it == result_.groups.end()) {
-      result_.groups.push_back({group, name, error, bound, 0});
-      it = result_.groups.end() - 1;
-    }
-    ++it->tensors;
-    if (!(error <= it->error)) {  // a NaN is worse than any number and stays
-      if (std::isnan(it->error)) return;
-      it->error = error;
-      it->worst = name;
-    }
-  }
-
   void AddGolden(const std::string& group, const std::string& name, const Tensor& own) {
-    Add(group, name, own, RelativeError(own, Golden(name, own)));
+    result_.AddTensor(group, name, own, Golden(name, own));
   }
 
   void AddNumber(const std::string& group, const std::string& name, double own) {
     const double reference = Number(name);
-    Add(group, name, Tensor::Scalar(static_cast<Real>(own)), std::abs(own - reference) / std::abs(reference));
+    result_.Add(group, name, Tensor::Scalar(static_cast<Real>(own)), std::abs(own - reference) / std::abs(reference));
   }
 
   void CheckForward() {
@@ -213,7 +170,8 @@ class Checker {
                    [](double value) { return static_cast<Real>(value); });
     AddGolden("mean row", "mean", basis_->mean);
     AddGolden("eigenvalues", "eigenvalues", eigenvalues);
-    Add("basis (subspace)", "basis", basis_->vectors, SubspaceError(basis_->vectors, Golden("basis", basis_->vectors)));
+    result_.Add("basis (subspace)", "basis", basis_->vectors,
+                SubspaceError(basis_->vectors, Golden("basis", basis_->vectors)));
     for (const ct::RowSource& source : sources) {
       AddGolden("scores", "scores." + StoredName(source.matrix->name), ct::Scores(ct::ReadRows(source), *basis_));
     }
@@ -230,38 +188,21 @@ class Checker {
     return model;
   }
 
-  void CheckScoreGradients(ct::Start start, ct::Chain chain) {
+  void CheckScoreGradients(ct::Start start, nn::Chain chain) {
     const std::unique_ptr<models::LanguageModel> model = Prepared(Amplitude(start, chain));
     Tape tape;
     tape.Backward(BatchLoss(*model, tape, batch_));
     for (const ct::RowSource& source : Sources(*model)) {
-      AddGolden(std::string("score gradients, ") + ct::ToString(start) + ", " + ct::ToString(chain),
+      AddGolden(std::string("score gradients, ") + ct::ToString(start) + ", " + nn::ToString(chain),
                 std::string("score_grad.") + ct::ToString(start) + "." + StoredName(source.matrix->name),
                 source.matrix->form->Part("scores").grad);
     }
   }
 
-  // Loss before each step, and after the last.
   void CheckCurve(const std::string& name, const MethodSettings& method, double lr) {
-    std::vector<double> reference;
-    for (const io::JsonValue& loss : Field(name).Items()) reference.push_back(loss.Number());
-    if (reference.empty()) Field(name).Fail("a list of losses that is not empty");
     const std::unique_ptr<models::LanguageModel> model = Prepared(method);
-    AdamW optimizer(models::TrainableParameters(*model), AdamWSettings());
-    Tensor own = Tensor::Uninitialized({static_cast<Index>(reference.size())});
-    double difference = 0, norm = 0;
-    for (size_t step = 0; step < reference.size(); ++step) {
-      optimizer.ZeroGrad();
-      Tape tape;
-      const Var loss = BatchLoss(*model, tape, batch_);
-      own[static_cast<Index>(step)] = loss.value[0];
-      difference += std::pow(loss.value[0] - reference[step], 2);
-      norm += std::pow(reference[step], 2);
-      if (step + 1 == reference.size()) break;
-      tape.Backward(loss);
-      optimizer.Step(lr);
-    }
-    Add("loss curves", name, own, std::sqrt(difference / norm), kCurveBound);
+    result_.AddCurve(name, *model, batch_, ReadAdamW(io::JsonValue(json_, (directory_ / "golden.json").string())), lr,
+                     Field(name));
   }
 
   std::filesystem::path directory_;
@@ -270,15 +211,11 @@ class Checker {
   std::unique_ptr<models::LanguageModel> base_;
   Batch batch_;
   std::shared_ptr<const ct::Basis> basis_;
-  ReferenceCheck result_;
+  Comparison result_;
 };
 
 }  // namespace
 
-bool ReferenceCheck::Passed() const {
-  return !groups.empty() && std::all_of(groups.begin(), groups.end(), [](const GroupResult& g) { return g.Passed(); });
-}
-
-ReferenceCheck CheckReference(const std::filesystem::path& directory) { return Checker(directory).Run(); }
+Comparison CheckReference(const std::filesystem::path& directory) { return Checker(directory).Run(); }
 
 }  // namespace ampgrad::train

@@ -11,7 +11,7 @@
 #include "tensor/kernels/kernels.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
-#include "train/method.h"
+#include "train/methods/method.h"
 #include "train/report/format.h"
 #include "train/trainer.h"
 

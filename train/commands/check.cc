@@ -9,7 +9,7 @@
 namespace ampgrad::train {
 namespace {
 
-std::string ToJson(const ReferenceCheck& check) {
+std::string ToJson(const Comparison& check) {
   nlohmann::ordered_json groups = nlohmann::ordered_json::array();
   for (const GroupResult& g : check.groups) {
     groups.push_back({{"group", g.group},
@@ -25,7 +25,7 @@ std::string ToJson(const ReferenceCheck& check) {
 }
 
 int Run(const Options& options) {
-  const ReferenceCheck check = CheckReference(options.String("reference"));
+  const Comparison check = CheckReference(options.String("reference"));
   std::printf("%-40s %7s  %-10s %-8s %s\n", "group", "tensors", "error", "bound", "worst tensor");
   for (const GroupResult& g : check.groups) {
     std::printf("%-40s %7lld  %-10.2e %-8.0e %s%s\n", g.group.c_str(), static_cast<long long>(g.tensors), g.error,

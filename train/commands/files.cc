@@ -1,5 +1,6 @@
 #include "train/commands/files.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/digest.h"
 
 namespace ampgrad::train {
 namespace {
@@ -86,6 +88,25 @@ void CheckFiles(const Options& options) {
     io::RequireFileTarget(file);
     outputs.push_back(output);
   }
+}
+
+std::vector<std::pair<std::string, std::string>> DigestInputs(const Options& options) {
+  std::vector<fs::path> files;
+  for (const auto& [option, path] : Inputs(options)) {
+    if (!fs::is_directory(path)) {
+      files.push_back(path);
+      continue;
+    }
+    for (const auto& entry : fs::directory_iterator(path)) {
+      const std::string extension = entry.path().extension().string();
+      const bool counts = extension == ".json" || extension == ".safetensors" || extension == ".jinja";
+      if (counts && entry.is_regular_file()) files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<std::pair<std::string, std::string>> digests;
+  for (const fs::path& file : files) digests.emplace_back(file.string(), io::DigestOfFile(file));
+  return digests;
 }
 
 }  // namespace ampgrad::train

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "train/commands/options.h"
 
 namespace ampgrad::train {
@@ -8,5 +12,9 @@ namespace ampgrad::train {
 /// neither an input, nor another output, nor lie in the directory that is written. Options are known by their names,
 /// which mean the same in every command. Throws std::runtime_error.
 void CheckFiles(const Options& options);
+
+/// Name and digest of every file that decides what a run computes: of the inputs that options name, the files
+/// themselves, and of directories what describes a model in them. Throws std::runtime_error when one cannot be read.
+std::vector<std::pair<std::string, std::string>> DigestInputs(const Options& options);
 
 }  // namespace ampgrad::train

@@ -1,5 +1,6 @@
 #include "train/commands/method_options.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace ampgrad::train {
@@ -7,7 +8,33 @@ namespace {
 
 constexpr Index kMany = 1'000'000'000;
 
+FactorSource ReadFactors(const Options& options) {
+  if (!options.Has("factors")) return FactorSource::kDefault;
+  const std::vector<std::string> names = {"gaussian", "orthonormal", "top", "minor", "basis"};
+  const std::string name = options.Choice("factors", names);
+  const auto at = std::ranges::find(names, name) - names.begin();
+  return static_cast<FactorSource>(static_cast<int>(FactorSource::kGaussian) + static_cast<int>(at));
+}
+
 }  // namespace
+
+std::vector<OptionSpec> MethodOptionSpecs() {
+  return {
+      {"method", "NAME", "amplitude",
+       "full, amplitude, lora, lora-fa, pissa, dora, sparse, core, vera, or norms (norms and biases alone)"},
+      {"k", "K", "8", "amplitude: scores a row; 0 with start reconstructed: the mean row alone, which trains nothing"},
+      {"start", "NAME", "exact", "amplitude: reconstructed (W = S·B + μ) or exact (W = W₀ + ΔS·B)"},
+      {"basis", "KIND", "universal",
+       "amplitude: universal, bottom, random, rotated, type, matrix, minor, left or gradient"},
+      {"gradient-batches", "N", "8", "amplitude: batches whose gradients make a basis of the kind gradient"},
+      {"rank", "R", "8", "rank of the update of lora, lora-fa, pissa, dora, core and vera"},
+      {"alpha", "X", "", "the update is scaled by alpha/rank; default: the rank"},
+      {"factors", "NAME", "",
+       "where the factors come from: gaussian, orthonormal, top, minor (singular vectors) or basis; default: the "
+       "method's own"},
+      {"share", "X", "0.01", "sparse: share of each matrix that trains"},
+  };
+}
 
 std::vector<OptionSpec> BasisOptionSpecs() {
   return {
@@ -15,24 +42,38 @@ std::vector<OptionSpec> BasisOptionSpecs() {
        "rows that are decomposed: blocks, all (with the vocabulary), or width (the same, but nothing transposed)"},
       {"sample", "N", "0", "rows of each matrix that the basis is computed from; 0: all"},
       {"chain", "NAME", "factored",
-       "gradient of the scores: explicit (dS = dW·Bᵀ) or factored (dS = dYᵀ·(X·Bᵀ)), faster"},
+       "gradient of what trains; for scores, explicit (dS = dW·Bᵀ) or factored (dS = dYᵀ·(X·Bᵀ)), faster"},
   };
 }
 
 MethodSettings ReadMethod(const Options& options) {
-  return {.method = options.Choice("method", MethodNames()),
-          .k = options.Integer("k", 1, kMany),
-          .start = ct::ParseStart(options.Choice("start", {"exact", "reconstructed"})),
-          .chain = ReadChain(options),
-          .rows = ReadRowsPolicy(options)};
+  MethodSettings settings{.method = options.Choice("method", MethodNames()),
+                          .k = options.Integer("k", 0, kMany),
+                          .start = ct::ParseStart(options.Choice("start", {"exact", "reconstructed"})),
+                          .chain = ReadChain(options),
+                          .rows = ReadRowsPolicy(options),
+                          .basis = ct::ParseBasisKind(options.Choice("basis", ct::BasisKindNames())),
+                          .rank = options.Integer("rank", 1, kMany),
+                          .alpha = options.Has("alpha") ? options.Number("alpha", 1e-30, 1e30) : 0,
+                          .factors = ReadFactors(options),
+                          .share = options.Number("share", 1e-12, 1),
+                          .seed = static_cast<uint64_t>(options.Integer("seed", 0, kMany))};
+  if (settings.IsLevel() && settings.start == ct::Start::kExact) {
+    throw UsageError("--k 0 with start exact is the given model; expected --start reconstructed");
+  }
+  if (settings.method == "amplitude" && settings.basis == ct::BasisKind::kLeft &&
+      settings.start == ct::Start::kReconstructed) {
+    throw UsageError("--basis left has no start reconstructed: its vectors span no rows");
+  }
+  return settings;
 }
 
 ct::RowsPolicy ReadRowsPolicy(const Options& options) {
   return ct::ParseRowsPolicy(options.Choice("rows", {"blocks", "width", "all"}));
 }
 
-ct::Chain ReadChain(const Options& options) {
-  return ct::ParseChain(options.Choice("chain", {"explicit", "factored"}));
+nn::Chain ReadChain(const Options& options) {
+  return nn::ParseChain(options.Choice("chain", {"explicit", "factored"}));
 }
 
 ct::RowSample ReadRowSample(const Options& options) {
@@ -42,19 +83,22 @@ ct::RowSample ReadRowSample(const Options& options) {
 std::vector<OptionSpec> ScopeOptionSpecs() {
   return {
       {"layers", "WHICH", "all", "layers that train: all, last:N, A-B or A; of a choice, the matrices alone"},
+      {"targets", "NAMES", "",
+       "matrices that train, by the ends of their names, or q, k, v, o, gate, up, down; default: all of the blocks"},
       {"train", "WHAT", "", "head: the vocabulary matrix that makes the logits trains too"},
       {"checkpoint", nullptr, "",
        "keep of each block its input alone and run it again on the way back: less memory, more time"},
   };
 }
 
-Scope ReadScope(const Options& options, const models::LanguageModel& model) {
+Scope ReadScope(const Options& options, models::LanguageModel& model) {
   Scope scope;
   try {
     scope = ParseLayers(options.String("layers"), model.layers());
   } catch (const std::invalid_argument& error) {
     throw UsageError(error.what());
   }
+  if (options.Has("targets")) scope.targets = ParseTargets(options.String("targets"), model);
   scope.head = options.Has("train") && options.Choice("train", {"head"}) == "head";
   return scope;
 }

@@ -4,22 +4,25 @@
 
 #include "models/language_model.h"
 #include "train/commands/options.h"
-#include "train/method.h"
+#include "train/methods/method.h"
 
 /// What trains, and how: the options of fine-tuning methods.
 namespace ampgrad::train {
 
-/// The rows that the universal basis is computed from, and the chain of the scores' gradient.
-std::vector<OptionSpec> BasisOptionSpecs();
+/// The method and everything that a method is told, but for rows, chain and scope.
+std::vector<OptionSpec> MethodOptionSpecs();
 /// The settings of the method, without its scope.
 MethodSettings ReadMethod(const Options& options);
+
+/// The rows that the universal basis is computed from, and the chain of the gradient.
+std::vector<OptionSpec> BasisOptionSpecs();
 ct::RowsPolicy ReadRowsPolicy(const Options& options);
-ct::Chain ReadChain(const Options& options);
+nn::Chain ReadChain(const Options& options);
 ct::RowSample ReadRowSample(const Options& options);
 
 /// Which part of the model trains, and whether its blocks run twice to save memory.
 std::vector<OptionSpec> ScopeOptionSpecs();
-Scope ReadScope(const Options& options, const models::LanguageModel& model);
+Scope ReadScope(const Options& options, models::LanguageModel& model);
 
 /// Throws std::runtime_error when K exceeds the model's width.
 void CheckK(Index k, const models::LanguageModel& model);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include "tensor/io/json.h"
 
 namespace ampgrad::train {
 namespace {
@@ -37,14 +40,47 @@ std::vector<std::string> SplitAtCommas(const std::string& text) {
   return parts;
 }
 
+// Whether an option says how this call works, and not what comes of it.
+bool IsOfTheCallAlone(const std::string& name) { return name == "threads" || name == "config" || name == "help"; }
+
+// A value of a file as a word of the command line; a list is cut at commas there.
+std::string OptionText(const io::JsonValue& value) {
+  const nlohmann::json& json = value.json();
+  if (json.is_number()) return json.dump();
+  if (!json.is_array() || json.empty()) return value.NonEmptyString();
+  std::string text;
+  for (const io::JsonValue item : value.Items()) text += (text.empty() ? "" : ",") + OptionText(item);
+  return text;
+}
+
 }  // namespace
 
-Options::Options(const std::vector<OptionSpec>& specs, const std::vector<std::string>& words) {
+Options::Options(const std::vector<OptionSpec>& specs, const std::vector<std::string>& words) : specs_(specs) {
+  ReadWords(words);
+  if (values_.contains("resume")) {
+    for (const auto& [name, value] : values_) {
+      if (name == "resume" || name == "threads") continue;
+      throw UsageError("--" + name +
+                       " beside --resume: a run goes on with its own settings; expected none but --threads");
+    }
+    ReadFile(values_["resume"] + "/ampgrad.json");
+  } else if (values_.contains("config")) {
+    ReadFile(values_["config"]);
+  }
+  for (const auto& [name, value] : values_) given_.insert(name);
+  for (const OptionSpec& spec : specs_) {
+    if (values_.contains(spec.name)) continue;
+    if (!spec.fallback) throw UsageError(std::string("--") + spec.name + " is missing");
+    values_[spec.name] = spec.fallback;
+  }
+}
+
+void Options::ReadWords(const std::vector<std::string>& words) {
   for (size_t i = 0; i < words.size(); ++i) {
     if (!words[i].starts_with("--")) throw UsageError("expected an option, found '" + words[i] + "'");
     const size_t equals = words[i].find('=');
     const std::string name = words[i].substr(2, equals == std::string::npos ? equals : equals - 2);
-    const OptionSpec* spec = Find(specs, name);
+    const OptionSpec* spec = Find(specs_, name);
     if (!spec) throw UsageError("unknown option --" + name);
     if (values_.contains(name)) throw UsageError("--" + name + " stands twice");
     if (!spec->value) {
@@ -59,11 +95,38 @@ Options::Options(const std::vector<OptionSpec>& specs, const std::vector<std::st
     }
     if (values_[name].empty()) throw UsageError("--" + name + " needs a value: " + spec->value);
   }
-  for (const OptionSpec& spec : specs) {
-    if (values_.contains(spec.name)) continue;
-    if (!spec.fallback) throw UsageError(std::string("--") + spec.name + " is missing");
-    values_[spec.name] = spec.fallback;
+}
+
+void Options::ReadFile(const std::string& file) {
+  const nlohmann::json json = io::ReadJsonObject(file);
+  const io::JsonValue options(json, file);
+  for (const auto& item : json.items()) {
+    const std::string& name = item.key();
+    const OptionSpec* spec = Find(specs_, name);
+    if (!spec || name == "config" || name == "resume" || name == "help") {
+      throw std::runtime_error(file + ": expected the options of this command, found the key '" + name + "'");
+    }
+    const io::JsonValue value = options.Field(name);
+    if (value.null() || values_.contains(name)) continue;
+    if (!spec->value) {
+      if (value.Boolean()) values_[name] = "yes";
+    } else {
+      values_[name] = OptionText(value);
+    }
   }
+}
+
+std::string Options::Settings() const {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const OptionSpec& spec : specs_) {
+    const std::string& value = values_.at(spec.name);
+    if (value.empty() || IsOfTheCallAlone(spec.name) || spec.name == std::string("resume")) continue;
+    // A number that would not read as the same text, such as 1e-3, stays a text.
+    const nlohmann::json number = spec.value ? nlohmann::json::parse(value, nullptr, false) : nlohmann::json(true);
+    const bool same = number.is_number() && number.dump() == value;
+    json[spec.name] = !spec.value || same ? nlohmann::ordered_json(number) : nlohmann::ordered_json(value);
+  }
+  return json.dump(1) + "\n";
 }
 
 std::string Options::Choice(const std::string& name, const std::vector<std::string>& choices) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -26,11 +27,16 @@ struct OptionSpec {
 /// The options of one call, checked against the command's list.
 class Options {
  public:
-  /// Throws UsageError for an unknown, repeated, incomplete or missing option, or a stray word.
+  /// The options are the words, then the file of --config for what the words leave open, then the defaults. With
+  /// --resume DIR they are those of DIR/ampgrad.json, and only options that change no number may stand beside it.
+  /// Throws UsageError for an unknown, repeated, incomplete or missing option, or a stray word; std::runtime_error for
+  /// a file that does not hold options of this command.
   Options(const std::vector<OptionSpec>& specs, const std::vector<std::string>& words);
 
   /// Whether the option has a value, given or by default.
   bool Has(const std::string& name) const { return !String(name).empty(); }
+  /// Whether it was given, by a word or a file.
+  bool Given(const std::string& name) const { return given_.contains(name); }
   /// Whether the command has such an option at all.
   bool Knows(const std::string& name) const { return values_.contains(name); }
   const std::string& String(const std::string& name) const { return values_.at(name); }
@@ -47,8 +53,17 @@ class Options {
   /// A comma-separated list of numbers in [min, max].
   std::vector<double> Numbers(const std::string& name, double min, double max) const;
 
+  /// Everything that a file for --config needs to start the same run: a JSON object with a key for each option that has
+  /// a value, by default or given, in the order of the command's list. Left out are options that change no number.
+  std::string Settings() const;
+
  private:
+  void ReadWords(const std::vector<std::string>& words);
+  void ReadFile(const std::string& file);
+
+  std::vector<OptionSpec> specs_;
   std::map<std::string, std::string> values_;
+  std::set<std::string> given_;
 };
 
 /// The lines that describe `specs`.

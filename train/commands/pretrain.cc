@@ -8,12 +8,13 @@
 #include "tensor/io/text_file.h"
 #include "train/commands/commands.h"
 #include "train/commands/data_options.h"
+#include "train/commands/run_options.h"
 #include "train/commands/training_options.h"
 #include "train/data/text_data.h"
 #include "train/interrupt.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
-#include "train/run.h"
+#include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
@@ -46,27 +47,37 @@ int Run(const Options& options) {
   Data data = During("reading the text",
                      [&] { return TextData(text, tokenizer, ReadLength(options, model), batch, seed, file); });
   LimitEvaluation(options, data);
+  CutEvaluation(data, train.shards);
+  SetEpochs(options, data.samples, batch, train);
+  RunPlan run = ReadRunPlan(options, model, tokenizer, data, model.EndTokens());
+  run.label = "pretrain";
+  const std::unique_ptr<RunDirectory> state = OpenRunDirectory(options, "ampgrad pretrain");
+  if (!state) return 0;
+  run.directory = state.get();
   io::StagedDirectory out(options.String("out"));
-  RunLog log(options.String("log"));
+  RunLog log(options.String("log"), state->resumed());
 
   model.Initialise(seed);
   std::printf("%s: %lld parameters, %zu bytes of text, unigram entropy %.4f nats\n", options.String("preset").c_str(),
               static_cast<long long>(models::CountParameters(model)), text.size(), UnigramEntropy(text));
   const Index length = ReadLength(options, model);
-  const MemoryPlan plan = PlanMemory(model);
-  std::printf("memory: %s\n", ToString(plan, batch * length).c_str());
+  const MemoryPlan plan = PlanMemory(model, nullptr, train, run.keep_best);
+  std::printf("memory: %s\n", ToString(plan, plan.Shard(batch) * length).c_str());
   RequireMemory(plan, batch, length, AvailableMemory());
   Tensor::ResetPeakBytes();
   const DeferSignals until_saved;
-  const double seconds = RunTraining(model, data, train, "pretrain", log);
+  const RunResult result = RunTraining(model, data, train, run, log);
   const Index peak = Tensor::PeakBytes();
   const double loss = Evaluate(model, data.held_out);
   out.Fill([&](const std::filesystem::path& to) {
     const Phase phase("saving");
     models::SaveModel(to, model, tokenizer);
+    WriteSettings(options, to);
   });
-  std::printf("held-out loss %.4f, %.4f s/step, peak %s of tensors; wrote %s\n", loss, seconds, Megabytes(peak).c_str(),
-              io::Printable(options.String("out")).c_str());
+  state->Remove();
+  Report(result, run, train.steps);
+  std::printf("held-out loss %.4f, %.4f s/step, peak %s of tensors; wrote %s\n", loss, result.seconds_per_step,
+              Megabytes(peak).c_str(), io::Printable(options.String("out")).c_str());
   return 0;
 }
 
@@ -79,7 +90,8 @@ Command PretrainCommand() {
                  {"preset", "NAME", "photonic", "model shape: photonic or nano"},
                  {"vocab", "N", "", "vocabulary size, at least the 256 of the byte tokenizer"},
                  {"lr", "X", "1e-3", "peak learning rate"}},
-                TrainingOptionSpecs("500", "4", "0.1")}),
+                TrainingOptionSpecs("500", "4", "0.1"),
+                RunOptionSpecs()}),
           Run};
 }
 

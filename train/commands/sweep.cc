@@ -10,6 +10,7 @@
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/interrupt.h"
+#include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
@@ -35,6 +36,7 @@ int Run(const Options& options) {
   ChatData samples = During(
       "reading the data", [&] { return ReadChatData(ReadChatSource(options, *model, sweep.sample.seed), tokenizer); });
   LimitEvaluation(options, samples.data);
+  CutEvaluation(samples.data, sweep.train.shards);
   RunLog log(options.String("log"));
   std::printf("%s\n", Describe(samples).c_str());
   // Rows are shown and saved as they are done: a sweep takes long, and may be stopped.

@@ -8,6 +8,18 @@ namespace {
 
 constexpr Index kMany = 1'000'000'000;
 
+// --shards or --accumulate, which must leave a sequence for each shard.
+Index ReadShards(const Options& options) {
+  if (options.Has("shards") && options.Has("accumulate")) {
+    throw UsageError("--shards and --accumulate are the same: expected one of them");
+  }
+  const Index batch = options.Integer("batch", 1, 1 << 20);
+  for (const char* name : {"shards", "accumulate"}) {
+    if (options.Has(name)) return options.Integer(name, 1, batch);
+  }
+  return 1;
+}
+
 }  // namespace
 
 std::unique_ptr<models::LanguageModel> ReadModel(const std::filesystem::path& directory) {
@@ -18,22 +30,42 @@ std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch
   return {
       {"steps", "N", steps, "optimiser steps"},
       {"batch", "N", batch, "sequences a step"},
+      {"shards", "N", "", "parts that a step's sequences are cut into, one in memory at a time; default: 1"},
+      {"accumulate", "N", "", "another name for --shards"},
       {"length", "N", "", "tokens a sequence at most; default: the model's context"},
+      {"schedule", "NAME", "cosine", "learning rate after the warmup: cosine, linear or constant"},
       {"warmup", "N", "", "steps of rising learning rate; default: a twentieth of --steps"},
-      {"weight-decay", "X", weight_decay, "decoupled weight decay of AdamW"},
+      {"lr-min", "X", "", "learning rate at the end of cosine and linear; default: a tenth of the peak"},
+      {"optimizer", "NAME", "adamw", "adamw or sgd, which has no moments"},
+      {"beta1", "X", "0.9", "decay of AdamW's first moment"},
+      {"beta2", "X", "0.999", "decay of AdamW's second moment"},
+      {"eps", "X", "1e-8", "AdamW's addend to the root of the second moment"},
+      {"weight-decay", "X", weight_decay, "decoupled weight decay"},
       {"clip", "X", "1", "largest gradient norm; 0: no clipping"},
       {"seed", "N", "1", "seed of everything random"},
       {"eval-tokens", "N", "65536", "tokens of held-out data that a loss is taken of at most, the same for all"},
-      {"log", "FILE", "", "write every step as a line of JSON"},
+      {"log", "FILE", "", "write every step as a line of JSON, or of CSV if the name ends in .csv"},
   };
 }
 
 TrainOptions ReadTrainOptions(const Options& options) {
+  if (options.Given("steps") && options.Given("epochs")) throw UsageError("--steps and --epochs: expected one of them");
   TrainOptions train;
   train.steps = options.Integer("steps", 1, kMany);
   train.warmup = options.Has("warmup") ? options.Integer("warmup", 0, kMany) : train.steps / 20;
+  train.shards = ReadShards(options);
+  const std::string schedule = options.Choice("schedule", {"cosine", "linear", "constant"});
+  train.schedule = schedule == "cosine"   ? Schedule::kCosine
+                   : schedule == "linear" ? Schedule::kLinear
+                                          : Schedule::kConstant;
+  if (options.Has("lr-min")) train.lr_min = options.Number("lr-min", 0, 1e30);
+  const bool sgd = options.Choice("optimizer", {"adamw", "sgd"}) == "sgd";
+  train.optimizer = sgd ? OptimizerKind::kSgd : OptimizerKind::kAdamW;
+  train.adamw = {.beta1 = options.Number("beta1", 0, 1 - 1e-9),
+                 .beta2 = options.Number("beta2", 0, 1 - 1e-9),
+                 .eps = options.Number("eps", 0, 1),
+                 .weight_decay = options.Number("weight-decay", 0, 1)};
   train.clip = options.Number("clip", 0, 1e30);
-  train.adamw.weight_decay = options.Number("weight-decay", 0, 1);
   return train;
 }
 

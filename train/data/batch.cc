@@ -1,5 +1,6 @@
 #include "train/data/batch.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ampgrad::train {
@@ -17,16 +18,33 @@ void Limit(std::vector<Batch>& batches, Index tokens) {
 
 }  // namespace
 
-Batch Batch::Sequences(Index begin, Index end) const {
+Batch Batch::Shard(Index i, Index shards) const {
+  const auto first = [&](Index shard) -> Index {
+    if (!borders) return shard * sequences() / shards;
+    return std::lower_bound(borders->begin(), borders->end(), shard * tokens() / shards) - borders->begin();
+  };
+  const Index begin = first(i), end = first(i + 1);
   const auto cut = [&](const std::vector<int>& ids) {
     return std::vector<int>(ids.begin() + Begin(begin), ids.begin() + Begin(end));
   };
-  Batch part{length, cut(inputs), cut(targets)};
-  if (!borders) return part;
+  Batch shard{length, cut(inputs), cut(targets)};
+  if (!borders) return shard;
   std::vector<Index> own;
   for (Index s = begin; s <= end; ++s) own.push_back(Begin(s) - Begin(begin));
-  part.borders = std::make_shared<const std::vector<Index>>(std::move(own));
-  return part;
+  shard.borders = std::make_shared<const std::vector<Index>>(std::move(own));
+  return shard;
+}
+
+void CutEvaluation(Data& data, Index shards) {
+  for (std::vector<Batch>* part : {&data.validation, &data.held_out}) {
+    std::vector<Batch> cut;
+    for (const Batch& batch : *part) {
+      for (Index i = 0; i < shards; ++i) {
+        if (Batch shard = batch.Shard(i, shards); shard.tokens() > 0) cut.push_back(std::move(shard));
+      }
+    }
+    *part = std::move(cut);
+  }
 }
 
 void LimitEvaluation(Data& data, Index tokens) {

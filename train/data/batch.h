@@ -18,20 +18,25 @@ struct Batch {
   Index sequences() const { return borders ? static_cast<Index>(borders->size()) - 1 : tokens() / length; }
   /// The first row of sequence s, or N where s is the number of sequences.
   Index Begin(Index s) const { return borders ? borders->at(s) : s * length; }
-  /// Sequences begin..end, as a batch of their own.
-  Batch Sequences(Index begin, Index end) const;
+  /// Shard `i` of `shards`: sequences [i·B/shards, (i + 1)·B/shards) of B, as a batch of their own. With borders, those
+  /// that begin in rows [i·N/shards, (i + 1)·N/shards). Some are empty where there are more shards than sequences.
+  Batch Shard(Index i, Index shards) const;
 };
 
 /// The data that a run trains on and is judged by.
 struct Data {
   std::function<Batch(Index step)> train;  // the batch of step 0, 1, 2, …
-  Index samples = 0;              // what a pass over the training data has, as --batch counts: sequences or rows
-  std::vector<Batch> validation;  // for choosing a learning rate; empty when there is nothing to choose
-  std::vector<Batch> held_out;    // for the losses that are reported
+  std::vector<Batch> validation;           // for choosing a learning rate; empty when there is nothing to choose
+  std::vector<Batch> held_out;             // for the losses that are reported
+  Index samples = 0;                       // what a pass over the training data has, as --batch counts
 };
 
 /// Leaves out what the validation and the held-out part have beyond `tokens`, in whole batches: each evaluation then
 /// costs no more than a few steps. Everything that is compared must be judged by the same Data.
 void LimitEvaluation(Data& data, Index tokens);
+
+/// Cuts the batches of the validation and the held-out part as a step's batch is cut into shards, so that an evaluation
+/// takes no more memory than a shard.
+void CutEvaluation(Data& data, Index shards);
 
 }  // namespace ampgrad::train

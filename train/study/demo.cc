@@ -31,7 +31,7 @@ void Pretrain(models::LanguageModel& model, const std::string& text, const model
   options.warmup = steps / 20;
   options.adamw.weight_decay = 0.1;
   RequireMemory(PlanMemory(model), kPretrainBatch, std::min(kPretrainLength, model.context()), AvailableMemory());
-  const double seconds = RunTraining(model, data, options, "pretrain", log);
+  const double seconds = RunTraining(model, data, options, {.label = "pretrain"}, log).seconds_per_step;
   const double loss = Evaluate(model, data.held_out), entropy = UnigramEntropy(text);
   std::printf("base model: held-out loss %.4f nats a byte, %.0f %% of the corpus's unigram entropy %.4f; %.4f s/step\n",
               loss, 100 * loss / entropy, entropy, seconds);

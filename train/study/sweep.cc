@@ -10,6 +10,7 @@
 #include "train/interrupt.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
+#include "train/progress.h"
 #include "train/report/format.h"
 
 namespace ampgrad::train {
@@ -34,9 +35,9 @@ std::unique_ptr<models::LanguageModel> PreparedCopy(const Bench& bench, const Me
 // Throws when the machine has too little memory for steps of this method.
 void RequireMemoryFor(const Bench& bench, const MethodSettings& method) {
   if (bench.options.batch == 0) return;
-  RequireMemoryToPrepare(bench.base, method, AvailableMemory());
+  RequireMemoryToPrepare(bench.base, method, AvailableMemory(), bench.options.train.optimizer);
   const std::unique_ptr<models::LanguageModel> model = PreparedCopy(bench, method);
-  const MemoryPlan plan = PlanMemory(*model, method.NeedsBasis() ? bench.basis.get() : nullptr);
+  const MemoryPlan plan = PlanMemory(*model, method.NeedsBasis() ? bench.basis.get() : nullptr, bench.options.train);
   RequireMemory(plan, bench.options.batch, bench.options.length, AvailableMemory());
 }
 
@@ -49,7 +50,8 @@ RateSearch SearchRateOf(const Bench& bench, const MethodSettings& method, const 
     options.warmup = std::min(options.warmup, options.steps / 4);
     options.lr = lr;
     try {
-      RunTraining(*model, bench.data, options, "search " + method.Label() + report::Format(" lr %g", lr), bench.log);
+      RunTraining(*model, bench.data, options, {.label = "search " + method.Label() + report::Format(" lr %g", lr)},
+                  bench.log);
       return Evaluate(*model, bench.data.validation);
     } catch (const DivergedError&) {
       return std::numeric_limits<double>::infinity();
@@ -76,7 +78,8 @@ SweepRow RunMethod(const Bench& bench, const MethodSettings& method, const RateS
   try {
     row.start_loss = Evaluate(*model, bench.data.held_out);
     if (std::isnan(rate.lr)) throw DivergedError("every rate of the search diverged");
-    row.seconds_per_step = RunTraining(*model, bench.data, options, method.Label(), bench.log);
+    row.seconds_per_step =
+        RunTraining(*model, bench.data, options, {.label = method.Label()}, bench.log).seconds_per_step;
     row.end_loss = Evaluate(*model, bench.data.held_out);
   } catch (const DivergedError& error) {
     row.diverged = error.what();

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "train/method.h"
+#include "train/methods/method.h"
 #include "train/run.h"
 #include "train/study/rate_search.h"
 
@@ -18,7 +18,7 @@ struct SweepOptions {
   std::vector<double> full_lrs = {1e-4, 3e-4, 1e-3};
   std::vector<double> amplitude_lrs = {1e-3, 3e-3, 1e-2, 3e-2};
   ct::RowsPolicy policy = ct::RowsPolicy::kBlocks;
-  ct::Chain chain = ct::Chain::kFactored;
+  nn::Chain chain = nn::Chain::kFactored;
   ct::RowSample sample;
   Index batch = 0, length = 0;  // of the largest step, to refuse a sweep that does not fit into memory; 0: not checked
 };

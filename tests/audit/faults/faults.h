@@ -107,5 +107,7 @@ void PlantLoss(Planter& planter);
 void PlantCheckpoint(Planter& planter);
 /// Reconstruct, append_ones and factored_linear.
 void PlantScores(Planter& planter);
+/// The ops of other weight forms: scales, products of factors, sparse values, dropout.
+void PlantForms(Planter& planter);
 
 }  // namespace ampgrad::audit

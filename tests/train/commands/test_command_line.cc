@@ -193,7 +193,7 @@ TEST_F(CommandLine, AnInputIsNeverOverwritten) {
 TEST_F(CommandLine, SftTakesOneK) { ExpectFails(2, Sft("new", 1, {"--k", "4,8"}), "found '4,8'"); }
 
 TEST_F(CommandLine, TheWholeWayFromTextToTable) {
-  std::set<std::string> model = {"config.json", "model.safetensors", "tokenizer.json"};
+  std::set<std::string> model = {"ampgrad.json", "config.json", "model.safetensors", "tokenizer.json"};
   EXPECT_EQ(FilesBelow(Path("base")), model);
   model.insert("generation_config.json");  // the token that ended the answers
   ExpectRuns(Sft("full", 3, {"--method", "full"}));

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/files.h"
+#include "tests/support/temp_dir.h"
 #include "train/commands/options.h"
 
 namespace ampgrad::train {
@@ -15,6 +17,14 @@ const std::vector<OptionSpec> kSpecs = {
     {"log", "FILE", "", "write a log"},
     {"quiet", nullptr, "", "say less"},
 };
+
+// The same, with those that bring options of their own.
+std::vector<OptionSpec> WithFiles() {
+  std::vector<OptionSpec> specs = kSpecs;
+  specs.push_back({"rates", "X,X", "1e-3,1", "rates"});
+  for (const char* name : {"config", "resume", "threads"}) specs.push_back({name, "VALUE", "", "of the call"});
+  return specs;
+}
 
 /// The options of one call that gives the required one.
 Options Parse(std::vector<std::string> words) {
@@ -129,6 +139,99 @@ TEST(Options, ChoicesAreListedWhenMissed) {
               }),
               std::string("expected --log to be one of full, amplitude, found '") + text + "'");
   }
+}
+
+/// Options that come from a file.
+class OptionsFile : public testing::Test {
+ protected:
+  std::string Write(const std::string& json) {
+    const std::string file = (dir_.path() / "ampgrad.json").string();
+    Put(file, json);
+    return file;
+  }
+  std::string MessageFor(const std::string& json) {
+    return MessageOf(dir_.path(), [&] { Options(WithFiles(), {"--config", Write(json)}); });
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(OptionsFile, ValuesOfAllKinds) {
+  const std::string file =
+      Write(R"({"out": "dir", "steps": 7, "quiet": true, "rates": [1e-3, "0.5", 2], "log": null, "threads": 3})");
+  const Options options(WithFiles(), {"--config", file});
+  EXPECT_EQ(options.String("out"), "dir");
+  EXPECT_EQ(options.Integer("steps", 1, 10), 7);
+  EXPECT_TRUE(options.Has("quiet"));
+  EXPECT_EQ(options.Numbers("rates", 0, 9), (std::vector<double>{1e-3, 0.5, 2}));
+  EXPECT_FALSE(options.Has("log"));
+  EXPECT_EQ(options.Integer("threads", 0, 9), 3);
+  EXPECT_TRUE(options.Given("steps"));
+  EXPECT_FALSE(options.Given("log"));
+}
+
+TEST_F(OptionsFile, WordsTakeTheirPlace) {
+  const std::string file = Write(R"({"out": "dir", "steps": 7, "quiet": false})");
+  const Options options(WithFiles(), {"--steps", "8", "--config", file, "--out=there"});
+  EXPECT_EQ(options.String("out"), "there");
+  EXPECT_EQ(options.Integer("steps", 1, 10), 8);
+  EXPECT_FALSE(options.Has("quiet"));
+  EXPECT_EQ(Refusal([&] { Options(WithFiles(), {"--config", Write(R"({"steps": 7})")}); }), "--out is missing");
+}
+
+TEST_F(OptionsFile, RefusesWhatIsNoOption) {
+  for (const std::string name : {"stepz", "config", "resume", ""}) {
+    EXPECT_EQ(MessageFor("{\"out\": \"dir\", \"" + name + "\": 1}"),
+              "D/ampgrad.json: expected the options of this command, found the key '" + name + "'");
+  }
+  EXPECT_EQ(MessageFor(R"({"out": true})"), "D/ampgrad.json: expected out to be a string, found true");
+  EXPECT_EQ(MessageFor(R"({"out": ""})"), "D/ampgrad.json: expected out to be a string that is not empty, found \"\"");
+  EXPECT_EQ(MessageFor(R"({"out": {}})"), "D/ampgrad.json: expected out to be a string, found {}");
+  EXPECT_EQ(MessageFor(R"({"out": []})"), "D/ampgrad.json: expected out to be a string, found []");
+  EXPECT_EQ(MessageFor(R"({"out": ["a", true]})"), "D/ampgrad.json: expected out[1] to be a string, found true");
+  EXPECT_EQ(MessageFor(R"({"out": "dir", "quiet": 1})"), "D/ampgrad.json: expected quiet to be true or false, found 1");
+  EXPECT_EQ(MessageOf(dir_.path(),
+                      [&] {
+                        Options(WithFiles(), {"--config", (dir_.path() / "none").string()});
+                      }),
+            "D/none: no such file");
+  const Options options(WithFiles(), {"--config", Write(R"({"out": "dir", "steps": 1e3})")});
+  EXPECT_EQ(Refusal([&] { options.Integer("steps", 1, 10000); }),
+            "expected --steps to be an integer in 1..10000, found '1000.0'");
+}
+
+TEST_F(OptionsFile, SettingsStartTheSameRun) {
+  const std::vector<std::string> words = {"--out", "1e2",   "--steps",   "007",       "--quiet", "--rates",
+                                          "4",     "--log", "a \"b\"\n", "--threads", "3"};
+  const std::string settings = Options(WithFiles(), words).Settings();
+  EXPECT_EQ(settings,
+            "{\n \"out\": \"1e2\",\n \"steps\": \"007\",\n \"log\": \"a \\\"b\\\"\\n\",\n \"quiet\": true,\n "
+            "\"rates\": 4\n}\n");
+  const Options again(WithFiles(), {"--config", Write(settings)});
+  for (const char* name : {"out", "steps", "log", "quiet", "rates"}) {
+    EXPECT_EQ(again.String(name), Options(WithFiles(), words).String(name)) << name;
+  }
+  EXPECT_FALSE(again.Has("threads"));
+  EXPECT_EQ(again.Settings(), settings);
+  const std::string defaults = Options(WithFiles(), {"--out", "dir"}).Settings();
+  EXPECT_EQ(defaults, "{\n \"out\": \"dir\",\n \"steps\": 100,\n \"rates\": \"1e-3,1\"\n}\n");
+}
+
+TEST_F(OptionsFile, ResumeTakesTheSettingsOfTheRun) {
+  Write(R"({"out": "dir", "steps": 7})");
+  const std::string dir = dir_.path().string();
+  const Options options(WithFiles(), {"--resume", dir, "--threads", "2"});
+  EXPECT_EQ(options.Integer("steps", 1, 10), 7);
+  EXPECT_EQ(options.Integer("threads", 0, 10), 2);
+  EXPECT_EQ(options.Settings(), "{\n \"out\": \"dir\",\n \"steps\": 7,\n \"rates\": \"1e-3,1\"\n}\n");
+  EXPECT_EQ(Refusal([&] {
+              Options(WithFiles(), {"--resume", dir, "--steps", "8"});
+            }),
+            "--steps beside --resume: a run goes on with its own settings; expected none but --threads");
+  EXPECT_EQ(Refusal([&] {
+              Options(WithFiles(), {"--resume", dir, "--config", dir + "/ampgrad.json"});
+            }),
+            "--config beside --resume: a run goes on with its own settings; expected none but --threads");
 }
 
 TEST(Options, DescriptionHasALineForEach) {

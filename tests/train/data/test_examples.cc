@@ -117,14 +117,23 @@ TEST(SideBySide, HasNoPaddingAndABorderAtEverySequence) {
   EXPECT_EQ(batch.targets, (Ids{2, kNone, 4, 6, kNone, 9}));
   EXPECT_EQ(*batch.borders, (std::vector<Index>{0, 3, 4, 6}));
   EXPECT_EQ(batch.sequences(), 3);
-  const Batch part = batch.Sequences(1, 3);
+  const Batch part = batch.Shard(1, 2);  // what begins in rows 3 to 6
   EXPECT_EQ(part.inputs, (Ids{5, 7, 8}));
   EXPECT_EQ(part.targets, (Ids{6, kNone, 9}));
   EXPECT_EQ(*part.borders, (std::vector<Index>{0, 1, 3}));
+  for (const Index shards : {1, 2, 3, 6, 7}) {
+    Ids inputs;
+    for (Index i = 0; i < shards; ++i) {
+      const Batch shard = batch.Shard(i, shards);
+      EXPECT_EQ(shard.borders->back(), shard.tokens());
+      inputs.insert(inputs.end(), shard.inputs.begin(), shard.inputs.end());
+    }
+    EXPECT_EQ(inputs, batch.inputs) << shards;
+  }
   const Batch padded = Padded({&a, &b, &c});
   EXPECT_EQ(padded.sequences(), 3);
-  EXPECT_EQ(padded.Sequences(1, 2).inputs, (Ids{5, 0, 0}));
-  EXPECT_EQ(padded.Sequences(1, 2).borders, nullptr);
+  EXPECT_EQ(padded.Shard(1, 3).inputs, (Ids{5, 0, 0}));
+  EXPECT_EQ(padded.Shard(1, 3).borders, nullptr);
 }
 
 // The same samples in the same step: packed, the loss and every gradient are those of the padded batch.

@@ -124,13 +124,13 @@ TEST(RunSweep, ChainsEndAlike) {
   models::Gpt model = Nano();
   RunLog log("");
   SweepOptions options = Sweep();
-  options.chain = ct::Chain::kExplicit;
+  options.chain = nn::Chain::kExplicit;
   const std::vector<SweepRow> by_dw = RunSweep(model, Pairs().data, options, log);
   ASSERT_EQ(by_dw.size(), Rows().size());
   EXPECT_EQ(by_dw[0].end_loss, Rows()[0].end_loss);
   for (size_t i = 1; i < by_dw.size(); ++i) {
-    EXPECT_EQ(by_dw[i].method.chain, ct::Chain::kExplicit);
-    EXPECT_EQ(Rows()[i].method.chain, ct::Chain::kFactored);
+    EXPECT_EQ(by_dw[i].method.chain, nn::Chain::kExplicit);
+    EXPECT_EQ(Rows()[i].method.chain, nn::Chain::kFactored);
     EXPECT_NEAR(by_dw[i].start_loss, Rows()[i].start_loss, kBound) << by_dw[i].method.Label();
     EXPECT_NEAR(by_dw[i].end_loss, Rows()[i].end_loss, kBound) << by_dw[i].method.Label();
   }

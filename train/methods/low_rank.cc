@@ -1,0 +1,95 @@
+#include "train/methods/low_rank.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "ct/singular.h"
+#include "tensor/kernels/kernels.h"
+
+namespace ampgrad::train {
+namespace {
+
+// FNV-1a, so that a matrix has its own stream of random numbers.
+uint64_t Hash(const std::string& name) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+void CheckRank(const nn::Matrix& matrix, Index rank, Index most) {
+  if (rank <= most) return;
+  throw std::invalid_argument("--rank: expected at most " + std::to_string(most) + ", as " + matrix.name + " [" +
+                              std::to_string(matrix.out) + ", " + std::to_string(matrix.in) + "] allows, found " +
+                              std::to_string(rank));
+}
+
+}  // namespace
+
+nn::FrozenBase BaseOf(const nn::Matrix& matrix) { return {matrix.name, matrix.form->Merged(), matrix.layout}; }
+
+Random RandomOf(const nn::Matrix& matrix, uint64_t seed) { return {seed, Hash(matrix.name)}; }
+
+bool BasisIsB(const nn::Matrix& matrix, Index d) { return matrix.in != d && matrix.out == d; }
+
+nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings, FactorSource source,
+                        const Bases& bases) {
+  const Index r = settings.rank, out = matrix.out, in = matrix.in;
+  nn::Factors factors{Tensor({r, in}), Tensor({out, r}), settings.Scale()};
+  switch (source) {
+    case FactorSource::kDefault:
+    case FactorSource::kGaussian:
+      factors.a = RandomOf(matrix, settings.seed).NormalTensor({r, in}, 1 / static_cast<double>(r));
+      break;
+    case FactorSource::kOrthonormal:
+      CheckRank(matrix, r, in);
+      factors.a = ct::RandomOrthonormal(r, in, settings.seed, Hash(matrix.name));
+      break;
+    case FactorSource::kTop:
+    case FactorSource::kMinor:
+      CheckRank(matrix, r, std::min(out, in));
+      factors.a = ct::ComputeSingular(BaseOf(matrix).OutIn(), r,
+                                      source == FactorSource::kTop ? ct::Spectrum::kTop : ct::Spectrum::kBottom)
+                      .right;
+      break;
+    case FactorSource::kBasis: {
+      const Tensor vectors = ct::Truncated(*bases.Of(matrix.name), r).vectors;
+      const Index d = vectors.cols();
+      if (BasisIsB(matrix, d)) {
+        factors.b = kernels::Transposed(vectors);
+      } else if (in == d) {
+        factors.a = vectors;
+      } else {
+        throw std::invalid_argument("--factors basis: expected matrices with a side of the model's width, " +
+                                    std::to_string(d) + ", found " + matrix.name + " [" + std::to_string(out) + ", " +
+                                    std::to_string(in) + "]");
+      }
+    }
+  }
+  return factors;
+}
+
+FrozenPair MakeFrozenPair(const nn::Matrix& matrix, const MethodSettings& settings) {
+  const Index r = settings.rank;
+  CheckRank(matrix, r, std::min(matrix.out, matrix.in));
+  switch (settings.factors) {
+    case FactorSource::kDefault:
+    case FactorSource::kTop:
+    case FactorSource::kMinor: {
+      const bool minor = settings.factors == FactorSource::kMinor;
+      const ct::SingularTriplets triplets =
+          ct::ComputeSingular(BaseOf(matrix).OutIn(), r, minor ? ct::Spectrum::kBottom : ct::Spectrum::kTop);
+      return {triplets.right, kernels::Transposed(triplets.left), triplets.values};
+    }
+    case FactorSource::kOrthonormal: {
+      const uint64_t stream = Hash(matrix.name);
+      return {ct::RandomOrthonormal(r, matrix.in, settings.seed, stream),
+              kernels::Transposed(ct::RandomOrthonormal(r, matrix.out, settings.seed, stream + 1)),
+              {}};
+    }
+    default:
+      throw std::invalid_argument("--factors: expected top, minor or orthonormal for " + settings.method);
+  }
+}
+
+}  // namespace ampgrad::train
