@@ -28,14 +28,17 @@ AmplitudeSetup::AmplitudeSetup(std::shared_ptr<const Basis> shared_basis, Start 
   std::copy(basis->mean.begin(), basis->mean.end(), basis_and_mean.row(basis->k()));
 }
 
+Amplitude::Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup, Tensor scores)
+    : MadeForm(source.layout),
+      setup_(std::move(setup)),
+      scores_{"scores." + source.matrix->name, std::move(scores), {}},
+      centre_(setup_->start == Start::kExact ? ReadRows(source) : setup_->basis->mean),
+      stored_layout_(source.matrix->layout) {}
+
 Amplitude::Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup)
-    : MadeForm(source.layout), setup_(std::move(setup)), stored_layout_(source.matrix->layout) {
-  const Tensor rows = ReadRows(source);
-  const Basis& basis = *setup_->basis;
-  const bool exact = setup_->start == Start::kExact;
-  scores_ = {"scores." + source.matrix->name, exact ? Tensor({rows.rows(), basis.k()}) : Scores(rows, basis), {}};
-  centre_ = exact ? rows : basis.mean;
-}
+    : Amplitude(source, setup,
+                setup->start == Start::kExact ? Tensor({source.rows, setup->basis->k()})
+                                              : Scores(ReadRows(source), *setup->basis)) {}
 
 Var Amplitude::Make(Tape& tape) { return Reconstruct(tape.Leaf(scores_), setup_->basis->vectors, centre_); }
 
@@ -67,6 +70,23 @@ StoredTensor Amplitude::Merged() const {
   Tape tape(Tape::Mode::kInference);
   const Tensor rows = Reconstruct(tape.Constant(scores_.value), setup_->basis->vectors, centre_).value;
   return StoredTensor(made_layout() == stored_layout_ ? rows : kernels::Transposed(rows));
+}
+
+std::map<std::string, double> Amplitude::Numbers() const {
+  return {{"exact", setup_->start == Start::kExact}, {"rows_are_outputs", made_layout() == ops::Layout::kOutIn}};
+}
+
+std::vector<nn::SavedPart> Amplitude::Saved() {
+  return {{"scores", scores_.value, scores_.trainable},
+          {"basis", setup_->basis->vectors, false},
+          {"mean", setup_->basis->mean, false}};
+}
+
+std::optional<nn::Factors> Amplitude::Update() const {
+  if (setup_->start == Start::kReconstructed) return std::nullopt;  // S·B + μ − W₀ has full rank
+  const Tensor& vectors = setup_->basis->vectors;
+  if (made_layout() == ops::Layout::kOutIn) return nn::Factors{vectors, scores_.value};
+  return nn::Factors{kernels::Transposed(scores_.value), kernels::Transposed(vectors)};
 }
 
 void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,10 +38,16 @@ class Amplitude : public nn::MadeForm {
  public:
   /// Starts from the current weight of the matrix. The scores are named "scores.<matrix>".
   Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup);
+  /// The same with given scores [n, K].
+  Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup, Tensor scores);
 
   Var Make(Tape& tape) override;
   Var Apply(nn::Input& input, const Var* bias) override;
   std::vector<nn::FormPart> Parts() override { return {{"scores", &scores_}}; }
+  const char* Name() const override { return "amplitude"; }
+  std::map<std::string, double> Numbers() const override;
+  std::vector<nn::SavedPart> Saved() override;
+  std::optional<nn::Factors> Update() const override;
   StoredTensor Merged() const override;
 
  private:

@@ -193,15 +193,19 @@ std::vector<int> StopTokens(const fs::path& directory, const LanguageModel& mode
   return stops;
 }
 
-void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer, const KeptFiles& kept) {
+void SaveModel(const fs::path& directory, LanguageModel& model, const KeptFiles& kept) {
   io::RequireUnchangedFiles();
   nlohmann::json config = model.Config();
   kept.SetTokens(config);
   config["torch_dtype"] = TorchType(model.Parts(), WriteWeights(directory / "model.safetensors", model));
   kept.Write(directory, config);
-  io::WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
   io::WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
   io::RequireUnchangedFiles();  // weights that do not train were read once more
+}
+
+void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer, const KeptFiles& kept) {
+  io::WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
+  SaveModel(directory, model, kept);
 }
 
 }  // namespace ampgrad::models

@@ -26,10 +26,12 @@ Tokenizer LoadTokenizer(const std::filesystem::path& directory, const LanguageMo
 std::vector<int> StopTokens(const std::filesystem::path& directory, const LanguageModel& model,
                             const Tokenizer& tokenizer);
 
-/// Writes config.json, model.safetensors and tokenizer.json, which Hugging Face's libraries read. A matrix that was
-/// never trained is written in the type in which it is held, all else as F32, so nothing that was learned is rounded. A
-/// fine-tuned model has `kept` from the directory it came from. Throws std::runtime_error when a mapped file was
-/// changed since it was opened.
+/// Writes config.json and model.safetensors, which Hugging Face's libraries read. A matrix that was never trained is
+/// written in the type in which it is held, all else as F32, so nothing that was learned is rounded. A fine-tuned model
+/// has `kept` from the directory it came from. Throws std::runtime_error when a mapped file was changed since it was
+/// opened.
+void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const KeptFiles& kept);
+/// The same with tokenizer.json.
 void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const Tokenizer& tokenizer,
                const KeptFiles& kept = {});
 

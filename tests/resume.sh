@@ -3,7 +3,8 @@
 # calls that change files, by killing the process there, by letting the call fail, or by letting the disk be full from
 # there on; and by a limit on the size of files. Each run must end with the files of the run that was never stopped,
 # byte for byte, and with its log but for the times. What stands under a final name is whole at every stop.
-#   bash tests/resume.sh PROGRAM [ROUNDS] [SEED]
+#   bash tests/resume.sh PROGRAM [ROUNDS] [SEED]     a run of each method; then random stops, up to three a round
+#   bash tests/resume.sh PROGRAM every               one run, stopped at each of its calls, by both ways
 set -euo pipefail
 program=$(realpath "$1")
 rounds=${2:-20}
@@ -35,13 +36,18 @@ runs=(
   "${sft[*]} --steps 30 --method full --shards 4 --log log.csv --schedule linear --clip 0.5 ${state[*]}"
   "${sft[*]} --steps 30 --start exact --k 5 --log log.jsonl --keep best --patience 3 --lr 0.3 ${state[*]}"
   "${sft[*]} --start reconstructed --k 6 --optimizer sgd --accumulate 2 --epochs 2.5 --log log.csv ${state[*]}"
+  "${sft[*]} --steps 30 --basis gradient --gradient-batches 3 --k 4 --log log.jsonl ${state[*]}"
 )
+for method in lora lora-fa pissa dora sparse core vera norms; do
+  runs+=("${sft[*]} --steps 30 --method $method --rank 4 --lr 0.01 --log log.jsonl ${state[*]}")
+done
 
 # A run of its own settings in the directory $1, where $2 are the words and the rest is put before the program.
 start() {
   local directory=$1 words=$2
+  local threads=$((RANDOM % 3 + 1))
   shift 2
-  (cd "$directory" && "$@" "$program" $words --threads $((RANDOM % 3 + 1)) >>printed 2>>errors)
+  (cd "$directory" && "$@" "$program" $words --threads $threads >>printed 2>>errors)
 }
 
 # The log without what depends on time: the last field in both forms.
@@ -60,58 +66,85 @@ for i in "${!runs[@]}"; do
   words=$(sed -E 's/--steps 30/--steps 29/; s/--epochs [0-9.]+/--epochs 2/' <<<"${runs[$i]}")
   mkdir "other$i"
   start "other$i" "$words"
-  ! diff -r "run$i/out" "other$i/out" >difference || fail "run $i: the comparison sees no difference of one step"
+  ! diff -r -x ampgrad.json "run$i/out" "other$i/out" >difference || fail "run $i: one step makes no difference"
 done
 
-# Stops a run of the words $3 in directory $2, in the way $1. Sets `moment`.
+# At a call: the process is killed, the call fails, or the disk is full from there on. After tenths of a second: SIGKILL
+# or SIGINT. Or files may have so many KB.
+ways=(kill fail full KILL INT limit)
+
+# Starts the words $2 in try/, to be stopped in the way $1: WAY:NUMBER. The exit code is the program's.
 stop() {
-  local way=$1 directory=$2 words=$3 calls=$4
-  local number=$((RANDOM % calls + 1)) tenths=$((RANDOM % 9 + 1))
-  moment="$way at call $number of $calls"
+  local way=${1%:*} number=${1#*:} words=$2
   case $way in
-  kill | fail | short)
-    start "$directory" "$words" env LD_PRELOAD="$work/failing_calls.so" AMPGRAD_FAULT="$way $number"
-    ;;
-  KILL | INT)
-    moment="SIG$way after 0.${tenths} s"
-    start "$directory" "$words" timeout --preserve-status -s "$way" "0.$tenths"
-    ;;
-  limit)
-    number=$((RANDOM % 300 + 1))
-    moment="files of at most $number KB"
-    start "$directory" "$words" bash -c "ulimit -f $number; exec \"\$@\"" bash
-    ;;
+  kill | fail | full) start try "$words" env LD_PRELOAD="$work/failing_calls.so" AMPGRAD_FAULT="$way $number" ;;
+  KILL | INT) start try "$words" timeout --preserve-status -s "$way" "0.$number" ;;
+  limit) start try "$words" bash -c "ulimit -f $number; exec \"\$@\"" bash ;;
   esac
 }
 
-ways=(kill KILL fail INT short kill limit)
-for round in $(seq "$rounds"); do
-  i=$((RANDOM % ${#runs[@]}))
-  calls=$(cat "run$i/calls")
+# Stops run $2 in the ways that follow, one after the other, resumes it after each, and compares how it ends. $1 names
+# all this in messages.
+stops=0 resumed=0
+play() {
+  local what="$1: run $2" i=$2 words=${runs[$2]} code way
+  shift 2
   rm -rf try && mkdir try
-  words=${runs[$i]} moments=""
-  for attempt in 1 2 3; do
-    way=${ways[$(((round + attempt) % ${#ways[@]}))]}
+  for way in "$@"; do
     code=0
-    stop "$way" try "$words" "$calls" 2>/dev/null || code=$?
-    moments+="; $moment, code $code"
-    if [ -e try/out ]; then check_result try "run$i" "round $round, run $i$moments"; fi
+    stop "$way" "$words" 2>/dev/null || code=$?
+    what+=", $way exit $code"
+    if [ -e try/out ]; then check_result try "run$i" "$what"; fi
     if [ "$code" = 0 ]; then break; fi
+    stops=$((stops + 1))
+    if [ -e try/out ] && [ ! -e try/out.run ]; then break; fi  # it was stopped when all was done
     if [ -e try/out.run/state.safetensors ]; then
       words="${words%% *} --resume out.run"
-    elif [ ! -e try/out ]; then
+      resumed=$((resumed + 1))
+    elif [ ! -e try/out ]; then  # the run has no state yet, and begins anew
       rm -f try/log.*
       words=${runs[$i]}
     fi
   done
-  if [ ! -e try/out ]; then start try "$words" || fail "round $round, run $i$moments: $(tail -n 1 try/errors)"; fi
-  if [ -e try/out.run/ampgrad.json ]; then start try "${words%% *} --resume out.run" || fail "round $round: no end"; fi
-  check_result try "run$i" "round $round, run $i$moments"
-  diff <(log_of try) <(log_of "run$i") >difference || fail "round $round, run $i$moments: log $(head -n 3 difference)"
-  # A save that fails keeps what it has written, and says where.
+  if [ ! -e try/out ]; then start try "$words" || fail "$what: $(tail -n 1 try/errors)"; fi
+  # What was stopped after its result was in place, and before its state was gone.
+  if [ -e try/out.run/ampgrad.json ]; then start try "${words%% *} --resume out.run" || fail "$what: no end"; fi
+  check_result try "run$i" "$what"
+  diff <(log_of try) <(log_of "run$i") >difference || fail "$what: log $(head -n 3 difference)"
+  # A save that fails keeps what it has written, and says where; a process that is killed may leave a temporary file.
+  local left
   left=$(cd try && find . -mindepth 1 -maxdepth 1 ! -name out ! -name 'log.*' ! -name printed ! -name errors \
-    ! -name 'out.partial-*-kept')
-  [ -z "$left" ] || fail "round $round, run $i$moments: left behind: $left"
-  echo "round $round: run $i$moments"
-done
+    ! -name 'out.partial-*-kept' ! -name '.ampgrad-*.tmp')
+  [ -z "$left" ] || fail "$what: left behind: $left"
+  echo "$what"
+}
+
+# Draws three stops of run $1. Not in a subshell, which has random numbers of its own.
+draw_stops() {
+  local calls way
+  calls=$(cat "run$1/calls")
+  drawn=()
+  for _ in 1 2 3; do
+    way=${ways[RANDOM % ${#ways[@]}]}
+    case $way in
+    kill | fail | full) drawn+=("$way:$((RANDOM % calls + 1))") ;;
+    KILL | INT) drawn+=("$way:$((RANDOM % 9 + 1))") ;;
+    limit) drawn+=("$way:$((RANDOM % 300 + 1))") ;;
+    esac
+  done
+}
+
+if [ "$rounds" = every ]; then
+  for number in $(seq "$(cat run3/calls)"); do
+    for way in kill fail; do play "call $number" 3 "$way:$number"; done
+  done
+else
+  for i in "${!runs[@]}"; do play "in the middle" "$i" "kill:$(($(cat "run$i/calls") * 6 / 10))"; done
+  for round in $(seq "$rounds"); do
+    i=$((RANDOM % ${#runs[@]}))
+    draw_stops "$i"
+    play "round $round" "$i" "${drawn[@]}"
+  done
+fi
+echo "$stops stops, $resumed of them with a state to go on from"
 exit $broken

@@ -108,7 +108,7 @@ void RunDirectory::Lock() {
   throw std::runtime_error(directory_.string() + ": " + reason);
 }
 
-void RunDirectory::RequireSameRun() const {
+void RunDirectory::RequireSameRun() {
   const io::SafetensorsReader reader(directory_ / kState);
   const nlohmann::json json = Metadata(reader);
   const io::JsonValue metadata(json, reader.file());
@@ -131,6 +131,14 @@ void RunDirectory::RequireSameRun() const {
                              ", on which the run began, as other instructions round otherwise; found " + targets[0]);
   }
   UseSimdTarget(simd);
+  for (const auto& item : metadata.Field("once").json().items()) {
+    numbers_[item.key()] = metadata.Field("once").Field(item.key()).Number();
+  }
+}
+
+double RunDirectory::Once(const std::string& name, const std::function<double()>& compute) {
+  const auto known = numbers_.find(name);
+  return known != numbers_.end() ? known->second : numbers_[name] = compute();
 }
 
 void RunDirectory::Save(const Trainer& trainer, const RunState& state) {
@@ -150,6 +158,7 @@ void RunDirectory::WriteState(const fs::path& file, const Trainer& trainer, cons
                              {"log_bytes", state.log_bytes},
                              {"numbers", kNumbers},
                              {"simd", SimdTarget()},
+                             {"once", numbers_},
                              {"inputs", nlohmann::json::object()},
                              {"steps", nlohmann::json::array()}};
   if (state.best_step > 0) metadata["best_loss"] = state.best_loss;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <limits>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,6 +52,10 @@ class RunDirectory {
   /// How the user goes on from the state: "ampgrad sft --resume OUT.run".
   std::string HowToGoOn() const { return record_.command + " --resume " + directory_.string(); }
 
+  /// A number that a run needs once, such as the loss of the model that it was given: from the state of a run that goes
+  /// on, else what `compute` returns, which the states of this run will hold.
+  double Once(const std::string& name, const std::function<double()>& compute);
+
   /// Writes the state, and the directory with its missing parents. Throws std::runtime_error; the state that was there
   /// before is there still.
   void Save(const Trainer& trainer, const RunState& state);
@@ -60,12 +66,13 @@ class RunDirectory {
   void Remove() const;
 
  private:
-  void RequireSameRun() const;
+  void RequireSameRun();
   void Lock();
   void WriteState(const std::filesystem::path& file, const Trainer& trainer, const RunState& state) const;
 
   std::filesystem::path directory_;
   RunRecord record_;
+  std::map<std::string, double> numbers_;  // of Once
   bool resumed_;
   int lock_ = -1;  // the directory, once it is there
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "nn/forms/update_form.h"
@@ -13,6 +14,8 @@ class Core : public UpdateForm {
   Core(FrozenBase base, Tensor b, Tensor r, Tensor a, Chain chain);
 
   Var Make(Tape& tape) override;
+  const char* Name() const override { return "core"; }
+  std::optional<Factors> Update() const override;
   std::vector<FormPart> Parts() override { return {{"R", &r_}, {"A", &a_}, {"B", &b_}}; }
 
  protected:

@@ -16,6 +16,7 @@ class Dense : public MadeForm {
 
   Var Make(Tape& tape) override { return tape.Leaf(weight_); }
   std::vector<FormPart> Parts() override { return {{"weight", &weight_}}; }
+  const char* Name() const override { return "dense"; }
   StoredTensor Merged() const override { return StoredTensor(weight_.value); }
 
  private:

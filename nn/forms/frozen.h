@@ -14,6 +14,7 @@ class Frozen : public WeightForm {
   Var Apply(Input& input, const Var* bias) override { return ops::FrozenLinear(input.x(), weight_, layout_, bias); }
   Var Lookup(Tape& tape, const std::vector<int>& ids) override { return tape.Constant(ops::FrozenRows(weight_, ids)); }
   std::vector<FormPart> Parts() override { return {}; }
+  const char* Name() const override { return "frozen"; }
   StoredTensor Merged() const override { return weight_; }
   Index MappedBytes() const override { return weight_.tensor().empty() ? weight_.bytes() : 0; }
 

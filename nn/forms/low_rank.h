@@ -1,5 +1,8 @@
 #pragma once
 
+#include <map>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,23 +13,19 @@ namespace ampgrad::nn {
 /// Which of the two factors trains.
 enum class TrainedFactors { kBoth, kA, kB };
 
-/// The factors of an update s·B·A.
-struct Factors {
-  Tensor a;  // A [r, in]
-  Tensor b;  // B [out, r]
-  Real scale = 1;
-  /// What W is at step 0: W₀ + s·B·A, or W₀ itself, from which s·B·A is taken away for good.
-  enum class AtStart { kSum, kBase } at_start = AtStart::kSum;
-};
-
 /// W = W₀ + s·B·A (LoRA, Hu et al., arXiv:2106.09685). Which factor trains and where the factors come from make the
 /// methods lora, lora-fa, pissa and others.
 class LowRank : public UpdateForm {
  public:
-  LowRank(FrozenBase base, Factors factors, TrainedFactors trained, Chain chain);
+  /// With `first`, W = W₀ − s·B'·A' + s·B·A for its factors B' and A': what the update starts from is taken away.
+  LowRank(FrozenBase base, Factors factors, TrainedFactors trained, Chain chain,
+          const std::optional<Factors>& first = std::nullopt);
 
   Var Make(Tape& tape) override;
   std::vector<FormPart> Parts() override;
+  const char* Name() const override { return "low_rank"; }
+  std::map<std::string, double> Numbers() const override { return {{"scale", scale_}}; }
+  std::optional<Factors> Update() const override;
 
  protected:
   Var ApplyFactored(Input& input, const Var* bias) override;
@@ -35,7 +34,7 @@ class LowRank : public UpdateForm {
   Real scale_;
 
  private:
-  Param first_a_, first_b_;  // what the update starts from, if that is taken away: frozen, kept for adapters
+  Param first_a_, first_b_;  // what was taken away: frozen, kept for adapters; or absent
 };
 
 }  // namespace ampgrad::nn

@@ -23,4 +23,12 @@ Var SharedScaled::ApplyFactored(Input& input, const Var* bias) {
   return ops::LowRankLinear(input.x(), base().weight, base().layout, narrow, b, bias);
 }
 
+std::optional<Factors> SharedScaled::Update() const {
+  Tape tape(Tape::Mode::kInference);
+  const auto scaled = [&](const Param& rows, const Param& by) {
+    return ops::ScaleRows(tape.Constant(rows.value), tape.Constant(by.value)).value;
+  };
+  return Factors{scaled(a_, scale_d_), scaled(b_, scale_b_)};
+}
+
 }  // namespace ampgrad::nn

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "nn/forms/low_rank.h"
@@ -14,6 +15,8 @@ class SharedScaled : public UpdateForm {
   SharedScaled(FrozenBase base, Factors factors, Tensor b, Tensor d, Chain chain);
 
   Var Make(Tape& tape) override;
+  const char* Name() const override { return "shared_scaled"; }
+  std::optional<Factors> Update() const override;
   std::vector<FormPart> Parts() override { return {{"b", &scale_b_}, {"d", &scale_d_}, {"A", &a_}, {"B", &b_}}; }
 
  protected:

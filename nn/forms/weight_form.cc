@@ -14,4 +14,10 @@ Param& WeightForm::Part(const std::string& role) {
                               ", found '" + role + "'");
 }
 
+std::vector<SavedPart> WeightForm::Saved() {
+  std::vector<SavedPart> saved;
+  for (const FormPart& part : Parts()) saved.push_back({part.role, part.param->value, part.param->trainable});
+  return saved;
+}
+
 }  // namespace ampgrad::nn

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,20 @@ namespace ampgrad::nn {
 struct FormPart {
   const char* role;
   Param* param;
+};
+
+/// A tensor that must be saved to make a form again on the same matrix, and whether it trains.
+struct SavedPart {
+  std::string role;
+  Tensor value;
+  bool trains;
+};
+
+/// The factors of an update s·B·A.
+struct Factors {
+  Tensor a;  // A [r, in]
+  Tensor b;  // B [out, r]
+  Real scale = 1;
 };
 
 /// How a weight matrix is computed from its parameters. A fine-tuning method is a choice of form.
@@ -29,6 +45,15 @@ class WeightForm {
   virtual std::vector<FormPart> Parts() = 0;
   /// The parameter with this role. Throws std::invalid_argument, which lists the existing roles, when there is none.
   Param& Part(const std::string& role);
+
+  /// The name of the form, as adapters record it.
+  virtual const char* Name() const = 0;
+  /// Numbers that make the form again, beside what is saved.
+  virtual std::map<std::string, double> Numbers() const { return {}; }
+  /// What must be saved: by default, the parameters.
+  virtual std::vector<SavedPart> Saved();
+  /// The change of the given weight as a low-rank update [out, in], where the form is one.
+  virtual std::optional<Factors> Update() const { return std::nullopt; }
 
   /// The weight in its stored layout, as a checkpoint holds it.
   virtual StoredTensor Merged() const = 0;

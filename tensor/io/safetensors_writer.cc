@@ -1,20 +1,14 @@
 #include "tensor/io/safetensors_writer.h"
 
 #include <algorithm>
-#include <atomic>
-#include <bit>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "tensor/io/safetensors_header.h"
-#include "tensor/thread_pool.h"
+#include "tensor/io/write_numbers.h"
 
 namespace ampgrad::io {
 namespace {
-
-// Numbers converted between two writes, and numbers that one task converts.
-constexpr Index kBlock = 1 << 20, kChunk = 1 << 14;
 
 [[noreturn]] void Reject(const std::filesystem::path& path, const std::string& message) {
   throw std::invalid_argument(path.string() + ": cannot write " + message);
@@ -84,31 +78,6 @@ std::string HeaderText(const std::filesystem::path& path, const std::vector<Tens
   return text;
 }
 
-// A float near x that rounds to 16 bits as x itself would, although x may have more digits. x is rounded to a float
-// with an odd last digit, so that the result stays on x's side of a tie.
-float NearFloat(Real x) {
-  float near = static_cast<float>(x);
-  if (static_cast<Real>(near) != x && !std::isnan(x)) {
-    if (std::abs(static_cast<Real>(near)) > std::abs(x)) near = std::nextafter(near, 0.0f);
-    near = std::bit_cast<float>(std::bit_cast<uint32_t>(near) | 1);
-  }
-  return near;
-}
-
-void Round(Real from, float& to) { to = static_cast<float>(from); }
-void Round(Real from, double& to) { to = from; }
-void Round(Real from, Bf16& to) { to = ToBf16(NearFloat(from)); }
-void Round(Real from, Half& to) { to = ToHalf(NearFloat(from)); }
-
-double ToDouble(double x) { return x; }
-double ToDouble(Bf16 x) { return Widen(x); }
-double ToDouble(Half x) { return Widen(x); }
-
-template <typename Stored>
-bool IsFinite(Stored x) {
-  return std::isfinite(ToDouble(x));
-}
-
 }  // namespace
 
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorPlan> tensors,
@@ -127,36 +96,9 @@ void SafetensorsWriter::Write(const StoredTensor& value) {
     Reject(path_, "tensor " + QuoteName(plan.name) + ": expected the shape " + plan.shape.ToString() +
                       " that was declared, found " + value.shape().ToString());
   }
-  const Tensor wide = value.Widened();
-  if (plan.type == StoredType::kF32) WriteAs<float>(plan, wide);
-  if (plan.type == StoredType::kF64) WriteAs<double>(plan, wide);
-  if (plan.type == StoredType::kF16) WriteAs<Half>(plan, wide);
-  if (plan.type == StoredType::kBf16) WriteAs<Bf16>(plan, wide);
+  WriteNumbers(file_, plan.type, value.Widened(),
+               path_.string() + ": cannot write tensor " + QuoteName(plan.name) + " of shape " + plan.shape.ToString());
   ++written_;
-}
-
-template <typename Stored>
-void SafetensorsWriter::WriteAs(const TensorPlan& plan, const Tensor& value) {
-  std::vector<Stored> block(static_cast<size_t>(std::min(kBlock, value.size())));
-  for (Index start = 0; start < value.size(); start += kBlock) {
-    const Index count = std::min(kBlock, value.size() - start);
-    std::atomic<bool> finite{true};
-    ParallelChunks(count, kChunk, [&](Index i, Index end) {
-      bool all = true;
-      for (; i < end; ++i) {
-        Round(value[start + i], block[i]);
-        all = all && IsFinite(block[i]);
-      }
-      if (!all) finite = false;
-    });
-    if (!finite) {
-      const auto bad = std::find_if(block.begin(), block.end(), [](Stored x) { return !IsFinite(x); });
-      Reject(path_, "tensor " + QuoteName(plan.name) + " of shape " + plan.shape.ToString() +
-                        ": expected finite numbers, found " + std::to_string(ToDouble(*bad)) + " at index " +
-                        std::to_string(start + (bad - block.begin())));
-    }
-    file_.Write(block.data(), static_cast<size_t>(count) * sizeof(Stored));
-  }
 }
 
 void SafetensorsWriter::Commit() {

@@ -46,9 +46,6 @@ class SafetensorsWriter {
   void Commit();
 
  private:
-  template <typename Stored>
-  void WriteAs(const TensorPlan& plan, const Tensor& value);
-
   std::filesystem::path path_;
   std::vector<TensorPlan> order_;
   size_t written_ = 0;  // tensors

@@ -41,6 +41,7 @@ namespace {
 std::vector<train::OptionSpec> OptionSpecs() {
   return train::Join(
       {{{"model", "DIR", "", "audit every tensor of this model instead of the ops"},
+        {"adapter", "DIR", "", "adapter over the model: its parts are audited, too"},
         {"data", "FILE", "", "what the model reads: JSON lines of pairs, or a text; needed with --model"},
         {"length", "N", "256", "tokens a sequence at most, with --model"},
         {"batch", "N", "1", "sequences, with --model"},
@@ -107,7 +108,8 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
   const std::string directory = options.String("model");
   if (!options.Has("data")) throw train::UsageError("--model needs --data FILE");
   const std::string data = options.String("data");
-  const std::unique_ptr<models::LanguageModel> model = train::ReadModel(directory);
+  const train::GivenModel given = train::ReadGivenModel(options, train::AdapterUse::kTrain);
+  models::LanguageModel* model = given.model.get();
   const Index length = std::min(options.Integer("length", 1, 1 << 20), model->context());
   const Index sequences = options.Integer("batch", 1, 4096);
   findings.title = directory;

@@ -53,6 +53,8 @@ CASES = {
     "llama-pissa": {"target_modules": ["q_proj", "down_proj"], "init_lora_weights": "pissa"},
     "llama-bf16": {"target_modules": ["q_proj", "down_proj"]},
     "llama-few-keys": {"target_modules": ["q_proj"], "r": 8, "lora_alpha": 8},  # PEFT's defaults, and not in the file
+    "llama-embedding": {"target_modules": ["embed_tokens", "k_proj"]},
+    "gpt2-positions": {"target_modules": ["wpe", "c_attn"]},
 }
 
 # Adapters to refuse that PEFT makes itself: their configuration.

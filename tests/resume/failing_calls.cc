@@ -1,7 +1,7 @@
 // A library for LD_PRELOAD that lets one system call fail, or kills the process at it: AMPGRAD_FAULT="fail 17" or
-// "kill 17" names the seventeenth call of those that change files, "short 17" a write that ends half-way and fails from
-// then on, as on a full disk. Without a number they are counted alone. At the end of the process their number goes to
-// the file AMPGRAD_CALLS, where that is set.
+// "kill 17" names the seventeenth call of those that change files, "full 17" that the disk is full from there on, in
+// the middle of a write. Without a number they are counted alone. At the end of the process their number goes to the
+// file AMPGRAD_CALLS, where that is set.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -40,7 +40,7 @@ bool Fails() {
   const long number = ++calls;
   if (TheFault().number == 0 || number < TheFault().number) return false;
   if (number == TheFault().number && Is("kill")) kill(getpid(), SIGKILL);
-  return Is("fail") ? number == TheFault().number : Is("short");
+  return Is("fail") ? number == TheFault().number : Is("full");
 }
 
 template <class Function>
@@ -75,7 +75,7 @@ ssize_t write(int fd, const void* data, size_t size) {
   static const auto next = Next<ssize_t (*)(int, const void*, size_t)>("write");
   if (!IsFile(fd)) return next(fd, data, size);
   if (!Fails()) return next(fd, data, size);
-  if (Is("short") && calls == TheFault().number && size > 1) return next(fd, data, size / 2);
+  if (Is("full") && calls == TheFault().number && size > 1) return next(fd, data, size / 2);
   return Refused(ENOSPC);
 }
 

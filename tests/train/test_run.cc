@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tensor/io/safetensors_writer.h"
+#include "tensor/kernels/simd/simd_target.h"
 #include "tensor/thread_pool.h"
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
@@ -111,6 +112,22 @@ TEST(Run, GoesOnAsIfItHadNeverStopped) {
       EXPECT_EQ(Lines(dir.path() / "log").size(), static_cast<size_t>(killed));
       ExpectSame(TrainIn(dir, arm, plan, Pairs().data, true), expected);
     }
+  }
+}
+
+// The best evaluation lies before the stop, and patience is counted across it.
+TEST(Run, GoesOnWithItsBestEvaluation) {
+  const RunPlan plan{.label = "run", .eval_every = 1, .keep_best = true, .patience = 5, .save_every = 1};
+  Arm arm{"full", {}, Options(40, 1)};
+  arm.options.schedule = Schedule::kConstant;
+  const TempDir unstopped;
+  const Outcome expected = TrainIn(unstopped, arm, plan, Pairs().data, false);
+  const Index best = expected.result.best_step;
+  ASSERT_EQ(expected.result.steps, best + 5);
+  for (const Index killed : {best + 1, best + 3}) {
+    const TempDir dir;
+    EXPECT_THROW(TrainIn(dir, arm, plan, EndingAt(killed), false), Killed);
+    ExpectSame(TrainIn(dir, arm, plan, Pairs().data, true), expected);
   }
 }
 
@@ -229,6 +246,27 @@ TEST_F(StoppedState, TellsWhichInputHasChanged) {
       "D/out.run/state.safetensors: expected inputs to be a list of 2 files, found {\"data\":\"3 bytes, hash 1\"}");
 }
 
+TEST_F(StoppedState, BringsItsInstructionSet) {
+  EXPECT_EQ(SimdTarget(), SimdTargets()[0]);
+  const TempDir dir;
+  UseSimdTarget("scalar");
+  EXPECT_THROW(TrainIn(dir, arm_, {.label = "run", .save_every = 2}, EndingAt(4), false), Killed);
+  UseSimdTarget("");
+  {
+    const RunDirectory directory(dir.path() / "out.run", kRecord, true);
+    EXPECT_EQ(SimdTarget(), "scalar");
+  }
+  UseSimdTarget("");
+  const std::filesystem::path file = dir.path() / "out.run/state.safetensors";
+  std::string bytes = Get(file);
+  bytes.replace(bytes.find("scalar"), 6, "vector");
+  Put(file, bytes);
+  EXPECT_EQ(MessageOf(dir.path(), [&] { RunDirectory(dir.path() / "out.run", kRecord, true); }),
+            "D/out.run: expected a CPU with vector, on which the run began, as other instructions round otherwise; "
+            "found " +
+                SimdTargets()[0]);
+}
+
 TEST_F(StoppedState, BelongsToItsParameters) {
   Arm other = Arms()[1];
   EXPECT_EQ(RefusalOf(other),
@@ -246,6 +284,24 @@ TEST_F(StoppedState, NeedsItsLog) {
   EXPECT_TRUE(message.ends_with(" bytes, found 3")) << message;
   std::filesystem::remove(dir_.path() / "log");
   EXPECT_EQ(RefusalOf(arm_), "D/log: cannot be opened: No such file or directory");
+}
+
+TEST_F(StoppedState, HoldsWhatIsComputedOnce) {
+  const TempDir dir;
+  int computed = 0;
+  const auto third = [&] { return ++computed, 1.0 / 3; };
+  {
+    RunDirectory directory(dir.path() / "out.run", kRecord, false);
+    EXPECT_EQ(directory.Once("loss", third), 1.0 / 3);
+    EXPECT_EQ(directory.Once("loss", third), 1.0 / 3);
+    models::Gpt model = Nano();
+    directory.Save(Trainer(model, Options(3, 1e-3)), {});
+  }
+  RunDirectory again(dir.path() / "out.run", kRecord, true);
+  EXPECT_EQ(again.Once("loss", third), 1.0 / 3);
+  EXPECT_EQ(computed, 1);
+  EXPECT_EQ(MessageOf(dir.path(), [&] { RunDirectory(dir.path() / "out.run", kRecord, true); }),
+            "D/out.run: another process goes on with this run");
 }
 
 TEST_F(StoppedState, IsNoOtherFile) {

@@ -11,6 +11,7 @@
 #include "train/commands/commands.h"
 #include "train/commands/data_options.h"
 #include "train/commands/generation_options.h"
+#include "train/commands/model_options.h"
 #include "train/commands/program.h"
 #include "train/commands/training_options.h"
 #include "train/data/wording.h"
@@ -54,8 +55,9 @@ void Converse(const Options& options, const models::Tokenizer& tokenizer, models
 
 int Run(const Options& options) {
   models::GenerateOptions generate = ReadGeneration(options);
-  const std::filesystem::path directory = options.String("model");
-  const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
+  const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
+  const std::filesystem::path& directory = given.base;
+  models::LanguageModel* const model = given.model.get();
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   const auto chat = ChooseTemplate(ReadTemplate(options), SampleKind::kMessages, directory, tokenizer);
   AddVocabulary(directory, *model, tokenizer, generate);
@@ -89,8 +91,8 @@ int Run(const Options& options) {
 
 Command ChatCommand() {
   return {"chat", "Talk with a model, a line at a time; /reset begins anew, /exit or the end of the input ends it.",
-          Join({{{"model", "DIR", nullptr, "model directory"},
-                 {"system", "TEXT", "", "what the system says before the conversation"},
+          Join({ModelOptionSpecs(),
+                {{"system", "TEXT", "", "what the system says before the conversation"},
                  {"template", "NAME", "", "zephyr, chatml, llama2 or llama3; default: the model's own"},
                  {"length", "N", "", "tokens of the conversation that are kept; default: the model's context"}},
                 GenerationOptionSpecs("512")}),

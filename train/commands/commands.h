@@ -23,6 +23,8 @@ Command SweepCommand();
 Command GenerateCommand();
 Command EvalCommand();
 Command ChatCommand();
+Command MergeCommand();
+Command ExportCommand();
 Command CheckCommand();
 Command TraceCommand();
 Command AuditCommand();

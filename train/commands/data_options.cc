@@ -41,14 +41,11 @@ Index ReadLength(const Options& options, const models::LanguageModel& model) {
   return options.Has("length") ? options.Integer("length", 1, model.context()) : model.context();
 }
 
-ChatSource ReadChatSource(const Options& options, const models::LanguageModel& model, uint64_t seed) {
+ChatSource ReadChatSource(const Options& options, const std::filesystem::path& directory,
+                          const models::LanguageModel& model, uint64_t seed) {
   const std::vector<std::string> files = options.Strings("data");
-  ChatSource source{{files.begin(), files.end()},
-                    options.String("model"),
-                    ReadTemplate(options),
-                    ReadLength(options, model),
-                    options.Integer("batch", 1, 1 << 20),
-                    seed};
+  ChatSource source{{files.begin(), files.end()},         directory, ReadTemplate(options), ReadLength(options, model),
+                    options.Integer("batch", 1, 1 << 20), seed};
   if (!options.Knows("valid")) return source;
   source.held_out = options.String("valid");
   source.mask_prompts = !options.Has("no-mask");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ std::string ReadTemplate(const Options& options);
 /// The length of training sequences: --length, by default and at most the model's context.
 Index ReadLength(const Options& options, const models::LanguageModel& model);
 
-/// What the options of data say, those of SampleOptionSpecs where the command has them. Throws std::runtime_error as
-/// ReadLength does.
-ChatSource ReadChatSource(const Options& options, const models::LanguageModel& model, uint64_t seed);
+/// What the options of data say, those of SampleOptionSpecs where the command has them, for the model of `directory`.
+/// Throws std::runtime_error as ReadLength does.
+ChatSource ReadChatSource(const Options& options, const std::filesystem::path& directory,
+                          const models::LanguageModel& model, uint64_t seed);
 
 /// Limits the held-out data to --eval-tokens.
 void LimitEvaluation(const Options& options, Data& data);

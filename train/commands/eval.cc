@@ -8,6 +8,7 @@
 #include "train/commands/commands.h"
 #include "train/commands/data_options.h"
 #include "train/commands/generation_options.h"
+#include "train/commands/model_options.h"
 #include "train/commands/training_options.h"
 #include "train/data/text_data.h"
 #include "train/data/wording.h"
@@ -20,28 +21,22 @@ constexpr Index kMany = 1'000'000'000;
 
 // The model that is judged, and what reads for it.
 struct Judged {
-  std::filesystem::path directory;
-  std::unique_ptr<models::LanguageModel> model;
+  GivenModel given;
   models::Tokenizer tokenizer;
-};
 
-Judged ReadJudged(const Options& options) {
-  const std::filesystem::path directory = options.String("model");
-  std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
-  const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  return {directory, std::move(model), tokenizer};
-}
+  models::LanguageModel& model() const { return *given.model; }
+};
 
 // Asks what the samples ask, and notes what the answers are worth.
 void Ask(const Options& options, const Judged& judged, const Samples& samples, const Examples& examples,
          Evaluation& evaluation) {
   models::GenerateOptions generate;
   generate.max_tokens = options.Integer("tokens", 1, 1'000'000);
-  AddVocabulary(judged.directory, *judged.model, judged.tokenizer, generate);
+  AddVocabulary(judged.given.base, judged.model(), judged.tokenizer, generate);
   generate.end_tokens.push_back(examples.chat.end);
   Phase phase("answering");
   MatchAnswers(
-      {*judged.model, judged.tokenizer, examples.chat, generate}, samples, examples.all, options.String("data"),
+      {judged.model(), judged.tokenizer, examples.chat, generate}, samples, examples.all, options.String("data"),
       [&](size_t done) {
         phase.Now("answered " + std::to_string(done) + " of " + std::to_string(examples.all.size()));
       },
@@ -53,8 +48,8 @@ Evaluation EvaluateData(const Options& options, const Judged& judged) {
   Samples samples = During("reading the data", [&] { return ReadSamples(file); });
   const size_t limit = options.Has("limit") ? options.Integer("limit", 1, kMany) : samples.all.size();
   samples.all.resize(std::min(limit, samples.all.size()));
-  const auto chat = ChooseTemplate(ReadTemplate(options), samples.kind, judged.directory, judged.tokenizer);
-  const Index length = ReadLength(options, *judged.model);
+  const auto chat = ChooseTemplate(ReadTemplate(options), samples.kind, judged.given.base, judged.tokenizer);
+  const Index length = ReadLength(options, judged.model());
   Examples examples = EncodeSamples(samples, {chat, length}, judged.tokenizer, file);
   RequireSamples(examples, 1, length, file);
   std::printf("%zu samples, %s\n", samples.all.size(), Describe(examples.counts).c_str());
@@ -63,7 +58,7 @@ Evaluation EvaluateData(const Options& options, const Judged& judged) {
   Evaluation evaluation;
   evaluation.match = ParseMatch(options.Choice("match", {"number", "text", "none"}));
   evaluation.samples = During("evaluation", [&] {
-    return SequenceLosses(*judged.model, CutIntoBatches(examples.all, options.Integer("batch", 1, 1 << 20)));
+    return SequenceLosses(judged.model(), CutIntoBatches(examples.all, options.Integer("batch", 1, 1 << 20)));
   });
   for (size_t i = 0; i < examples.all.size(); ++i) {
     evaluation.samples[i].line = samples.all[examples.all[i].sample].line;
@@ -74,12 +69,12 @@ Evaluation EvaluateData(const Options& options, const Judged& judged) {
 
 Evaluation EvaluateText(const Options& options, const Judged& judged) {
   const std::string file = options.String("text"), text = io::ReadTextFile(file);
-  const Index batch = options.Integer("batch", 1, 1 << 20), length = ReadLength(options, *judged.model);
+  const Index batch = options.Integer("batch", 1, 1 << 20), length = ReadLength(options, judged.model());
   const Index most = options.Has("limit") ? options.Integer("limit", 1, kMany) : kMany;
   const std::vector<Batch> windows =
       During("reading the text", [&] { return TextWindows(text, judged.tokenizer, length, batch, most, file); });
   Evaluation evaluation;
-  evaluation.samples = During("evaluation", [&] { return SequenceLosses(*judged.model, windows); });
+  evaluation.samples = During("evaluation", [&] { return SequenceLosses(judged.model(), windows); });
   for (size_t i = 0; i < evaluation.samples.size(); ++i) evaluation.samples[i].line = static_cast<Index>(i) + 1;
   return evaluation;
 }
@@ -90,9 +85,13 @@ double Share(const Evaluation& evaluation) {
 
 std::string ToJson(const Options& options, const Evaluation& evaluation) {
   const char* const source = options.Has("data") ? "data" : "text";
-  nlohmann::ordered_json json = {
-      {"model", options.String("model")}, {source, options.String(source)}, {"samples", evaluation.samples.size()},
-      {"tokens", evaluation.Tokens()},    {"loss", evaluation.Loss()},      {"perplexity", evaluation.Perplexity()}};
+  nlohmann::ordered_json json = {{"model", options.String("model")}};
+  if (options.Has("adapter")) json["adapter"] = options.String("adapter");
+  json[source] = options.String(source);
+  json["samples"] = evaluation.samples.size();
+  json["tokens"] = evaluation.Tokens();
+  json["loss"] = evaluation.Loss();
+  json["perplexity"] = evaluation.Perplexity();
   if (evaluation.match != Match::kNone) {
     json["match"] = ToString(evaluation.match);
     json["matched"] = evaluation.Matched();
@@ -106,7 +105,9 @@ int Run(const Options& options) {
   if (options.Has("text") && options.String("match") != "none") {
     throw UsageError("--match needs --data, whose samples ask something");
   }
-  const Judged judged = ReadJudged(options);
+  GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
+  const models::Tokenizer tokenizer = models::LoadTokenizer(given.base, *given.model);
+  const Judged judged{std::move(given), tokenizer};
   const Evaluation evaluation = options.Has("data") ? EvaluateData(options, judged) : EvaluateText(options, judged);
   const size_t count = evaluation.samples.size();
   std::printf("loss %.4f, perplexity %.4f, of %lld tokens in %zu %s\n", evaluation.Loss(), evaluation.Perplexity(),
@@ -123,22 +124,23 @@ int Run(const Options& options) {
 }  // namespace
 
 Command EvalCommand() {
-  return {"eval",
-          "Judge a model by data: loss, perplexity, and whether it answers as the data does.",
-          {{"model", "DIR", nullptr, "model directory"},
-           {"data", "FILE", "", "samples as sft reads them; the loss is on their answers"},
-           {"text", "FILE", "", "a text, read in windows of --length tokens; the loss is on all of it"},
-           TemplateOptionSpec(),
-           {"length", "N", "", "tokens a sequence at most; default: the model's context"},
-           {"batch", "N", "8", "sequences at a time"},
-           {"limit", "N", "", "samples or windows at most, from the start; default: all"},
-           {"match", "HOW", "none",
-            "lets the model answer, and counts answers that agree by their final number, as GSM8K scores, or by their "
-            "text: number, text or none"},
-           {"tokens", "N", "256", "tokens of an answer at most"},
-           {"csv", "FILE", "", "write a line for each sample"},
-           {"json", "FILE", "", "write the result as JSON"}},
-          Run};
+  return {
+      "eval", "Judge a model by data: loss, perplexity, and whether it answers as the data does.",
+      Join(
+          {ModelOptionSpecs(),
+           {{"data", "FILE", "", "samples as sft reads them; the loss is on their answers"},
+            {"text", "FILE", "", "a text, read in windows of --length tokens; the loss is on all of it"},
+            TemplateOptionSpec(),
+            {"length", "N", "", "tokens a sequence at most; default: the model's context"},
+            {"batch", "N", "8", "sequences at a time"},
+            {"limit", "N", "", "samples or windows at most, from the start; default: all"},
+            {"match", "HOW", "none",
+             "lets the model answer, and counts answers that agree by their final number, as GSM8K scores, or by their "
+             "text: number, text or none"},
+            {"tokens", "N", "256", "tokens of an answer at most"},
+            {"csv", "FILE", "", "write a line for each sample"},
+            {"json", "FILE", "", "write the result as JSON"}}}),
+      Run};
 }
 
 }  // namespace ampgrad::train

@@ -6,6 +6,7 @@
 #include "models/model_directory.h"
 #include "train/commands/commands.h"
 #include "train/commands/generation_options.h"
+#include "train/commands/model_options.h"
 #include "train/commands/training_options.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
@@ -32,8 +33,9 @@ struct OutputGone {};
 
 int Continue(const Options& options) {
   models::GenerateOptions generate = ReadGeneration(options);
-  const std::filesystem::path directory = options.String("model");
-  const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
+  const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
+  const std::filesystem::path& directory = given.base;
+  models::LanguageModel* model = given.model.get();
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   AddVocabulary(directory, *model, tokenizer, generate);
 
@@ -66,8 +68,8 @@ int Run(const Options& options) {
 
 Command GenerateCommand() {
   return {"generate", "Continue a prompt.",
-          Join({{{"model", "DIR", nullptr, "model directory"},
-                 {"prompt", "TEXT", "",
+          Join({ModelOptionSpecs(),
+                {{"prompt", "TEXT", "",
                   "text to continue; without it, a text is begun, where the tokenizer has a token for that"}},
                 GenerationOptionSpecs("256")}),
           Run};

@@ -1,14 +1,16 @@
 #include <cstdio>
 #include <memory>
 
-#include "ct/amplitude_file.h"
+#include "ct/adapter/native_adapter.h"
 #include "models/model_directory.h"
 #include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
 #include "train/commands/data_options.h"
 #include "train/commands/method_options.h"
+#include "train/commands/model_options.h"
 #include "train/commands/run_options.h"
+#include "train/commands/save_options.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/interrupt.h"
@@ -19,27 +21,64 @@
 namespace ampgrad::train {
 namespace {
 
+// The bases of the method, described on stdout.
+Bases ReadBases(const Options& options, models::LanguageModel& model, const MethodSettings& method, const Data& data) {
+  std::vector<Batch> gradient_batches;
+  if (method.basis == ct::BasisKind::kGradient) {
+    const Index count = options.Integer("gradient-batches", 1, 1'000'000);
+    for (Index i = 0; i < count; ++i) gradient_batches.push_back(data.train(i));
+  }
+  const Phase phase("the basis");
+  const Bases bases = options.Has("basis-file") && method.NeedsBasis()
+                          ? ReadBasisFor(options.String("basis-file"), model, method)
+                          : MakeBases(model, method, ReadRowSample(options), gradient_batches);
+  if (const auto& basis = bases.shared()) {
+    const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), method.rows);
+    std::printf("%s\n", Describe(*basis, sources, method.basis).c_str());
+  }
+  return bases;
+}
+
+// Makes the model trainable: by the method, or as the adapter that it has already was trained.
+void MakeTrainable(const Options& options, GivenModel& given, const MethodSettings& method, const Bases& bases,
+                   const TrainOptions& train) {
+  if (given.adapter.empty()) {
+    RequireMemoryToPrepare(*given.model, method, AvailableMemory(), train.optimizer);
+    Prepare(*given.model, method, bases);
+  }
+  given.model->checkpoint_blocks = options.Has("checkpoint");
+  std::printf("%s: %lld parameters are trained\n", given.adapter.empty() ? method.Label().c_str() : "the adapter",
+              static_cast<long long>(models::CountParameters(models::TrainableParameters(*given.model))));
+}
+
+// The method whose rate is the default: an adapter of PEFT's is one of lora.
+std::string MethodOf(const MethodSettings& method, const GivenModel& given) {
+  if (given.adapter.empty()) return method.method;
+  return given.method.empty() ? "lora" : given.method;
+}
+
 int Run(const Options& options) {
   MethodSettings method = ReadMethod(options);
   TrainOptions train = ReadTrainOptions(options);
-  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : DefaultRate(method.method);
   const Index batch = options.Integer("batch", 1, 1 << 20);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
 
-  const std::filesystem::path directory = options.String("model");
-  const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
-  const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  models::KeptFiles kept(directory);
-  ChatData samples =
-      During("reading the data", [&] { return ReadChatData(ReadChatSource(options, *model, seed), tokenizer); });
+  GivenModel given = ReadGivenModel(options, AdapterUse::kTrain);
+  models::LanguageModel& model = *given.model;
+  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : DefaultRate(MethodOf(method, given));
+  const models::Tokenizer tokenizer = models::LoadTokenizer(given.base, model);
+  models::KeptFiles kept(given.base);
+  ChatData samples = During("reading the data",
+                            [&] { return ReadChatData(ReadChatSource(options, given.base, model, seed), tokenizer); });
   kept.Teach({samples.chat.end}, options.Has("template") ? models::JinjaText(samples.chat.format) : "");
   LimitEvaluation(options, samples.data);
   CutEvaluation(samples.data, train.shards);
-  CheckK(method.k, *model);
-  method.scope = ReadScope(options, *model);
+  CheckK(method.k, model);
+  method.scope = ReadScope(options, model);
+  const Save save = ReadSave(options, method, given);
   SetEpochs(options, samples.data.samples, batch, train);
-  RunPlan run = ReadRunPlan(options, *model, tokenizer, samples.data, {samples.chat.end});
-  run.label = method.Label();
+  RunPlan run = ReadRunPlan(options, model, tokenizer, samples.data, {samples.chat.end});
+  run.label = given.adapter.empty() ? method.Label() : "adapter";
   const std::unique_ptr<RunDirectory> state = OpenRunDirectory(options, "ampgrad sft");
   if (!state) return 0;
   run.directory = state.get();
@@ -47,44 +86,32 @@ int Run(const Options& options) {
   RunLog log(options.String("log"), state->resumed());
 
   std::printf("%s\n", Describe(samples).c_str());
-  std::vector<Batch> gradient_batches;
-  if (method.basis == ct::BasisKind::kGradient) {
-    const Index count = options.Integer("gradient-batches", 1, 1'000'000);
-    for (Index i = 0; i < count; ++i) gradient_batches.push_back(samples.data.train(i));
+  const Bases bases = given.adapter.empty() ? ReadBases(options, model, method, samples.data) : Bases();
+  const bool lossy = given.adapter.empty() && method.StartIsLossy();  // every other start is the given model itself
+  const auto held_out_loss = [&] { return Evaluate(model, samples.data.held_out); };
+  const double given_loss = lossy ? state->Once("base_loss", held_out_loss) : 0;
+  MakeTrainable(options, given, method, bases, train);
+  const bool level = given.adapter.empty() && method.IsLevel();
+  if (!level) {
+    const MemoryPlan plan = PlanMemory(model, bases.shared().get(), train, run.keep_best);
+    std::printf("memory: %s\n", ToString(plan, plan.Shard(batch) * samples.longest).c_str());
+    RequireMemory(plan, batch, samples.longest, AvailableMemory());
   }
-  const Bases bases =
-      During("the basis", [&] { return MakeBases(*model, method, ReadRowSample(options), gradient_batches); });
-  const std::shared_ptr<const ct::Basis> basis = bases.shared();
-  if (basis) {
-    std::printf(
-        "%s\n",
-        Describe(*basis, ct::SelectRows(model->Parts().matrices, model->width(), method.rows), method.basis).c_str());
-  }
-  const bool lossy = method.StartIsLossy();  // every other start is the given model itself
-  const double given_loss = lossy ? Evaluate(*model, samples.data.held_out) : 0;
-  RequireMemoryToPrepare(*model, method, AvailableMemory(), train.optimizer);
-  Prepare(*model, method, bases);
-  model->checkpoint_blocks = options.Has("checkpoint");
-  std::printf("%s: %lld parameters are trained\n", method.Label().c_str(),
-              static_cast<long long>(models::CountParameters(models::TrainableParameters(*model))));
-  const MemoryPlan plan = PlanMemory(*model, basis.get(), train, run.keep_best);
-  std::printf("memory: %s\n", ToString(plan, plan.Shard(batch) * samples.longest).c_str());
-  RequireMemory(plan, batch, samples.longest, AvailableMemory());
-  const double start_loss = Evaluate(*model, samples.data.held_out), base_loss = lossy ? given_loss : start_loss;
+  const double start_loss = state->Once("start_loss", held_out_loss), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
   const DeferSignals until_saved;
-  const RunResult result = RunTraining(*model, samples.data, train, run, log);
+  const RunResult result = level ? RunResult{} : RunTraining(model, samples.data, train, run, log);
   const Index peak = Tensor::PeakBytes();
-  const double end_loss = Evaluate(*model, samples.data.held_out);
+  const double end_loss = held_out_loss();
   out.Fill([&](const std::filesystem::path& to) {
     const Phase phase("saving");
-    models::SaveModel(to, *model, tokenizer, kept);
+    if (save.merged) models::SaveModel(to, model, tokenizer, kept);
+    if (save.adapter) SaveAdapter(to, options, method, given, bases);
     WriteSettings(options, to);
-    if (!basis) return;
-    ct::WriteAmplitudes(to / "amplitudes.safetensors", *basis, method.start, models::TrainableParameters(*model));
   });
   state->Remove();
   Report(result, run, train.steps);
+  if (save.adapter) std::printf("%s\n", DescribeSize(options.String("out"), given).c_str());
   std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
               start_loss, end_loss, result.seconds_per_step, Megabytes(peak).c_str(),
               io::Printable(options.String("out")).c_str());
@@ -95,8 +122,8 @@ int Run(const Options& options) {
 
 Command SftCommand() {
   return {"sft", "Fine-tune a model on conversations: all of it, its scores alone, or by a method to compare with.",
-          Join({{{"model", "DIR", nullptr, "model directory"},
-                 {"data", "FILE", nullptr, kDataHelp},
+          Join({ModelOptionSpecs(),
+                {{"data", "FILE", nullptr, kDataHelp},
                  TemplateOptionSpec(),
                  {"out", "DIR", nullptr, "directory to write: new, or empty"},
                  {"lr", "X", "", "peak learning rate; default: one for each method, such as 1e-2 for amplitude"}},
@@ -104,6 +131,7 @@ Command SftCommand() {
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
                 SampleOptionSpecs(),
+                SaveOptionSpecs(),
                 TrainingOptionSpecs("100", "8", "0"),
                 RunOptionSpecs()}),
           Run};

@@ -33,8 +33,9 @@ int Run(const Options& options) {
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   sweep.batch = batch;
   sweep.length = ReadLength(options, *model);
-  ChatData samples = During(
-      "reading the data", [&] { return ReadChatData(ReadChatSource(options, *model, sweep.sample.seed), tokenizer); });
+  ChatData samples = During("reading the data", [&] {
+    return ReadChatData(ReadChatSource(options, directory, *model, sweep.sample.seed), tokenizer);
+  });
   LimitEvaluation(options, samples.data);
   CutEvaluation(samples.data, sweep.train.shards);
   RunLog log(options.String("log"));

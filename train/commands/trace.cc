@@ -5,6 +5,7 @@
 #include "models/model_directory.h"
 #include "train/commands/commands.h"
 #include "train/commands/data_options.h"
+#include "train/commands/model_options.h"
 #include "train/commands/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/progress.h"
@@ -21,11 +22,12 @@ int Run(const Options& options) {
   trace.start = ct::ParseStart(options.Choice("start", {"exact", "reconstructed"}));
   trace.lr = options.Number("lr", 0, 1e30);
 
-  const std::filesystem::path directory = options.String("model");
-  const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
+  const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
+  const std::filesystem::path directory = given.base;
+  models::LanguageModel* model = given.model.get();
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const ChatData samples =
-      During("reading the data", [&] { return ReadChatData(ReadChatSource(options, *model, 1), tokenizer); });
+  const ChatData samples = During(
+      "reading the data", [&] { return ReadChatData(ReadChatSource(options, directory, *model, 1), tokenizer); });
   const ScoreTrace found =
       During("following the score", [&] { return TraceScore(*model, samples.data.train(0), trace); });
   std::fputs(FormatTrace(found, trace).c_str(), stdout);
@@ -35,19 +37,18 @@ int Run(const Options& options) {
 }  // namespace
 
 Command TraceCommand() {
-  return {"trace",
-          "Show the whole gradient chain of one score, from the loss to its AdamW step.",
-          {{"model", "DIR", nullptr, "model directory"},
-           {"data", "FILE", nullptr, kDataHelp},
-           TemplateOptionSpec(),
-           {"weight", "NAME", nullptr, "the matrix, such as h.0.attn.c_attn.weight"},
-           {"row", "R", "0", "row of the score"},
-           {"component", "C", "0", "component of the score, below K"},
-           {"k", "K", "8", "scores a row"},
-           {"start", "NAME", "exact", "reconstructed (W = S·B + μ) or exact (W = W₀ + ΔS·B)"},
-           {"lr", "X", "1e-2", "learning rate of the AdamW step"},
-           {"batch", "N", "2", "sequences in the batch"},
-           {"length", "N", "", "tokens a sequence at most; default: the model's context"}},
+  return {"trace", "Show the whole gradient chain of one score, from the loss to its AdamW step.",
+          Join({ModelOptionSpecs(),
+                {{"data", "FILE", nullptr, kDataHelp},
+                 TemplateOptionSpec(),
+                 {"weight", "NAME", nullptr, "the matrix, such as h.0.attn.c_attn.weight"},
+                 {"row", "R", "0", "row of the score"},
+                 {"component", "C", "0", "component of the score, below K"},
+                 {"k", "K", "8", "scores a row"},
+                 {"start", "NAME", "exact", "reconstructed (W = S·B + μ) or exact (W = W₀ + ΔS·B)"},
+                 {"lr", "X", "1e-2", "learning rate of the AdamW step"},
+                 {"batch", "N", "2", "sequences in the batch"},
+                 {"length", "N", "", "tokens a sequence at most; default: the model's context"}}}),
           Run,
           sizeof(Real) == 8 ? nullptr : "ampgrad-double"};  // a difference of float losses would be mostly rounding
 }

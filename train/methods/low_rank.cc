@@ -5,17 +5,11 @@
 #include <string>
 
 #include "ct/singular.h"
+#include "nn/forms/draws.h"
 #include "tensor/kernels/kernels.h"
 
 namespace ampgrad::train {
 namespace {
-
-// FNV-1a, so that a matrix has its own stream of random numbers.
-uint64_t Hash(const std::string& name) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
 
 void CheckRank(const nn::Matrix& matrix, Index rank, Index most) {
   if (rank <= most) return;
@@ -28,8 +22,6 @@ void CheckRank(const nn::Matrix& matrix, Index rank, Index most) {
 
 nn::FrozenBase BaseOf(const nn::Matrix& matrix) { return {matrix.name, matrix.form->Merged(), matrix.layout}; }
 
-Random RandomOf(const nn::Matrix& matrix, uint64_t seed) { return {seed, Hash(matrix.name)}; }
-
 bool BasisIsB(const nn::Matrix& matrix, Index d) { return matrix.in != d && matrix.out == d; }
 
 nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings, FactorSource source,
@@ -39,11 +31,11 @@ nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings
   switch (source) {
     case FactorSource::kDefault:
     case FactorSource::kGaussian:
-      factors.a = RandomOf(matrix, settings.seed).NormalTensor({r, in}, 1 / static_cast<double>(r));
+      factors.a = nn::RandomOf(matrix.name, settings.seed).NormalTensor({r, in}, 1 / static_cast<double>(r));
       break;
     case FactorSource::kOrthonormal:
       CheckRank(matrix, r, in);
-      factors.a = ct::RandomOrthonormal(r, in, settings.seed, Hash(matrix.name));
+      factors.a = ct::RandomOrthonormal(r, in, settings.seed, nn::StreamOf(matrix.name));
       break;
     case FactorSource::kTop:
     case FactorSource::kMinor:
@@ -82,7 +74,7 @@ FrozenPair MakeFrozenPair(const nn::Matrix& matrix, const MethodSettings& settin
       return {triplets.right, kernels::Transposed(triplets.left), triplets.values};
     }
     case FactorSource::kOrthonormal: {
-      const uint64_t stream = Hash(matrix.name);
+      const uint64_t stream = nn::StreamOf(matrix.name);
       return {ct::RandomOrthonormal(r, matrix.in, settings.seed, stream),
               kernels::Transposed(ct::RandomOrthonormal(r, matrix.out, settings.seed, stream + 1)),
               {}};

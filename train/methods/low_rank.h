@@ -11,9 +11,6 @@ namespace ampgrad::train {
 /// The weight of a matrix as it is now, for a form that adds to it.
 nn::FrozenBase BaseOf(const nn::Matrix& matrix);
 
-/// The random numbers of a matrix: the same whatever else trains.
-Random RandomOf(const nn::Matrix& matrix, uint64_t seed);
-
 /// The factors at step 0 of an update that starts at zero: one factor from `source`, the other zero. The rows of A are
 /// what the source gives; with the universal basis, they are B's columns for a matrix of which only `out` is the
 /// model's width. Throws std::invalid_argument when the rank is larger than the matrix allows.

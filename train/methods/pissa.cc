@@ -19,9 +19,9 @@ void PreparePissa(models::LanguageModel& model, const MethodSettings& settings, 
       for (Index j = 0; j < pair.a.cols(); ++j) pair.a.row(i)[j] *= root;
       for (Index o = 0; o < pair.b.rows(); ++o) pair.b.row(o)[i] *= root;
     }
+    const nn::Factors factors{pair.a, pair.b, scale}, first{pair.a.Clone(), pair.b.Clone(), scale};
     matrix->form =
-        std::make_unique<nn::LowRank>(BaseOf(*matrix), nn::Factors{pair.a, pair.b, scale, nn::Factors::AtStart::kBase},
-                                      nn::TrainedFactors::kBoth, settings.chain);
+        std::make_unique<nn::LowRank>(BaseOf(*matrix), factors, nn::TrainedFactors::kBoth, settings.chain, first);
   }
 }
 

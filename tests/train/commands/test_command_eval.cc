@@ -41,6 +41,16 @@ TEST_F(CommandEval, LossIsTheBaseLossOfSft) {
   }
 }
 
+// What sft prints after the training is the loss of what it saved.
+TEST_F(CommandEval, LossOfAnAdapterIsTheEndLossOfSft) {
+  PutHeldOut();
+  const Result sft = ExpectRuns(Sft("new", 9, {"--valid", Path("held.jsonl"), "--template", "plain"}));
+  const double end = std::atof(sft.out.c_str() + sft.out.find("end ") + 4);
+  const nlohmann::json own = Json({"--data", Path("held.jsonl"), "--adapter", Path("new")});
+  EXPECT_NEAR(own.at("loss").get<double>(), end, 6e-5);
+  EXPECT_GT(std::abs(Json({"--data", Path("held.jsonl")}).at("loss").get<double>() - end), 1e-3);
+}
+
 TEST_F(CommandEval, PrintsWhatItWrites) {
   PutHeldOut();
   const Result result = ExpectRuns(Eval({"--data", Path("held.jsonl"), "--length", "25", "--limit", "4", "--match",

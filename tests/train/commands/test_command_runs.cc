@@ -54,7 +54,7 @@ class StoppedRun : public CommandRuns {
  protected:
   void SetUp() override {
     CommandRuns::SetUp();
-    ASSERT_EQ(Stopped(Sft("new", 1'000'000, {"--log", Path("log")}), "log", "TERM").code, 143);
+    ASSERT_EQ(Stopped(Sft("new", 3000, {"--log", Path("log")}), "log", "TERM").code, 143);
   }
   Words Resume(const Words& more = {}) const { return Join({"sft", "--resume", Directory("new")}, more); }
 };

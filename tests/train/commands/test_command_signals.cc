@@ -33,6 +33,15 @@ TEST_F(CommandSignals, ARunEndsAfterItsStep) {
   }
 }
 
+// The step would take many seconds, and leave a state.
+TEST_F(CommandSignals, ASecondSignalEndsARunAtOnce) {
+  const Result result = RunShell("\"$0\" \"$@\" & p=$!; sleep 2; kill -TERM $p; sleep .7; kill -TERM $p; wait $p",
+                                 Pretrain("new", 5, {"--batch", "100000", "--shards", "2000", "--threads", "1"}));
+  EXPECT_EQ(result.code, 143);
+  EXPECT_TRUE(result.err.ends_with("ampgrad: interrupted\n")) << result.err;
+  EXPECT_FALSE(fs::exists(Path("new.run")));
+}
+
 // A sweep takes hours; the rows that are done are worth keeping.
 TEST_F(CommandSignals, ASweepKeepsItsRows) {
   const std::string json = Path("rows.json");

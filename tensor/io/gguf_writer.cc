@@ -1,0 +1,195 @@
+#include "tensor/io/gguf_writer.h"
+
+#include <set>
+#include <stdexcept>
+
+#include "tensor/io/safetensors_header.h"
+#include "tensor/io/write_numbers.h"
+
+namespace ampgrad::io {
+namespace {
+
+constexpr Index kAlignment = 32;
+constexpr size_t kLongestName = 63, kLongestKey = 65535;  // bytes
+
+// The types of values.
+enum : uint32_t { kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kString = 8, kArray = 9 };
+
+[[noreturn]] void Reject(const std::filesystem::path& path, const std::string& message) {
+  throw std::invalid_argument(path.string() + ": cannot write " + message);
+}
+
+// The bytes of a header.
+class HeaderBytes {
+ public:
+  std::string bytes;
+
+  template <class Number>
+  void Add(Number number) {
+    bytes.append(reinterpret_cast<const char*>(&number), sizeof(number));
+  }
+  void Add(const std::string& text) {
+    Add<uint64_t>(text.size());
+    bytes += text;
+  }
+
+  void AddTyped(const GgufValue& value) {
+    std::visit([this](const auto& typed) { AddTyped(TypeOf(typed), typed); }, value);
+  }
+
+ private:
+  static uint32_t TypeOf(const std::string&) { return kString; }
+  static uint32_t TypeOf(uint32_t) { return kU32; }
+  static uint32_t TypeOf(int32_t) { return kI32; }
+  static uint32_t TypeOf(float) { return kF32; }
+  static uint32_t TypeOf(bool) { return kBool; }
+  template <class Item>
+  static uint32_t TypeOf(const std::vector<Item>&) {
+    return kArray;
+  }
+
+  template <class Value>
+  void AddTyped(uint32_t type, const Value& value) {
+    Add(type);
+    Add(value);
+  }
+  template <class Item>
+  void AddTyped(uint32_t type, const std::vector<Item>& items) {
+    Add(type);
+    Add(TypeOf(Item()));
+    Add<uint64_t>(items.size());
+    for (const Item& item : items) Add(item);
+  }
+};
+
+Index BytesOf(const GgufTensorPlan& tensor) {
+  const GgmlBlock block = BlockOf(tensor.type);
+  return tensor.shape.size() / block.numbers * block.bytes;
+}
+
+Index Padding(Index bytes) { return (kAlignment - bytes % kAlignment) % kAlignment; }
+
+void RequireReadable(const std::filesystem::path& path, const GgufValues& values,
+                     const std::vector<GgufTensorPlan>& tensors) {
+  std::set<std::string> keys, names;
+  for (const auto& [key, value] : values) {
+    if (key.empty() || key.size() > kLongestKey) Reject(path, "a key of " + std::to_string(key.size()) + " bytes");
+    if (!keys.insert(key).second) Reject(path, "two values of " + QuoteName(key));
+  }
+  for (const GgufTensorPlan& tensor : tensors) {
+    const std::string what = "tensor " + QuoteName(tensor.name);
+    if (tensor.name.empty() || tensor.name.size() > kLongestName) {
+      Reject(path, what + ": expected a name of 1.." + std::to_string(kLongestName) + " bytes");
+    }
+    if (!names.insert(tensor.name).second) Reject(path, "two tensors named " + QuoteName(tensor.name));
+    const Index block = BlockOf(tensor.type).numbers;
+    if (tensor.shape.size() == 0 || tensor.shape.rank() == 0 || tensor.shape.cols() % block != 0) {
+      Reject(path, what + ": expected rows of a multiple of " + std::to_string(block) + " numbers, found the shape " +
+                       tensor.shape.ToString());
+    }
+  }
+}
+
+std::string HeaderText(const GgufValues& values, const std::vector<GgufTensorPlan>& tensors) {
+  HeaderBytes header;
+  header.bytes = "GGUF";
+  header.Add<uint32_t>(3);
+  header.Add<uint64_t>(tensors.size());
+  header.Add<uint64_t>(values.size());
+  for (const auto& [key, value] : values) {
+    header.Add(key);
+    header.AddTyped(value);
+  }
+  Index offset = 0;
+  for (const GgufTensorPlan& tensor : tensors) {
+    header.Add(tensor.name);
+    header.Add(static_cast<uint32_t>(tensor.shape.rank()));
+    for (int i = tensor.shape.rank() - 1; i >= 0; --i) header.Add(static_cast<uint64_t>(tensor.shape.dim(i)));
+    header.Add(static_cast<uint32_t>(tensor.type));
+    header.Add(static_cast<uint64_t>(offset));
+    offset += BytesOf(tensor) + Padding(BytesOf(tensor));
+  }
+  header.bytes.append(static_cast<size_t>(Padding(static_cast<Index>(header.bytes.size()))), '\0');
+  return header.bytes;
+}
+
+}  // namespace
+
+GgmlBlock BlockOf(GgmlType type) {
+  switch (type) {
+    case GgmlType::kF32:
+      return {1, 4};
+    case GgmlType::kF16:
+    case GgmlType::kBf16:
+      return {1, 2};
+    case GgmlType::kQ4_0:
+      return {32, 18};
+    case GgmlType::kQ4_1:
+      return {32, 20};
+    case GgmlType::kQ5_0:
+      return {32, 22};
+    case GgmlType::kQ5_1:
+      return {32, 24};
+    case GgmlType::kQ8_0:
+      return {32, 34};
+    case GgmlType::kQ4K:
+      return {256, 144};
+    case GgmlType::kQ5K:
+      return {256, 176};
+    case GgmlType::kQ6K:
+      return {256, 210};
+  }
+  throw std::invalid_argument("[gguf] unknown type " + std::to_string(static_cast<uint32_t>(type)));
+}
+
+GgufWriter::GgufWriter(const std::filesystem::path& path, const GgufValues& values, std::vector<GgufTensorPlan> tensors)
+    : path_(path), tensors_(std::move(tensors)), file_(path) {
+  RequireReadable(path, values, tensors_);
+  const std::string header = HeaderText(values, tensors_);
+  file_.Write(header.data(), header.size());
+}
+
+const GgufTensorPlan& GgufWriter::Next() const {
+  if (written_ == tensors_.size()) Reject(path_, "one more tensor than was declared");
+  return tensors_[written_];
+}
+
+void GgufWriter::Finish(Index bytes) {
+  const char zeros[kAlignment] = {};
+  file_.Write(zeros, static_cast<size_t>(Padding(bytes)));
+  ++written_;
+}
+
+void GgufWriter::Write(const Tensor& value) {
+  const GgufTensorPlan& plan = Next();
+  const std::string what = "tensor " + QuoteName(plan.name);
+  if (BlockOf(plan.type).numbers > 1) Reject(path_, what + " as numbers, expected its blocks");
+  if (value.shape() != plan.shape) {
+    Reject(path_, what + ": expected the shape " + plan.shape.ToString() + " that was declared, found " +
+                      value.shape().ToString());
+  }
+  const StoredType type = plan.type == GgmlType::kF32   ? StoredType::kF32
+                          : plan.type == GgmlType::kF16 ? StoredType::kF16
+                                                        : StoredType::kBf16;
+  WriteNumbers(file_, type, value, path_.string() + ": cannot write " + what + " of shape " + plan.shape.ToString());
+  Finish(BytesOf(plan));
+}
+
+void GgufWriter::WriteBlocks(const void* data, Index bytes) {
+  const GgufTensorPlan& plan = Next();
+  if (bytes != BytesOf(plan)) {
+    Reject(path_, "tensor " + QuoteName(plan.name) + ": expected " + std::to_string(BytesOf(plan)) + " bytes, found " +
+                      std::to_string(bytes));
+  }
+  file_.Write(data, static_cast<size_t>(bytes));
+  Finish(bytes);
+}
+
+void GgufWriter::Commit() {
+  if (written_ < tensors_.size()) {
+    throw std::logic_error(path_.string() + ": tensor " + QuoteName(tensors_[written_].name) + " was never written");
+  }
+  file_.Commit();
+}
+
+}  // namespace ampgrad::io

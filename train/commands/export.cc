@@ -1,0 +1,66 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "ct/adapter/convert.h"
+#include "ct/adapter/gguf_adapter_writer.h"
+#include "ct/adapter/peft_writer.h"
+#include "tensor/io/printable.h"
+#include "tensor/io/staged_directory.h"
+#include "train/commands/commands.h"
+#include "train/commands/merged_model.h"
+#include "train/commands/model_card.h"
+
+namespace ampgrad::train {
+namespace {
+
+void WritePeft(const std::filesystem::path& out, const GivenModel& given, const ct::LowRankAdapter& adapter) {
+  io::StagedDirectory directory(out);
+  directory.Fill([&](const std::filesystem::path& to) {
+    ct::WritePeftAdapter(to, adapter,
+                         {given.model->Parts(), given.model->CheckpointPrefix(),
+                          std::filesystem::absolute(given.base).lexically_normal().string(), ModelCard(given)});
+  });
+}
+
+void WriteGguf(const std::filesystem::path& out, const GivenModel& given, const ct::LowRankAdapter& adapter) {
+  const nlohmann::json config = given.model->Config();
+  const bool llama = config.at("model_type") == "llama";
+  const Index heads = config.at(llama ? "num_attention_heads" : "n_head");
+  const Index kv_heads = llama ? config.at("num_key_value_heads").get<Index>() : heads;
+  ct::WriteGgufAdapter(out, adapter, {config.at("model_type"), heads, kv_heads});
+}
+
+int Run(const Options& options) {
+  const std::string format = options.Choice("format", {"peft", "gguf", "hf"}), out = options.String("out");
+  GivenModel given = ReadGivenModel(options, AdapterUse::kTrain);
+  if (given.adapter.empty()) throw UsageError("expected an adapter: --adapter DIR, or as --model");
+  if (format == "hf") {
+    WriteMerged(out, given, StoredType::kF32);
+    return 0;
+  }
+  ct::LowRankAdapter adapter;
+  try {
+    adapter = ct::ToLowRank(given.model->Parts());
+  } catch (const ct::FullRankError& error) {
+    if (format == "gguf") throw;
+    std::printf("%s: written merged\n", error.what());
+    WriteMerged(out, given, StoredType::kF32);
+    return 0;
+  }
+  format == "peft" ? WritePeft(out, given, adapter) : WriteGguf(out, given, adapter);
+  std::printf("wrote %s\n", io::Printable(out).c_str());
+  return 0;
+}
+
+}  // namespace
+
+Command ExportCommand() {
+  std::vector<OptionSpec> options = ModelOptionSpecs();
+  options.push_back({"format", "NAME", nullptr,
+                     "peft (an adapter for Hugging Face), gguf (one for llama.cpp), or hf (the merged model)"});
+  options.push_back({"out", "PATH", nullptr, "directory to write, new or empty; for gguf a file"});
+  return {"export", "Write an adapter for other programs.", options, Run};
+}
+
+}  // namespace ampgrad::train

@@ -1,0 +1,83 @@
+#include "train/commands/model_options.h"
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "ct/adapter/convert.h"
+#include "ct/adapter/native_adapter.h"
+#include "ct/adapter/peft_reader.h"
+#include "models/model_directory.h"
+#include "tensor/io/json.h"
+#include "tensor/io/own_file.h"
+#include "tensor/io/printable.h"
+#include "train/progress.h"
+
+namespace ampgrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kPeftConfig[] = "adapter_config.json";
+
+bool IsAdapter(const fs::path& directory) {
+  return !io::IsThere(directory / "config.json") &&
+         (ct::IsNativeAdapter(directory) || io::IsThere(directory / kPeftConfig));
+}
+
+// The base that an adapter records.
+fs::path RecordedBase(const fs::path& adapter) {
+  std::string base;
+  if (ct::IsNativeAdapter(adapter)) {
+    base = ct::NativeAdapter(adapter).header().base;
+  } else {
+    const fs::path file = io::OwnFile(adapter, kPeftConfig);
+    const nlohmann::json json = io::ReadJsonObject(file);
+    base = io::JsonValue(json, file.string()).Field("base_model_name_or_path").StringOr("");
+  }
+  if (!base.empty() && fs::is_directory(io::StatusOf(base))) return base;
+  throw std::runtime_error(adapter.string() + ": an adapter over " + (base.empty() ? "an unnamed model" : base) +
+                           ", which is no directory here; expected --model BASE --adapter " + adapter.string());
+}
+
+void Apply(GivenModel& given, AdapterUse use) {
+  const nn::Parts parts = given.model->Parts();
+  // Trained further, an adapter goes by the chain that is faster.
+  if (ct::IsNativeAdapter(given.adapter)) {
+    const ct::NativeAdapter adapter(given.adapter);
+    adapter.ApplyTo(parts, nn::Chain::kFactored);
+    given.method = adapter.header().method;
+  } else if (io::IsThere(given.adapter / kPeftConfig)) {
+    ct::ApplyLowRank(ct::ReadPeftAdapter(given.adapter, parts, given.model->CheckpointPrefix()), parts,
+                     nn::Chain::kFactored);
+  } else {
+    throw std::runtime_error(given.adapter.string() + ": expected a directory with " + ct::kAdapterFile + " or " +
+                             kPeftConfig + ", found neither");
+  }
+  if (use == AdapterUse::kApply) ct::FreezeForms(parts);
+}
+
+}  // namespace
+
+std::vector<OptionSpec> ModelOptionSpecs() {
+  return {{"model", "DIR", nullptr, "model directory, or an adapter, whose base is then read as well"},
+          {"adapter", "DIR", "", "adapter over the model, of ours or as PEFT saves it"}};
+}
+
+GivenModel ReadGivenModel(const Options& options, AdapterUse use) {
+  GivenModel given;
+  given.base = options.String("model");
+  if (options.Has("adapter")) given.adapter = options.String("adapter");
+  if (IsAdapter(given.base)) {
+    if (!given.adapter.empty()) {
+      throw UsageError("--model " + given.base.string() + " is an adapter, too; expected its base");
+    }
+    given.adapter = given.base;
+    given.base = RecordedBase(given.adapter);
+  }
+  given.model = During("reading the model", [&] { return models::LoadModel(given.base); });
+  given.weights.emplace(given.model->Parts());
+  if (!given.adapter.empty()) During("reading the adapter", [&] { return Apply(given, use), 0; });
+  return given;
+}
+
+}  // namespace ampgrad::train

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ct/adapter/base_weights.h"
+#include "models/language_model.h"
+#include "train/commands/options.h"
+
+/// The model that a command works on, and the adapter over it.
+namespace ampgrad::train {
+
+/// --model and --adapter.
+std::vector<OptionSpec> ModelOptionSpecs();
+
+/// What becomes of an adapter's forms.
+enum class AdapterUse {
+  kTrain,  // they stay as they are, and what trained in them trains
+  kApply,  // nothing trains: ct::FreezeForms
+};
+
+/// A model as --model and --adapter name it.
+struct GivenModel {
+  std::filesystem::path base;     // directory of the model: configuration, weights, tokenizer
+  std::filesystem::path adapter;  // directory of the adapter; empty for none
+  std::unique_ptr<models::LanguageModel> model;
+  std::optional<ct::BaseWeights> weights;  // of the base, before the adapter
+  std::string method;                      // that the adapter was trained by; "" for none or PEFT's
+};
+
+/// Reads the model, shown as it goes. --model may also name an adapter, of ours or of PEFT, whose base is then the one
+/// that it records. Throws std::runtime_error when that base is not there or has other weights.
+GivenModel ReadGivenModel(const Options& options, AdapterUse use);
+
+}  // namespace ampgrad::train
