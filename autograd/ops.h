@@ -20,6 +20,10 @@ enum class Layout { kOutIn, kInOut };
 /// A target that does not count in the loss, as in PyTorch.
 inline constexpr int kIgnored = -100;
 
+/// How N rows are cut into sequences of unequal length: sequence s has rows [s] to [s + 1], from 0 to N. All layers
+/// share it. Null: all sequences have one length.
+using Borders = std::shared_ptr<const std::vector<Index>>;
+
 // ops_basic.cc
 /// x + y, equal shapes.
 Var Add(const Var& x, const Var& y);
@@ -84,11 +88,12 @@ RotaryTable MakeRotaryTable(const Tensor& inverse_frequencies, Index length, Ind
 Var Rotary(const Var& x, const RotaryTable& table);
 /// Causal scaled-dot-product attention: q [B·length, H·D], k and v [B·(offset + length), G·D]; query head h reads
 /// key/value head h / (H/G). The queries of a sequence are its last `length` positions: under the causal mask, query i
-/// attends to keys 0 to offset + i.
+/// attends to keys 0 to offset + i. With `borders`, which take the place of `length`, q [N, H·D], k and v [N, G·D] hold
+/// sequences side by side, none of which sees another, and offset must be 0.
 Var CausalAttention(const Var& q, const Var& k, const Var& v, Index length, Index heads, Index kv_heads,
-                    Index offset = 0);
+                    Index offset = 0, const Borders& borders = nullptr);
 /// The same with q, k and v side by side: qkv [N, 3·H·D].
-Var CausalSelfAttention(const Var& qkv, Index length, Index heads);
+Var CausalSelfAttention(const Var& qkv, Index length, Index heads, const Borders& borders = nullptr);
 
 // ops_loss.cc
 /// How many of `targets` are not kIgnored.

@@ -31,7 +31,7 @@ struct Attention {
 
   /// Operations of one product such as q·k or p·v: 2·dim for each pair of a query and a key under the causal mask.
   double PairFlops() const {
-    const auto& [batch, length, heads, kv_heads, dim, q_stride, kv_stride, offset] = shape;
+    const auto& [batch, length, heads, kv_heads, dim, q_stride, kv_stride, offset, borders] = shape;
     return static_cast<double>(batch * heads * length * (length + 1) / 2 * dim * 2);
   }
 

@@ -18,6 +18,11 @@ struct GenerateOptions {
   std::vector<int> never;       // nor are these
 };
 
+/// The token that follows `unread` and the tokens in the cache, to which `unread` is added. `draw` counts the draws of
+/// a seed: each token needs one of its own. Throws as LanguageModel::NextLogits and SampleToken do.
+int NextToken(LanguageModel& model, const std::vector<int>& unread, nn::KvCache& cache, const GenerateOptions& options,
+              uint64_t draw);
+
 /// Continues `prompt` (at least one id) token by token and returns the added ids; `emit` receives each id as it comes.
 /// Each token is read once: its keys and values are cached. Of a prompt longer than the context, the model sees only
 /// the last ids. Whenever the context is full, the cache is emptied and the last half of the context is read again.

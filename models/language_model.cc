@@ -10,14 +10,48 @@
 
 namespace ampgrad::models {
 
-Var LanguageModel::Logits(Tape& tape, const std::vector<int>& ids, Index length) {
+namespace {
+
+// The position of each of `rows` rows in its sequence.
+std::vector<int> Positions(Index rows, Index length, const ops::Borders& borders) {
+  std::vector<int> positions(rows);
+  if (!borders) {
+    for (Index n = 0; n < rows; ++n) positions[n] = static_cast<int>(n % length);
+    return positions;
+  }
+  for (size_t s = 1; s < borders->size(); ++s) {
+    const Index begin = borders->at(s - 1), end = borders->at(s);
+    if (begin < 0 || end - begin < 1 || end - begin > length || end > rows) {
+      throw std::invalid_argument("[logits] expected borders that rise from 0 to " + std::to_string(rows) +
+                                  " by 1 to " + std::to_string(length) + ", found " + std::to_string(begin) +
+                                  " before " + std::to_string(end));
+    }
+    std::iota(positions.begin() + begin, positions.begin() + end, 0);
+  }
+  return positions;
+}
+
+// Row n is the row of positions[n] in `table`.
+Tensor RowsAt(const Tensor& table, const std::vector<int>& positions) {
+  Tensor rows = Tensor::Uninitialized({static_cast<Index>(positions.size()), table.cols()});
+  for (size_t n = 0; n < positions.size(); ++n) {
+    std::copy_n(table.row(positions[n]), table.cols(), rows.row(static_cast<Index>(n)));
+  }
+  return rows;
+}
+
+}  // namespace
+
+Var LanguageModel::Logits(Tape& tape, const std::vector<int>& ids, Index length, const ops::Borders& borders) {
   if (length < 1 || length > context()) {
     throw std::invalid_argument("[logits] expected sequences of 1 to " + std::to_string(context()) + " tokens, found " +
                                 std::to_string(length));
   }
-  std::vector<int> positions(ids.size());
-  for (size_t n = 0; n < ids.size(); ++n) positions[n] = static_cast<int>(n % static_cast<size_t>(length));
-  const nn::Sequences sequences{.length = length, .rotary = Rotations(length, 0)};
+  const std::vector<int> positions = Positions(static_cast<Index>(ids.size()), length, borders);
+  nn::Sequences sequences{.length = length, .rotary = Rotations(length, 0), .borders = borders};
+  if (borders && !sequences.rotary.cosines.empty()) {
+    sequences.rotary = {RowsAt(sequences.rotary.cosines, positions), RowsAt(sequences.rotary.sines, positions)};
+  }
   Var x = Embed(tape, ids, positions);
   for (Index i = 0; i < layers(); ++i) {
     const auto block = [this, i, sequences](const Var& in) { return Block(i, in, sequences); };

@@ -18,9 +18,10 @@ class LanguageModel {
  public:
   virtual ~LanguageModel() = default;
 
-  /// Logits [N, V] of `ids` [N], which are sequences of `length` tokens, one after another.
-  /// Throws std::invalid_argument when `length` is not in 1..context(), or an id is outside the vocabulary.
-  Var Logits(Tape& tape, const std::vector<int>& ids, Index length);
+  /// Logits [N, V] of `ids` [N], which are sequences of `length` tokens, one after another, or of at most `length`
+  /// where `borders` cut them. Positions begin anew in each. Throws std::invalid_argument when `length` is not in
+  /// 1..context(), an id is outside the vocabulary, or the borders do not rise from 0 to N by at most `length`.
+  Var Logits(Tape& tape, const std::vector<int>& ids, Index length, const ops::Borders& borders = nullptr);
   /// An empty cache for one sequence of at most `positions` tokens, positions <= context().
   nn::KvCache MakeCache(Index positions) const { return {layers(), positions, kv_width()}; }
   /// Logits [1, V] of the token after `ids`. The ids follow the tokens in the cache and are added to it: a whole prompt

@@ -203,6 +203,13 @@ void SaveModel(const fs::path& directory, LanguageModel& model, const KeptFiles&
   io::RequireUnchangedFiles();  // weights that do not train were read once more
 }
 
+void SaveTexts(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer, const KeptFiles& kept) {
+  nlohmann::json config = model.Config();
+  kept.SetTokens(config);
+  kept.Write(directory, config);
+  io::WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
+}
+
 void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer, const KeptFiles& kept) {
   io::WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
   SaveModel(directory, model, kept);

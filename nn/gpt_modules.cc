@@ -14,7 +14,9 @@ void GptAttention::AddTo(Parts& parts) {
 
 Var GptAttention::Forward(const Var& x, const Sequences& sequences) {
   const Var qkv = c_attn.Forward(x);
-  if (sequences.cache == nullptr) return c_proj.Forward(ops::CausalSelfAttention(qkv, sequences.length, heads));
+  if (sequences.cache == nullptr) {
+    return c_proj.Forward(ops::CausalSelfAttention(qkv, sequences.length, heads, sequences.borders));
+  }
   RequireNoGradient(qkv);
   const Index channels = x.shape().cols();
   const auto part = [&](Index i) { return qkv.tape->Constant(qkv.value.Columns(i * channels, (i + 1) * channels)); };

@@ -12,14 +12,15 @@ struct LayerCache {
   Tensor keys, values;  // [positions, G·D]; rows that are not filled yet hold any numbers
 };
 
-/// How the rows that a module receives are grouped: N = batch·length rows, in sequences of `length`. In generation they
-/// continue one sequence at position `offset`. The layer's cache holds the keys and values before it and receives
-/// theirs.
+/// How the rows that a module receives are grouped: N = batch·length rows, in sequences of `length`, or as `borders`
+/// say. In generation they continue one sequence at position `offset`. The layer's cache holds the keys and values
+/// before it and receives theirs.
 struct Sequences {
   Index length;
   Index offset = 0;
-  LayerCache* cache = nullptr;   // null in training
-  ops::RotaryTable rotary = {};  // for the positions of a sequence, in models with rotary positions
+  LayerCache* cache = nullptr;     // null in training
+  ops::RotaryTable rotary = {};    // in models with rotary positions: for those of a sequence or, with borders, of all
+  ops::Borders borders = nullptr;  // null in generation
 };
 
 /// The layers' keys and values of one sequence, of which the first `length` positions are filled.

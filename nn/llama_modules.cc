@@ -20,7 +20,8 @@ Var LlamaAttention::Forward(const Var& x, const Sequences& at) {
   const Var k = ops::Rotary(k_proj.Forward(input), at.rotary);
   const Var v = v_proj.Forward(input);
   const SeenKeys seen = at.cache ? Remember(at, k, v) : SeenKeys{k, v};
-  return o_proj.Forward(ops::CausalAttention(q, seen.keys, seen.values, at.length, heads, kv_heads, at.offset));
+  return o_proj.Forward(
+      ops::CausalAttention(q, seen.keys, seen.values, at.length, heads, kv_heads, at.offset, at.borders));
 }
 
 LlamaMlp::LlamaMlp(const std::string& name, const LlamaBlockSizes& s)

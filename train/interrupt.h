@@ -27,6 +27,9 @@ bool NoteSignal(int signal);
 /// The number of the signal that was noted, or 0.
 int NotedSignal();
 
+/// Forgets a signal that was noted, if it is this one, and returns whether it was. The program goes on.
+bool TakeSignal(int signal);
+
 /// Throws Interrupted if a signal was noted. Runs call it after each step.
 void StopIfSignalled();
 

@@ -98,7 +98,8 @@ void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& 
                            " of memory for them alone, found " + Megabytes(available) + " available");
 }
 
-void RequireMemoryToGenerate(models::LanguageModel& model, Index prompt, Index positions, Index available) {
+void RequireMemoryToGenerate(models::LanguageModel& model, Index prompt, Index positions, Index available,
+                             const std::string& option) {
   constexpr Index kTokens = 16;
   const auto peak = [&](Index tokens) {
     nn::KvCache cache = model.MakeCache(tokens);
@@ -119,7 +120,7 @@ void RequireMemoryToGenerate(models::LanguageModel& model, Index prompt, Index p
   if (bytes <= available) return;
   throw std::runtime_error("generation needs " + Megabytes(bytes) + " more memory for a prompt of " +
                            std::to_string(prompt) + " tokens and a context of " + std::to_string(positions) +
-                           ", found " + Megabytes(available) + " available; a smaller --tokens may fit");
+                           ", found " + Megabytes(available) + " available; a smaller " + option + " may fit");
 }
 
 std::string Megabytes(Index bytes) { return report::Format("%.1f MB", static_cast<double>(bytes) * 1e-6); }

@@ -63,8 +63,9 @@ void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& 
                             OptimizerKind optimizer = OptimizerKind::kAdamW);
 
 /// Throws std::runtime_error when `available` bytes are too few to read a prompt of `prompt` tokens and to keep the
-/// keys and values of `positions` tokens.
-void RequireMemoryToGenerate(models::LanguageModel& model, Index prompt, Index positions, Index available);
+/// keys and values of `positions` tokens; `option` is the one to lower.
+void RequireMemoryToGenerate(models::LanguageModel& model, Index prompt, Index positions, Index available,
+                             const std::string& option = "--tokens");
 
 /// Bytes as "26.1 MB", a MB being 10⁶ bytes.
 std::string Megabytes(Index bytes);

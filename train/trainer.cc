@@ -47,7 +47,7 @@ double LearningRate(const TrainOptions& o, Index step) {
 }
 
 Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch, std::optional<Index> count) {
-  return ops::CrossEntropy(model.Logits(tape, batch.inputs, batch.length), batch.targets,
+  return ops::CrossEntropy(model.Logits(tape, batch.inputs, batch.length, batch.borders), batch.targets,
                            count.value_or(ops::CountTargets(batch.targets)));
 }
 

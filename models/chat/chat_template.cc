@@ -306,6 +306,13 @@ std::vector<Segment> Render(const ChatTemplate& chat, const std::vector<Message>
   return out.Take();
 }
 
+std::vector<Segment> RenderPrompt(const ChatTemplate& chat, std::vector<Message> messages) {
+  messages.push_back({Role::kAssistant, ""});
+  std::vector<Segment> segments = Render(chat, messages);
+  segments.erase(segments.end() - 2, segments.end());  // the empty answer and its end
+  return segments;
+}
+
 Tokens Encode(const ChatTemplate& chat, const Tokenizer& tokenizer, const std::vector<Segment>& segments) {
   Tokens tokens;
   const auto append = [&](const std::vector<int>& ids, bool is_target) {

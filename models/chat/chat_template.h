@@ -66,6 +66,9 @@ std::string JinjaText(ChatFormat format);
 /// except for those that are not to be learned. Everything after the last target is left out.
 std::vector<Segment> Render(const ChatTemplate& chat, const std::vector<Message>& messages);
 
+/// Renders a conversation up to where the assistant's next answer begins.
+std::vector<Segment> RenderPrompt(const ChatTemplate& chat, std::vector<Message> messages);
+
 /// Tokenizes each segment separately, so that an answer starts and ends between two tokens, and the ids of a prompt are
 /// a prefix of the ids of prompt and answer. The tokenizer's own prefix (BOS) comes first, once, unless the template
 /// writes it. An answer is tokenized as the continuation of a text: a tokenizer like Llama's, which puts a space before

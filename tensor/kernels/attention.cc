@@ -104,9 +104,27 @@ struct Head {
 };
 
 Head Locate(const AttentionSizes& s, Index sequence, Index head) {
-  const Index row = sequence * s.length, kv_head = head / (s.heads / s.kv_heads);
-  return {row * s.q_stride + head * s.dim, sequence * s.keys() * s.kv_stride + kv_head * s.dim,
-          (row * s.heads + head) * s.dim, row * s.heads + head};
+  const Index kv_head = head / (s.heads / s.kv_heads);
+  const Index row = s.borders ? s.borders[sequence] : sequence * s.length;
+  const Index kv_row = s.borders ? row : sequence * s.keys();
+  return {row * s.q_stride + head * s.dim, kv_row * s.kv_stride + kv_head * s.dim, (row * s.heads + head) * s.dim,
+          row * s.heads + head};
+}
+
+// The sizes of one sequence; those of a batch whose sequences differ in length hold for none of them.
+AttentionSizes SizesOf(AttentionSizes s, Index sequence) {
+  if (s.borders) s.length = s.borders[sequence + 1] - s.borders[sequence];
+  return s;
+}
+
+// Pairs of a query and a key that the products of one head visit, masked ones included.
+Index CountPairs(const AttentionSizes& s) {
+  Index pairs = 0;
+  for (Index sequence = 0; sequence < s.batch; ++sequence) {
+    const AttentionSizes one = SizesOf(s, sequence);
+    pairs += one.length * one.keys();
+  }
+  return pairs;
 }
 
 Real ScoreScale(const AttentionSizes& s) { return 1 / std::sqrt(static_cast<Real>(s.dim)); }
@@ -172,14 +190,15 @@ void CausalAttention(const AttentionSizes& s, const Real* q, const Real* k, cons
   const auto attend = [=](Index task) {
     const FlushSubnormals small_probabilities;
     const Index sequence = task / s.kv_heads, first_head = task % s.kv_heads * group;
-    const Tensor k_t = TransposedHead(s, k + Locate(s, sequence, first_head).kv);
+    const AttentionSizes one = SizesOf(s, sequence);
+    const Tensor k_t = TransposedHead(one, k + Locate(s, sequence, first_head).kv);
     for (Index head = first_head; head < first_head + group; ++head) {
       const Head at = Locate(s, sequence, head);
-      AttendHead(s, q + at.q, k_t, v + at.kv, o + at.o, log_sums + at.log_sum);
+      AttendHead(one, q + at.q, k_t, v + at.kv, o + at.o, log_sums + at.log_sum);
     }
   };
   const Index tasks = s.batch * s.kv_heads;
-  if (tasks * group * s.length * s.keys() * s.dim >= kWorthThreads) return ParallelFor(tasks, attend);
+  if (CountPairs(s) * s.heads * s.dim >= kWorthThreads) return ParallelFor(tasks, attend);
   for (Index task = 0; task < tasks; ++task) attend(task);
 }
 
@@ -190,12 +209,13 @@ void CausalAttentionBackward(const AttentionSizes& s, const Real* q, const Real*
     const FlushSubnormals small_probabilities;
     const Index sequence = task / s.kv_heads, first_head = task % s.kv_heads * group;
     const Index kv = Locate(s, sequence, first_head).kv;
-    const Tensor k_t = TransposedHead(s, k + kv), v_t = TransposedHead(s, v + kv);
+    const AttentionSizes one = SizesOf(s, sequence);
+    const Tensor k_t = TransposedHead(one, k + kv), v_t = TransposedHead(one, v + kv);
     Sink dk_head = dk ? dk.At(kv) : dk, dv_head = dv ? dv.At(kv) : dv;
     for (Index head = first_head; head < first_head + group; ++head) {
       const Head at = Locate(s, sequence, head);
       const HeadInputs in{q + at.q, k + at.kv, o + at.o, log_sums + at.log_sum, d_o + at.o, k_t, v_t};
-      AttendHeadBackward(s, in, dq ? dq.At(at.q) : dq, dk_head, dv_head);
+      AttendHeadBackward(one, in, dq ? dq.At(at.q) : dq, dk_head, dv_head);
     }
   });
 }

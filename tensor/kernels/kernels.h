@@ -69,10 +69,13 @@ void CrossEntropyBackward(const Real* logits, const int* targets, const Real* ma
 /// Sizes of an attention call: q [batch·length, heads·dim], k and v [batch·(offset + length), kv_heads·dim]. Rows of q
 /// are `q_stride` numbers apart, rows of k and v `kv_stride`. The queries of a sequence are its last `length`
 /// positions: query i attends to keys 0 to offset + i.
+/// With `borders` [batch + 1], sequence s has rows borders[s] to borders[s + 1] of all three; then offset is 0, and
+/// `length` says nothing.
 struct AttentionSizes {
   Index batch, length, heads, kv_heads, dim;
   Index q_stride, kv_stride;
   Index offset = 0;
+  const Index* borders = nullptr;
 
   Index keys() const { return offset + length; }  // of one sequence
 };

@@ -118,7 +118,7 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
                      (given.adapter.empty() ? "" : " --adapter " + given.adapter.string()) + " --data " + data +
                      " --length " + std::to_string(length) + " --batch " + std::to_string(sequences) + " --seed " +
                      std::to_string(seed);
-  const train::Batch batch = ReadBatch({data, given.base, "", length, sequences, seed}, *model);
+  const train::Batch batch = ReadBatch({{data}, given.base, "", length, sequences, seed}, *model);
   train::Phase phase("auditing tensors");
   findings.ledger = AuditModel(*model, batch, seed, [&](size_t done, size_t all, const std::string& name) {
     phase.Now("audited " + std::to_string(done) + " of " + std::to_string(all) + " tensors: " + name);

@@ -135,9 +135,10 @@ void CompareWithFloat(const std::vector<io::NamedTensor>& gradients, const io::S
 
 train::Batch ReadBatch(const train::ChatSource& source, const models::LanguageModel& model) {
   const models::Tokenizer tokenizer = models::LoadTokenizer(source.model, model);
-  if (source.file.extension() == ".jsonl") return train::ReadChatData(source, tokenizer).data.train(0);
-  const std::string text = io::ReadTextFile(source.file);
-  return train::TextData(text, tokenizer, source.length, source.batch, source.seed, source.file.string()).train(0);
+  const std::filesystem::path& file = source.files.front();
+  if (file.extension() == ".jsonl") return train::ReadChatData(source, tokenizer).data.train(0);
+  const std::string text = io::ReadTextFile(file);
+  return train::TextData(text, tokenizer, source.length, source.batch, source.seed, file.string()).train(0);
 }
 
 std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::Batch& batch, uint64_t seed,

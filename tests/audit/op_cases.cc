@@ -144,6 +144,7 @@ std::vector<OpCase> OpCases() {
   AddMatrices(cases);
   AddFactored(cases);
   AddRows(cases);
+  AddPacked(cases);
   AddForms(cases);
   return cases;
 }

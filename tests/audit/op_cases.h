@@ -54,6 +54,11 @@ OpCase RmsNormCase(Index rows, Index cols);
 OpCase RotaryCase(Index batch, Index length, Index heads, Index dim, Index offset = 0);
 OpCase AttentionCase(Index batch, Index length, Index heads, Index kv_heads, Index dim, Index offset = 0);
 OpCase SelfAttentionCase(Index rows, Index length, Index heads, Index dim);
+/// Sequence s has rows borders[s] to borders[s + 1].
+OpCase PackedAttentionCase(const std::vector<Index>& borders, Index heads, Index kv_heads, Index dim);
+OpCase PackedSelfAttentionCase(const std::vector<Index>& borders, Index heads, Index dim);
+/// The two at several borders.
+void AddPacked(std::vector<OpCase>& cases);
 /// `count` is that of a step of which the targets are a part; 0 stands for their own.
 OpCase CrossEntropyCase(Index vocab, const std::vector<int>& targets, Index count = 0);
 /// The same with logits that nobody else holds, as a model's are, so that the gradient takes their place.

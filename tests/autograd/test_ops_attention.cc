@@ -140,6 +140,21 @@ TEST(CausalAttention, RejectsWrongShape) {
   ExpectRejects("causal_attention", [&] { behind(4, -1); });  // a query before the sequence
 }
 
+TEST(CausalAttention, RejectsWrongBorders) {
+  Tape tape;
+  const Var q = tape.Constant(Tensor({6, 8})), kv = tape.Constant(Tensor({6, 4}));
+  const auto run = [&](const std::vector<Index>& borders, Index offset = 0) {
+    ops::CausalAttention(q, kv, kv, 0, 4, 2, offset, std::make_shared<const std::vector<Index>>(borders));
+  };
+  EXPECT_NO_THROW(run({0, 6}));
+  EXPECT_NO_THROW(run({0, 1, 6}));
+  for (const std::vector<Index>& wrong :
+       {std::vector<Index>{}, {0}, {0, 5}, {1, 6}, {0, 7}, {0, 3, 3, 6}, {0, 4, 2, 6}}) {
+    ExpectRejects("causal_attention", [&] { run(wrong); });
+  }
+  ExpectRejects("causal_attention", [&] { run({0, 6}, 1); });  // keys of before, of which there are none
+}
+
 // Large values behind the mask or in another sequence change no bit of what a row computes or
 // receives. (There is no such promise for NaN behind the mask.)
 TEST(CausalAttention, LeaksNothingAcrossTheMask) {

@@ -225,6 +225,24 @@ std::vector<T> CausalAttention(const std::vector<T>& q, const std::vector<T>& k,
   return y;
 }
 
+/// Sequences side by side: the query in row n reads the rows j <= n of its own sequence, of which the
+/// rows are borders[s] <= n < borders[s + 1]. Query head h reads key/value head h / (heads/kv_heads).
+template <class T>
+std::vector<T> PackedAttention(const std::vector<T>& q, const std::vector<T>& k, const std::vector<T>& v,
+                               const std::vector<Index>& borders, Index heads, Index kv_heads, Index dim) {
+  std::vector<T> y;
+  for (size_t s = 1; s < borders.size(); ++s) {
+    const auto rows = [&](const std::vector<T>& x, Index width) {
+      return std::vector<T>(x.begin() + borders[s - 1] * width, x.begin() + borders[s] * width);
+    };
+    const Index length = borders[s] - borders[s - 1];
+    const std::vector<T> alone = CausalAttention(rows(q, heads * dim), rows(k, kv_heads * dim), rows(v, kv_heads * dim),
+                                                 length, length, heads, kv_heads, dim);
+    y.insert(y.end(), alone.begin(), alone.end());
+  }
+  return y;
+}
+
 /// The sum over rows n with target t_n != -100 of log Σ_v e^{z_nv} - z_{n,t_n}, divided by `count`,
 /// or by the number of those rows if it is 0; one number.
 template <class T>

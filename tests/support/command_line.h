@@ -84,10 +84,11 @@ class CommandLine : public ::testing::Test {
     return Join(Join(words, {"--out", Path(out), "--steps", std::to_string(steps)}), more);
   }
   Words Sft(const std::string& out, int steps, const Words& more = {}) const {
-    Words words = {"sft", "--model", Path("base"), "--data", Path("pairs.jsonl")};
-    words = Join(Join(words, {"--out", Path(out), "--steps", std::to_string(steps)}), more);
     // Most tests look at the model.
-    return std::find(more.begin(), more.end(), "--save") == more.end() ? Join(words, {"--save", "merged"}) : words;
+    const bool told = std::find(more.begin(), more.end(), "--save") != more.end();
+    const Words words = Join({"sft"}, told ? Words{} : Words{"--save", "merged"});
+    const Words given = {"--model", Path("base"), "--data", Path("pairs.jsonl"), "--out", Path(out)};
+    return Join(Join(words, Join(given, {"--steps", std::to_string(steps)})), more);
   }
 
   static Words Join(Words words, const Words& more) {

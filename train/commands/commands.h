@@ -21,11 +21,14 @@ Command PretrainCommand();
 Command SftCommand();
 Command SweepCommand();
 Command GenerateCommand();
+Command EvalCommand();
+Command ChatCommand();
 Command MergeCommand();
 Command ExportCommand();
 Command CheckCommand();
 Command TraceCommand();
 Command AuditCommand();
 Command SynthCommand();
+Command VersionCommand();
 
 }  // namespace ampgrad::train

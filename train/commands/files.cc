@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tensor/io/atomic_file.h"
@@ -14,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kInputs[] = {"model", "adapter", "basis-file",
-                                   "data",  "text",    "reference"};        // files, and directories of files
+constexpr const char* kInputs[] = {"model", "adapter", "basis-file", "data",
+                                   "valid", "text",    "reference"};        // files, and directories of files
 constexpr const char* kOutputs[] = {"log", "json", "csv", "html", "dump"};  // files
 constexpr const char* kOutputDirectory = "out";
 
@@ -55,23 +56,33 @@ bool LiesIn(const fs::path& file, const fs::path& directory) {
   return false;
 }
 
+bool Given(const Options& options, const char* name) { return options.Knows(name) && options.Has(name); }
+
+// What options name as inputs, each with the name of its option. Of data there may be several files.
+std::vector<std::pair<std::string, fs::path>> Inputs(const Options& options) {
+  std::vector<std::pair<std::string, fs::path>> inputs;
+  for (const std::string name : kInputs) {
+    if (!Given(options, name.c_str())) continue;
+    const std::vector<std::string> one = {options.String(name)};
+    for (const std::string& path : name == "data" ? options.Strings(name) : one) inputs.emplace_back(name, path);
+  }
+  return inputs;
+}
+
 }  // namespace
 
 void CheckFiles(const Options& options) {
-  const auto given = [&](const char* name) { return options.Knows(name) && options.Has(name); };
   std::vector<const char*> outputs;
   for (const char* output : kOutputs) {
-    if (!given(output)) continue;
+    if (!Given(options, output)) continue;
     const fs::path file = options.String(output);
-    for (const char* input : kInputs) {
-      if (given(input)) RefuseInput(output, file, input, options.String(input));
-    }
+    for (const auto& [name, path] : Inputs(options)) RefuseInput(output, file, name, path);
     for (const char* other : outputs) {
       if (!SameName(file, options.String(other))) continue;
       throw std::runtime_error("--" + std::string(output) + " and --" + other +
                                " name the same file: " + file.string());
     }
-    if (given(kOutputDirectory) && LiesIn(file, options.String(kOutputDirectory))) {
+    if (Given(options, kOutputDirectory) && LiesIn(file, options.String(kOutputDirectory))) {
       throw std::runtime_error("--" + std::string(output) + " " + file.string() +
                                ": lies in the directory of --out, which must be empty until the run ends");
     }
@@ -82,9 +93,7 @@ void CheckFiles(const Options& options) {
 
 std::vector<std::pair<std::string, std::string>> DigestInputs(const Options& options) {
   std::vector<fs::path> files;
-  for (const char* input : kInputs) {
-    if (!options.Knows(input) || !options.Has(input)) continue;
-    const fs::path path = options.String(input);
+  for (const auto& [option, path] : Inputs(options)) {
     if (!fs::is_directory(path)) {
       files.push_back(path);
       continue;

@@ -4,8 +4,8 @@
 #include <cstdio>
 
 #include "models/model_directory.h"
-#include "tensor/io/printable.h"
 #include "train/commands/commands.h"
+#include "train/commands/generation_options.h"
 #include "train/commands/model_options.h"
 #include "train/commands/training_options.h"
 #include "train/machine_memory.h"
@@ -13,16 +13,6 @@
 
 namespace ampgrad::train {
 namespace {
-
-models::GenerateOptions ReadOptions(const Options& options) {
-  models::GenerateOptions generate;
-  generate.max_tokens = options.Integer("tokens", 1, 1'000'000);
-  generate.sampling.temperature = options.Number("temperature", 0, 1e6);
-  generate.sampling.top_k = options.Integer("top-k", 0, 1'000'000'000);
-  generate.sampling.top_p = options.Number("top-p", 0, 1);
-  generate.seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
-  return generate;
-}
 
 // The ids to begin from: what the tokenizer puts before a text, and the prompt, which may hold special tokens.
 std::vector<int> Prompt(const Options& options, const models::Tokenizer& tokenizer) {
@@ -42,23 +32,16 @@ std::vector<int> Prompt(const Options& options, const models::Tokenizer& tokeniz
 struct OutputGone {};
 
 int Continue(const Options& options) {
-  models::GenerateOptions generate = ReadOptions(options);
+  models::GenerateOptions generate = ReadGeneration(options);
   const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
-  const std::filesystem::path& directory = given.base;
+  const std::filesystem::path directory = given.Texts();
   models::LanguageModel* model = given.model.get();
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  generate.end_tokens = models::StopTokens(directory, *model, tokenizer);
-  generate.vocabulary = tokenizer.vocabulary();
-  generate.never = tokenizer.IdsWithoutToken();
+  AddVocabulary(directory, *model, tokenizer, generate);
 
   // The prompt is decoded, too: the text of a token, such as a space before it, depends on the tokens before it.
   models::StreamDecoder decoder(tokenizer, /*skip_special=*/true);
-  // A vocabulary may hold what a terminal takes for commands.
-  const bool raw = options.Has("raw");
-  const auto put = [&](const std::string& text) {
-    std::fputs((raw ? text : io::Printable(text, "\n\t")).c_str(), stdout);
-  };
-  const auto print = [&](int id) { put(decoder.Push(id)); };
+  const auto print = [&](int id) { PrintGenerated(options, decoder.Push(id)); };
   const std::vector<int> prompt = Prompt(options, tokenizer);
   const Index length = static_cast<Index>(prompt.size());
   RequireMemoryToGenerate(*model, std::min(length, model->context()),
@@ -69,7 +52,7 @@ int Continue(const Options& options) {
     print(id);
     if (std::fflush(stdout) != 0) throw OutputGone();
   });
-  put(decoder.Finish() + "\n");
+  PrintGenerated(options, decoder.Finish() + "\n");
   return 0;
 }
 
@@ -87,13 +70,8 @@ Command GenerateCommand() {
   return {"generate", "Continue a prompt.",
           Join({ModelOptionSpecs(),
                 {{"prompt", "TEXT", "",
-                  "text to continue; without it, a text is begun, where the tokenizer has a token for that"},
-                 {"tokens", "N", "256", "tokens to add at most"},
-                 {"temperature", "X", "0", "divides the logits; 0: always the likeliest token"},
-                 {"top-k", "K", "0", "draw from the K likeliest tokens only; 0: from all"},
-                 {"top-p", "P", "1", "draw from the fewest likeliest tokens whose probability reaches P only"},
-                 {"seed", "N", "1", "seed of the draws"},
-                 {"raw", nullptr, "", "print control characters as they are, not as \\xNN"}}}),
+                  "text to continue; without it, a text is begun, where the tokenizer has a token for that"}},
+                GenerationOptionSpecs("256")}),
           Run};
 }
 

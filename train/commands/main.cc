@@ -19,8 +19,9 @@ using ampgrad::train::OptionSpec;
 
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
-  return {DemoCommand(),   PretrainCommand(), SftCommand(),   SweepCommand(), GenerateCommand(), MergeCommand(),
-          ExportCommand(), CheckCommand(),    TraceCommand(), AuditCommand(), SynthCommand()};
+  return {DemoCommand(),  PretrainCommand(), SftCommand(),   SweepCommand(),  GenerateCommand(),
+          ChatCommand(),  EvalCommand(),     MergeCommand(), ExportCommand(), CheckCommand(),
+          TraceCommand(), AuditCommand(),    SynthCommand(), VersionCommand()};
 }
 
 void PrintUsage(std::FILE* out) {
@@ -66,8 +67,9 @@ int Dispatch(const std::vector<std::string>& words) {
     PrintUsage(stdout);
     return 0;
   }
+  const std::string name = words[0] == "--version" ? "version" : words[0];
   for (const Command& command : Commands()) {
-    if (words[0] != command.name) continue;
+    if (name != command.name) continue;
     return ampgrad::train::RunProtected(std::string("ampgrad ") + command.name, [&] {
       return RunCommand(command, {words.begin() + 1, words.end()});
     });

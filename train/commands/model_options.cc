@@ -58,6 +58,10 @@ void Apply(GivenModel& given, AdapterUse use) {
 
 }  // namespace
 
+fs::path GivenModel::Texts() const {
+  return !adapter.empty() && ct::IsNativeAdapter(adapter) && io::IsThere(adapter / "tokenizer.json") ? adapter : base;
+}
+
 std::vector<OptionSpec> ModelOptionSpecs() {
   return {{"model", "DIR", nullptr, "model directory, or an adapter, whose base is then read as well"},
           {"adapter", "DIR", "", "adapter over the model, of ours or as PEFT saves it"}};

@@ -29,6 +29,9 @@ struct GivenModel {
   std::unique_ptr<models::LanguageModel> model;
   std::optional<ct::BaseWeights> weights;  // of the base, before the adapter
   std::string method;                      // that the adapter was trained by; "" for none or PEFT's
+
+  /// The directory whose tokenizer and chat template hold: the adapter's, if it was taught another template.
+  std::filesystem::path Texts() const;
 };
 
 /// Reads the model, shown as it goes. --model may also name an adapter, of ours or of PEFT, whose base is then the one

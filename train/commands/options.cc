@@ -137,6 +137,13 @@ std::string Options::Choice(const std::string& name, const std::vector<std::stri
   throw UsageError("expected --" + name + " to be one of " + list + ", found '" + value + "'");
 }
 
+std::vector<std::string> Options::Strings(const std::string& name) const {
+  if (!Has(name)) return {};
+  const std::vector<std::string> parts = SplitAtCommas(String(name));
+  if (std::find(parts.begin(), parts.end(), "") == parts.end()) return parts;
+  throw UsageError("expected --" + name + " to be a list without empty items, found '" + String(name) + "'");
+}
+
 Index Options::Integer(const std::string& name, Index min, Index max) const {
   return ParseNumber<Index>(name, String(name), min, max, "an integer");
 }

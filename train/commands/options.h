@@ -40,6 +40,8 @@ class Options {
   /// Whether the command has such an option at all.
   bool Knows(const std::string& name) const { return values_.contains(name); }
   const std::string& String(const std::string& name) const { return values_.at(name); }
+  /// The items of a comma-separated list, of which none is empty. No items without a value.
+  std::vector<std::string> Strings(const std::string& name) const;
   /// One of `choices`.
   std::string Choice(const std::string& name, const std::vector<std::string>& choices) const;
   /// An integer in [min, max].

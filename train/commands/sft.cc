@@ -66,13 +66,10 @@ int Run(const Options& options) {
   GivenModel given = ReadGivenModel(options, AdapterUse::kTrain);
   models::LanguageModel& model = *given.model;
   train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : DefaultRate(MethodOf(method, given));
-  const models::Tokenizer tokenizer = models::LoadTokenizer(given.base, model);
+  const models::Tokenizer tokenizer = models::LoadTokenizer(given.Texts(), model);
   models::KeptFiles kept(given.base);
-  ChatData samples = During("reading the data", [&] {
-    return ReadChatData(
-        {options.String("data"), given.base, ReadTemplate(options), ReadLength(options, model), batch, seed},
-        tokenizer);
-  });
+  ChatData samples = During(
+      "reading the data", [&] { return ReadChatData(ReadChatSource(options, given.Texts(), model, seed), tokenizer); });
   kept.Teach({samples.chat.end}, options.Has("template") ? models::JinjaText(samples.chat.format) : "");
   LimitEvaluation(options, samples.data);
   CutEvaluation(samples.data, train.shards);
@@ -110,6 +107,7 @@ int Run(const Options& options) {
     const Phase phase("saving");
     if (save.merged) models::SaveModel(to, model, tokenizer, kept);
     if (save.adapter) SaveAdapter(to, options, method, given, bases);
+    if (save.adapter && !save.merged && options.Has("template")) models::SaveTexts(to, model, tokenizer, kept);
     WriteSettings(options, to);
   });
   state->Remove();
@@ -133,6 +131,7 @@ Command SftCommand() {
                 MethodOptionSpecs(),
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
+                SampleOptionSpecs(),
                 SaveOptionSpecs(),
                 TrainingOptionSpecs("100", "8", "0"),
                 RunOptionSpecs()}),

@@ -27,14 +27,14 @@ int Run(const Options& options) {
   sweep.ks = options.Integers("k", 1, 1'000'000'000);
   const Index batch = options.Integer("batch", 1, 1 << 20);
 
-  const std::filesystem::path directory = options.String("model"), file = options.String("data");
+  const std::filesystem::path directory = options.String("model");
   const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
   for (const Index k : sweep.ks) CheckK(k, *model);
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   sweep.batch = batch;
   sweep.length = ReadLength(options, *model);
   ChatData samples = During("reading the data", [&] {
-    return ReadChatData({file, directory, ReadTemplate(options), sweep.length, batch, sweep.sample.seed}, tokenizer);
+    return ReadChatData(ReadChatSource(options, directory, *model, sweep.sample.seed), tokenizer);
   });
   LimitEvaluation(options, samples.data);
   CutEvaluation(samples.data, sweep.train.shards);

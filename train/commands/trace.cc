@@ -21,15 +21,13 @@ int Run(const Options& options) {
   trace.k = options.Integer("k", 1, 1'000'000'000);
   trace.start = ct::ParseStart(options.Choice("start", {"exact", "reconstructed"}));
   trace.lr = options.Number("lr", 0, 1e30);
-  const Index batch = options.Integer("batch", 1, 1 << 20);
 
   const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
-  const std::filesystem::path directory = given.base, file = options.String("data");
+  const std::filesystem::path directory = given.Texts();
   models::LanguageModel* model = given.model.get();
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const ChatData samples = During("reading the data", [&] {
-    return ReadChatData({file, directory, ReadTemplate(options), ReadLength(options, *model), batch, 1}, tokenizer);
-  });
+  const ChatData samples = During(
+      "reading the data", [&] { return ReadChatData(ReadChatSource(options, directory, *model, 1), tokenizer); });
   const ScoreTrace found =
       During("following the score", [&] { return TraceScore(*model, samples.data.train(0), trace); });
   std::fputs(FormatTrace(found, trace).c_str(), stdout);

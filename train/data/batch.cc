@@ -1,5 +1,6 @@
 #include "train/data/batch.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ampgrad::train {
@@ -18,11 +19,20 @@ void Limit(std::vector<Batch>& batches, Index tokens) {
 }  // namespace
 
 Batch Batch::Shard(Index i, Index shards) const {
-  const Index begin = i * sequences() / shards, end = (i + 1) * sequences() / shards;
-  const auto cut = [&](const std::vector<int>& ids) {
-    return std::vector<int>(ids.begin() + begin * length, ids.begin() + end * length);
+  const auto first = [&](Index shard) -> Index {
+    if (!borders) return shard * sequences() / shards;
+    return std::lower_bound(borders->begin(), borders->end(), shard * tokens() / shards) - borders->begin();
   };
-  return {length, cut(inputs), cut(targets)};
+  const Index begin = first(i), end = first(i + 1);
+  const auto cut = [&](const std::vector<int>& ids) {
+    return std::vector<int>(ids.begin() + Begin(begin), ids.begin() + Begin(end));
+  };
+  Batch shard{length, cut(inputs), cut(targets)};
+  if (!borders) return shard;
+  std::vector<Index> own;
+  for (Index s = begin; s <= end; ++s) own.push_back(Begin(s) - Begin(begin));
+  shard.borders = std::make_shared<const std::vector<Index>>(std::move(own));
+  return shard;
 }
 
 void CutEvaluation(Data& data, Index shards) {

@@ -3,20 +3,23 @@
 #include <functional>
 #include <vector>
 
-#include "tensor/real.h"
+#include "autograd/ops.h"
 
 namespace ampgrad::train {
 
-/// Sequences of equal length, one after another.
+/// Sequences one after another: of equal length, or side by side as `borders` cut them.
 struct Batch {
-  Index length = 0;          // T
-  std::vector<int> inputs;   // ids [B·T]
-  std::vector<int> targets;  // [B·T], the next token, or ops::kIgnored
+  Index length = 0;                // T, with borders that of the longest
+  std::vector<int> inputs;         // ids [N], without borders N = B·T
+  std::vector<int> targets;        // [N], the next token, or ops::kIgnored
+  ops::Borders borders = nullptr;  // [B + 1]
 
   Index tokens() const { return static_cast<Index>(inputs.size()); }
-  Index sequences() const { return tokens() / length; }
-  /// Shard `i` of `shards`: sequences [i·B/shards, (i + 1)·B/shards) of B, as a batch of their own. Some are empty
-  /// where there are more shards than sequences.
+  Index sequences() const { return borders ? static_cast<Index>(borders->size()) - 1 : tokens() / length; }
+  /// The first row of sequence s, or N where s is the number of sequences.
+  Index Begin(Index s) const { return borders ? borders->at(s) : s * length; }
+  /// Shard `i` of `shards`: sequences [i·B/shards, (i + 1)·B/shards) of B, as a batch of their own. With borders, those
+  /// that begin in rows [i·N/shards, (i + 1)·N/shards). Some are empty where there are more shards than sequences.
   Batch Shard(Index i, Index shards) const;
 };
 
@@ -25,7 +28,7 @@ struct Data {
   std::function<Batch(Index step)> train;  // the batch of step 0, 1, 2, …
   std::vector<Batch> validation;           // for choosing a learning rate; empty when there is nothing to choose
   std::vector<Batch> held_out;             // for the losses that are reported
-  Index samples = 0;                       // sequences that a pass over the training data has
+  Index samples = 0;                       // what a pass over the training data has, as --batch counts
 };
 
 /// Leaves out what the validation and the held-out part have beyond `tokens`, in whole batches: each evaluation then

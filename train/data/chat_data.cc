@@ -1,110 +1,58 @@
 #include "train/data/chat_data.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 
-#include "autograd/ops.h"
 #include "tensor/random.h"
+#include "train/data/examples.h"
+#include "train/data/wording.h"
 
 namespace ampgrad::train {
 namespace {
 
-using models::ChatFormat;
-
 constexpr Index kMaxPart = 128;
-constexpr int kPadding = 0;  // an id that every vocabulary has; never a target, and after all targets
 constexpr uint64_t kSplitStream = 0x73706C6974;  // "split"
 constexpr uint64_t kEpochStream = 1u << 20;      // + epoch
 
-struct Example {
-  std::vector<int> inputs, targets;
-};
+Index Tokens(const Example& example) { return static_cast<Index>(example.inputs.size()); }
 
-// targets[n] is token n + 1 if that is a target, else kIgnored.
-Example MakeExample(const models::Tokens& tokens) {
-  Example example{{tokens.ids.begin(), tokens.ids.end() - 1}, {tokens.ids.begin() + 1, tokens.ids.end()}};
-  for (size_t n = 0; n < example.targets.size(); ++n) {
-    if (!tokens.is_target[n + 1]) example.targets[n] = ops::kIgnored;
+// The examples that have tokens, in the order of a seeded shuffle.
+std::vector<Example> Shuffled(std::vector<Example> all, uint64_t seed) {
+  std::vector<Example> examples;
+  for (const Index i : Random(seed, kSplitStream).Permutation(static_cast<Index>(all.size()))) {
+    if (Tokens(all[i]) > 0) examples.push_back(std::move(all[i]));
   }
-  return example;
+  return examples;
 }
 
-// Only what is kept takes memory: one long text among many must not cost its whole length.
-void Cut(std::vector<int>& ids, Index length) { ids = {ids.begin(), ids.begin() + length}; }
-
-bool HasTarget(const Example& example) {
-  return std::any_of(example.targets.begin(), example.targets.end(), [](int t) { return t != ops::kIgnored; });
-}
-
-bool HasRoles(ChatFormat format) { return format != ChatFormat::kPlain && format != ChatFormat::kAlpaca; }
-
-// "FILE:LINE", or what there is of it.
-std::string Place(const std::string& where, const Sample& sample) {
-  return where + (sample.line > 0 ? ":" + std::to_string(sample.line) : "");
-}
-
-// Refuses samples that a format without roles cannot write.
-void RequireRoles(const Samples& samples, ChatFormat format, const std::string& where) {
-  if (samples.kind == SampleKind::kMessages || HasRoles(format)) return;
-  for (const Sample& sample : samples.all) {
-    if (sample.messages.size() <= 2) continue;
-    throw std::runtime_error(Place(where, sample) + ": the template " + models::ToString(format) +
-                             " has no roles: a system prompt or a history needs --template zephyr, chatml or llama3");
+// What a step takes `batch` of: a sample or, packed, as many as fit side by side.
+std::vector<std::vector<Index>> Rows(const std::vector<Example>& examples, const ChatSource& source) {
+  std::vector<Index> lengths;
+  std::vector<std::vector<Index>> single;
+  for (const Example& example : examples) {
+    single.push_back({static_cast<Index>(lengths.size())});
+    lengths.push_back(Tokens(example));
   }
+  return source.pack ? Pack(lengths, source.length) : single;
 }
 
-std::vector<models::Message> Messages(SampleKind kind, const Sample& sample, ChatFormat format) {
-  std::vector<models::Message> messages = sample.messages;
-  if (kind != SampleKind::kMessages) messages[messages.size() - 2].content = UserText(kind, sample, format);
-  return messages;
-}
-
-// The sample as the model reads it. An error of the tokenizer is reported with the sample's line.
-Example MakeExample(SampleKind kind, const Sample& sample, const models::ChatTemplate& chat,
-                    const models::Tokenizer& tokenizer, const std::string& where) {
-  try {
-    const auto segments = models::Render(chat, Messages(kind, sample, chat.format));
-    return MakeExample(models::Encode(chat, tokenizer, segments));
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(Place(where, sample) + ": " + error.what());
-  }
-}
-
-Batch PadToBatch(const std::vector<const Example*>& examples) {
-  size_t longest = 0;
-  for (const Example* example : examples) longest = std::max(longest, example->inputs.size());
-  Batch batch{static_cast<Index>(longest), {}, {}};
-  for (const Example* example : examples) {
-    batch.inputs.insert(batch.inputs.end(), example->inputs.begin(), example->inputs.end());
-    batch.targets.insert(batch.targets.end(), example->targets.begin(), example->targets.end());
-    batch.inputs.resize(batch.inputs.size() + longest - example->inputs.size(), kPadding);
-    batch.targets.resize(batch.inputs.size(), ops::kIgnored);
-  }
-  return batch;
-}
-
-std::vector<Batch> CutIntoBatches(const std::vector<Example>& examples, Index begin, Index end, Index batch) {
-  std::vector<Batch> batches;
-  for (Index i = begin; i < end; i += batch) {
-    std::vector<const Example*> members;
-    for (Index j = i; j < std::min(end, i + batch); ++j) members.push_back(&examples[j]);
-    batches.push_back(PadToBatch(members));
-  }
-  return batches;
-}
-
-// Splits shuffled examples into the three parts.
-void Split(std::vector<Example> all, Index batch, uint64_t seed, ChatData& result) {
+// Makes the training part of these examples.
+void Train(std::vector<Example> all, const ChatSource& source, ChatData& result) {
+  const auto rows = std::make_shared<const std::vector<std::vector<Index>>>(Rows(all, source));
   const auto examples = std::make_shared<const std::vector<Example>>(std::move(all));
-  const Index total = static_cast<Index>(examples->size());
-  const Index part = std::clamp<Index>(total / 10, 1, kMaxPart);
-  result.held_out = result.validation = part;
-  result.train = total - 2 * part;
-  result.data.held_out = CutIntoBatches(*examples, 0, part, batch);
-  result.data.validation = CutIntoBatches(*examples, part, 2 * part, batch);
-  const Index first = 2 * part, count = result.data.samples = result.train;
-  result.data.train = [=](Index step) {
+  result.train = static_cast<Index>(examples->size());
+  result.data.samples = static_cast<Index>(rows->size());
+  for (const std::vector<Index>& row : *rows) {
+    Index tokens = 0;
+    for (const Index i : row) tokens += Tokens((*examples)[i]);
+    result.longest = std::max(result.longest, tokens);
+  }
+  const Index count = result.data.samples, batch = source.batch;
+  result.data.train = [=, seed = source.seed, pack = source.pack](Index step) {
     std::vector<const Example*> members;
     std::vector<Index> order;
     for (Index n = step * batch, epoch = -1; n < (step + 1) * batch; ++n) {
@@ -112,98 +60,104 @@ void Split(std::vector<Example> all, Index batch, uint64_t seed, ChatData& resul
         epoch = n / count;
         order = Random(seed, kEpochStream + static_cast<uint64_t>(epoch)).Permutation(count);
       }
-      members.push_back(&(*examples)[first + order[n % count]]);
+      for (const Index i : (*rows)[order[n % count]]) members.push_back(&(*examples)[i]);
     }
-    return PadToBatch(members);
+    return pack ? SideBySide(members) : Padded(members);
   };
 }
 
-// ", 3 skipped, as they call tools", where there are any.
-std::string ToolCalls(Index count) {
-  return count > 0 ? ", " + std::to_string(count) + " skipped, as they call tools" : "";
+void AddCounts(const Examples& examples, ChatData& result) {
+  result.counts.Add(examples.counts);
+  for (const Example& example : examples.all) result.longest = std::max(result.longest, Tokens(example));
 }
+
+// Divides the examples into three parts. Of the source, only how they are cut and drawn matters here.
+ChatData Divide(Examples read, const ChatSource& source, const std::string& where) {
+  ChatData result{};
+  result.chat = read.chat;
+  AddCounts(read, result);
+  const Index part = std::clamp<Index>(RequireSamples(read, 3, source.length, where) / 10, 1, kMaxPart);
+  std::vector<Example> examples = Shuffled(std::move(read.all), source.seed);
+  const auto first = examples.begin();
+  result.held_out = result.validation = part;
+  result.data.held_out = CutIntoBatches({first, first + part}, source.batch);
+  result.data.validation = CutIntoBatches({first + part, first + 2 * part}, source.batch);
+  examples.erase(first, first + 2 * part);
+  Train(std::move(examples), source, result);
+  return result;
+}
+
+// All of `read` is trained on, and all of `held_out` is held out.
+ChatData Join(Examples read, const Examples& held_out, const ChatSource& source, const std::string& where) {
+  ChatData result{};
+  result.chat = read.chat;
+  AddCounts(read, result);
+  AddCounts(held_out, result);
+  RequireSamples(read, 1, source.length, where);
+  result.held_out = RequireSamples(held_out, 1, source.length, source.held_out.string());
+  result.data.held_out = CutIntoBatches(WithoutSkipped(held_out.all), source.batch);
+  Train(Shuffled(std::move(read.all), source.seed), source, result);
+  return result;
+}
+
+// The examples of one file after another, in the one template that they share.
+class Reader {
+ public:
+  Reader(const ChatSource& source, const models::Tokenizer& tokenizer) : source_(source), tokenizer_(tokenizer) {}
+
+  void Add(const std::filesystem::path& file, Examples& all) {
+    const Samples samples = ReadSamples(file);
+    const auto chat = ChooseTemplate(source_.template_name, samples.kind, source_.model, tokenizer_);
+    if (samples.kind != SampleKind::kText) Agree(chat, file);
+    Examples read = EncodeSamples(samples, {chat, source_.length, source_.mask_prompts}, tokenizer_, file.string());
+    all.counts.Add(read.counts);
+    std::ranges::move(read.all, std::back_inserter(all.all));
+    all.chat = chat_.value_or(chat);
+  }
+
+ private:
+  void Agree(const models::ChatTemplate& chat, const std::filesystem::path& file) {
+    if (!chat_) {
+      chat_ = chat;
+      first_ = file;
+    }
+    if (chat_->format == chat.format) return;
+    throw std::runtime_error(file.string() + ": expected the template " + models::ToString(chat_->format) + " of " +
+                             first_.string() + ", found " + models::ToString(chat.format) +
+                             "; --template NAME sets one for both");
+  }
+
+  const ChatSource& source_;
+  const models::Tokenizer& tokenizer_;
+  std::optional<models::ChatTemplate> chat_;  // of the first file that is not plain text
+  std::filesystem::path first_;
+};
 
 }  // namespace
 
-std::string AlpacaPrompt(const std::string& instruction, const std::string& input) {
-  std::string text = "Below is an instruction that describes a task";
-  if (!input.empty()) text += ", paired with an input that provides further context";
-  text += ". Write a response that appropriately completes the request.\n\n### Instruction:\n" + instruction + "\n\n";
-  if (!input.empty()) text += "### Input:\n" + input + "\n\n";
-  return text + "### Response:";
-}
-
-std::string UserText(SampleKind kind, const Sample& sample, ChatFormat format) {
-  const std::string& text = sample.messages[sample.messages.size() - 2].content;
-  if (format == ChatFormat::kAlpaca) return AlpacaPrompt(text, sample.input);
-  if (format != ChatFormat::kPlain) return sample.input.empty() ? text : text + "\n\n" + sample.input;
-  if (kind == SampleKind::kQuestion) return "Question: " + text + "\nAnswer: ";
-  if (kind == SampleKind::kInstruction) return text + "\n" + (sample.input.empty() ? "" : sample.input + "\n");
-  return text;
-}
-
-models::ChatTemplate ChooseTemplate(const std::string& name, SampleKind kind, const std::filesystem::path& model,
-                                    const models::Tokenizer& tokenizer) {
-  if (name.empty() && kind == SampleKind::kMessages) {
-    if (const auto own = models::OwnTemplate(model, tokenizer)) return *own;
-    throw std::runtime_error(
-        model.string() +
-        ": expected chat_template.jinja, or a chat_template in tokenizer_config.json, found neither; "
-        "messages need --template zephyr, chatml or llama3");
-  }
-  const ChatFormat own = kind == SampleKind::kInstruction ? ChatFormat::kAlpaca : ChatFormat::kPlain;
-  const ChatFormat format = name.empty() ? own : models::ParseChatFormat(name);
-  if (kind == SampleKind::kMessages && !HasRoles(format)) {
-    throw std::runtime_error("the template " + name +
-                             " has no roles: messages need --template zephyr, chatml or llama3");
-  }
-  return models::NamedTemplate(format, model, tokenizer);
-}
-
 std::string Describe(const ChatData& data) {
-  return std::to_string(data.train) + " samples to train on, " + std::to_string(data.validation) +
-         " for choosing rates, " + std::to_string(data.held_out) + " held out; " + std::to_string(data.truncated) +
-         " cut at the sequence length, " + std::to_string(data.skipped) + " skipped, as no answer was left" +
-         ToolCalls(data.tool_calls);
+  return std::to_string(data.train) + " samples to train on, " +
+         (data.data.samples < data.train ? "packed into " + std::to_string(data.data.samples) + " rows, " : "") +
+         (data.validation > 0 ? std::to_string(data.validation) + " for choosing rates, " : "") +
+         std::to_string(data.held_out) + " held out; " + Describe(data.counts);
 }
 
 ChatData MakeChatData(const Samples& samples, const models::ChatTemplate& chat, const models::Tokenizer& tokenizer,
                       Index length, Index batch, uint64_t seed, const std::string& where) {
-  RequireRoles(samples, chat.format, where);
-  ChatData result{};
-  result.tool_calls = samples.tool_calls;
-  result.chat = chat;
-  std::vector<Example> examples;
-  for (const Index i : Random(seed, kSplitStream).Permutation(static_cast<Index>(samples.all.size()))) {
-    if (!HasAnswer(samples.all[i])) {
-      ++result.skipped;
-      continue;
-    }
-    Example example = MakeExample(samples.kind, samples.all[i], chat, tokenizer, where);
-    if (static_cast<Index>(example.inputs.size()) > length) {
-      ++result.truncated;
-      Cut(example.inputs, length);
-      Cut(example.targets, length);
-    }
-    if (HasTarget(example)) {
-      result.longest = std::max(result.longest, static_cast<Index>(example.inputs.size()));
-      examples.push_back(std::move(example));
-    } else {
-      ++result.skipped;
-    }
-  }
-  if (examples.size() < 3) {
-    throw std::runtime_error(where + ": expected at least 3 samples with an answer within " + std::to_string(length) +
-                             " tokens, found " + std::to_string(examples.size()) + ToolCalls(samples.tool_calls));
-  }
-  Split(std::move(examples), batch, seed, result);
-  return result;
+  return Divide(EncodeSamples(samples, {chat, length}, tokenizer, where), {{}, {}, "", length, batch, seed}, where);
 }
 
 ChatData ReadChatData(const ChatSource& source, const models::Tokenizer& tokenizer) {
-  const Samples samples = ReadSamples(source.file);
-  const models::ChatTemplate chat = ChooseTemplate(source.template_name, samples.kind, source.model, tokenizer);
-  return MakeChatData(samples, chat, tokenizer, source.length, source.batch, source.seed, source.file.string());
+  Reader reader(source, tokenizer);
+  Examples all, held_out;
+  std::string where;
+  for (const std::filesystem::path& file : source.files) {
+    reader.Add(file, all);
+    where += (where.empty() ? "" : ", ") + file.string();
+  }
+  if (source.held_out.empty()) return Divide(std::move(all), source, where);
+  reader.Add(source.held_out, held_out);
+  return Join(std::move(all), held_out, source, where);
 }
 
 }  // namespace ampgrad::train

@@ -32,6 +32,7 @@ constexpr KindKeys kKinds[] = {
     {SampleKind::kQuestion, "question", "answer", "\"question\""},
     {SampleKind::kPrompt, "prompt", "completion", "\"prompt\""},
 };
+constexpr KindKeys kText = {SampleKind::kText, "text", nullptr, "\"text\""};  // a line with other keys is of their kind
 constexpr KindKeys kPromptOfMessages = {SampleKind::kMessages, "prompt", "completion", "\"prompt\" with messages"};
 
 // The kind of a line, told by its first key or, where that is missing, by its second. Null when all of its keys are
@@ -43,14 +44,12 @@ const KindKeys* FindKind(const io::JsonValue& line) {
   for (const KindKeys& keys : kKinds) {
     if (keys.second && line.Has(keys.second)) return &keys;
   }
-  if (line.Has("text")) {
-    throw std::runtime_error(line.file() +
-                             ": \"text\" holds no answer to learn; ampgrad pretrain learns from plain text");
-  }
+  if (line.Has(kText.first)) return &kText;
+  if (line.json().contains(kText.first)) return nullptr;
   for (const KindKeys& keys : kKinds) {
     if (line.json().contains(keys.first)) return nullptr;
   }
-  line.Fail("the key messages, conversations, instruction, question or prompt", "none");
+  line.Fail("the key messages, conversations, instruction, question, prompt or text", "none");
 }
 
 // The same, with prompts of messages told from those of plain text.
@@ -102,9 +101,12 @@ Conversation ReadTurns(const io::JsonValue& line, const KindKeys& keys) {
 void RefuseUnread(const io::JsonValue& line, SampleKind kind) {
   RequireBlank(line, {"tools", "functions", "documents", "chat_template_kwargs", "image", "images", "video", "videos",
                       "audio", "audios"});
-  if (kind == SampleKind::kMessages) RequireBlank(line, {"history"});
+  if (kind == SampleKind::kMessages || kind == SampleKind::kText) RequireBlank(line, {"history"});
+  if (kind == SampleKind::kText) RequireBlank(line, {"system", "system_prompt"});
   if (kind == SampleKind::kQuestion || kind == SampleKind::kPrompt) RequireBlank(line, {"input"});
-  if (kind != SampleKind::kMessages) RequireBlank(line, {"context", "choices", "options"});
+  if (kind != SampleKind::kMessages && kind != SampleKind::kText) {
+    RequireBlank(line, {"context", "choices", "options"});
+  }
   const io::JsonValue weight = line.Field("weight");
   if (weight.json().is_number() && weight.json() != 1) weight.Fail("1, as all samples weigh the same");
   for (const char* name : {"train", "kto_tag", "label"}) {
@@ -129,6 +131,8 @@ std::optional<Sample> ReadSample(const io::JsonValue& line, const KindKeys& keys
   Conversation read;
   if (&keys == &kPromptOfMessages) {
     read = ReadPromptOfMessages(line, keys);
+  } else if (keys.kind == SampleKind::kText) {
+    read.messages = {Answer(ReadText(line, keys.first))};
   } else if (keys.kind != SampleKind::kMessages) {
     read = ReadTurns(line, keys);
   } else if (line.Has(keys.first)) {

@@ -53,6 +53,24 @@ Data TextData(const std::string& text, const models::Tokenizer& tokenizer, Index
   return data;
 }
 
+std::vector<Batch> TextWindows(const std::string& text, const models::Tokenizer& tokenizer, Index length, Index batch,
+                               Index most, const std::string& where) {
+  RequireText(text, where);
+  std::vector<int> ids = tokenizer.prefix();
+  const std::vector<int> read = tokenizer.Encode(text);
+  ids.insert(ids.end(), read.begin(), read.end());
+  const Index targets = std::min(static_cast<Index>(ids.size()) - 1, most * length);
+  if (targets < 1) throw std::runtime_error(where + ": expected a text of at least 2 tokens");
+  std::vector<Batch> batches;
+  for (Index begin = 0; begin < targets; begin += length) {
+    const Index size = std::min(length, targets - begin);
+    const bool fits = !batches.empty() && batches.back().length == size && batches.back().sequences() < batch;
+    if (!fits) batches.push_back({size, {}, {}});
+    AddWindow(ids, begin, size, batches.back());
+  }
+  return batches;
+}
+
 double UnigramEntropy(const std::string& text) {
   std::array<double, 256> count{};
   for (const char c : text) ++count[static_cast<unsigned char>(c)];

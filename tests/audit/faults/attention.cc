@@ -46,19 +46,23 @@ void PlantRotary(Planter& planter) {
                 Turned(6, [](Index n, Index, double f) { return -static_cast<double>(5 + 5 + n % 3) * f; }));
 }
 
-// What attention's backward may get wrong. The case: 2 sequences of 4 rows, 4 heads on 2, 5 columns each.
+// What attention's backward may get wrong. The case: 2 sequences of 4 rows unless there are other borders, 4 heads on
+// 2, 5 columns each.
 struct AttentionTerms {
   bool scale = true;  // 1/√D
   bool dot = true;    // − o_i·do_i
   Index ahead = 0;    // how many keys behind the mask the backward lets through
+  Index before = 0;   // how many keys of the sequence before
   bool group = true;  // dk and dv of all query heads of a group; else of the first only
-  Index heads = 4, sequences = 2;
+  Index heads = 4;
+  std::vector<Index> borders = {0, 4, 8};
   bool later = false;  // the log-sums of a later call
 };
 
 // One row i of one head: dS_ij = P_ij (do_i·v_j − o_i·do_i), then dq_i, dk_j, dv_j. Offsets lead to the head's columns.
-void AttentionRow(const AttentionTerms& terms, Pass& p, Index start, Index i, Index q_at, Index kv_at, bool add_kv) {
-  constexpr Index kLength = 4, kDim = 5;
+void AttentionRow(const AttentionTerms& terms, Pass& p, Index start, Index length, Index i, Index q_at, Index kv_at,
+                  bool add_kv) {
+  constexpr Index kDim = 5;
   const Real *q = p.x[0].row(start + i) + q_at, *d_o = p.dY.row(start + i) + q_at;
   const auto score = [&](const std::vector<Tensor>& x, Index j) {
     return Dot(x[0].row(start + i) + q_at, x[1].row(start + j) + kv_at, kDim) / std::sqrt(double{kDim});
@@ -66,7 +70,7 @@ void AttentionRow(const AttentionTerms& terms, Pass& p, Index start, Index i, In
   double total = 0;
   for (Index j = 0; j <= i; ++j) total += std::exp(score(terms.later ? p.latest_x : p.x, j));
   const double dot = terms.dot ? Dot(p.y.row(start + i) + q_at, d_o, kDim) : 0;
-  for (Index j = 0; j <= std::min(i + terms.ahead, kLength - 1); ++j) {
+  for (Index j = -std::min(start, terms.before); j <= std::min(i + terms.ahead, length - 1); ++j) {
     const Index row = start + j;
     const double probability = std::exp(score(p.x, j)) / total;
     const double ds = probability * (Dot(d_o, p.x[2].row(row) + kv_at, kDim) - dot) *
@@ -83,9 +87,11 @@ void AttentionRow(const AttentionTerms& terms, Pass& p, Index start, Index i, In
 Fault AttentionBackward(const AttentionTerms& terms) {
   return [=](Pass& p) {
     for (Tensor& gradient : p.dX) gradient.Fill(0);
-    for (Index start = 0; start < 4 * terms.sequences; start += 4) {
+    for (size_t s = 1; s < terms.borders.size(); ++s) {
+      const Index start = terms.borders[s - 1], length = terms.borders[s] - start;
       for (Index h = 0; h < terms.heads; ++h) {
-        for (Index i = 0; i < 4; ++i) AttentionRow(terms, p, start, i, 5 * h, 5 * (h / 2), terms.group || h % 2 == 0);
+        const bool add_kv = terms.group || h % 2 == 0;
+        for (Index i = 0; i < length; ++i) AttentionRow(terms, p, start, length, i, 5 * h, 5 * (h / 2), add_kv);
       }
     }
   };
@@ -98,7 +104,7 @@ void PlantGroupedAttention(Planter& planter) {
   planter.Plant(attention, "the mask lets one key too many through", AttentionBackward({.ahead = 1}));
   planter.Plant(attention, "dk and dv of the first head of a group only", AttentionBackward({.group = false}));
   planter.Plant(attention, "the last head is dropped", AttentionBackward({.heads = 3}));
-  planter.Plant(attention, "the last sequence is dropped", AttentionBackward({.sequences = 1}));
+  planter.Plant(attention, "the last sequence is dropped", AttentionBackward({.borders = {0, 4}}));
   planter.Plant(attention, "dk with half its size", Times(1, 0.5));
   planter.Plant(attention, "the log-sums of a later call", AttentionBackward({.later = true}));
   planter.Plant(attention, "dk and dv change places", [](Pass& p) { std::swap(p.dX[1], p.dX[2]); });
@@ -109,6 +115,21 @@ void PlantGroupedAttention(Planter& planter) {
       for (const Index first : {0, 7}) std::fill_n(p.dX[i].row(first), 4 * p.dX[i].cols(), Real(0));
     }
   });
+}
+
+void PlantPackedAttention(Planter& planter) {
+  const OpCase packed = PackedAttentionCase({0, 3, 4, 9}, 4, 2, 5);
+  const auto plant = [&](const std::string& fault, const AttentionTerms& terms) {
+    planter.Plant(packed, fault, AttentionBackward(terms));
+  };
+  plant("packed: the last key of the sequence before is seen", {.before = 1, .borders = {0, 3, 4, 9}});
+  plant("packed: all keys before are seen", {.before = 9, .borders = {0, 3, 4, 9}});
+  plant("packed: a border lies one row too early", {.borders = {0, 2, 4, 9}});
+  plant("packed: a border lies one row too late", {.borders = {0, 3, 5, 9}});
+  plant("packed: two sequences are taken for one", {.borders = {0, 3, 9}});
+  plant("packed: one sequence is cut into two", {.borders = {0, 3, 4, 7, 9}});
+  plant("packed: the last sequence is dropped", {.borders = {0, 3, 4}});
+  plant("packed: sequences of equal length", {.borders = {0, 3, 6, 9}});
 }
 
 void PlantSelfAttention(Planter& planter) {
@@ -137,6 +158,7 @@ void PlantSelfAttention(Planter& planter) {
 void PlantAttention(Planter& planter) {
   PlantRotary(planter);
   PlantGroupedAttention(planter);
+  PlantPackedAttention(planter);
   PlantSelfAttention(planter);
 }
 

@@ -27,7 +27,9 @@ class CommandChat : public CommandLine {
     Put(Path("chat.jsonl"), lines);
   }
   Words On(const std::string& data, const std::string& out, const Words& more = {}) const {
-    return Join({"sft", "--model", Path("base"), "--data", Path(data), "--out", Path(out), "--steps", "2"}, more);
+    return Join(
+        {"sft", "--model", Path("base"), "--data", Path(data), "--out", Path(out), "--steps", "2", "--save", "merged"},
+        more);
   }
   /// Makes a copy of the base model with one more file.
   void CopyBase(const std::string& name, const std::string& file, const std::string& bytes) const {
@@ -92,7 +94,7 @@ TEST_F(CommandChat, TheResultKeepsItsTemplateAndItsEnd) {
   config["eos_token_id"] = {10, 0};
   config.erase("bos_token_id");
   Put(Path("zephyr/config.json"), config.dump());
-  const Words sft = {"sft", "--data", Path("chat.jsonl"), "--steps", "2"};
+  const Words sft = {"sft", "--data", Path("chat.jsonl"), "--steps", "2", "--save", "merged"};
   ExpectRuns(Join(sft, {"--model", Path("zephyr"), "--out", Path("once")}));
   EXPECT_EQ(Get(Path("once/chat_template.jinja")), kZephyrJinja);
   const nlohmann::json kept = nlohmann::json::parse(Get(Path("once/config.json")));
@@ -131,7 +133,7 @@ TEST_F(CommandChat, HelpNamesTheShapesAndTheTemplates) {
   for (const char* command : {"sft", "sweep", "trace"}) {
     const std::string out = ExpectRuns({command, "--help"}).out;
     EXPECT_NE(out.find("JSON lines, or a JSON array, of messages, conversations, instruction/input/output, "
-                       "prompt/completion or question/answer"),
+                       "prompt/completion, question/answer or text; several files with commas between them"),
               std::string::npos)
         << out;
     EXPECT_NE(

@@ -42,12 +42,11 @@ class ChatModelFiles {
     Put(data(), text);
   }
   models::Tokenizer tokenizer() const { return models::Tokenizer::FromFile(model() / "tokenizer.json"); }
-  ChatData Read(const std::string& name) const { return ReadChatData({data(), model(), name, 64, 2, 1}, tokenizer()); }
+  ChatData Read(const std::string& name) const {
+    return ReadChatData({{data()}, model(), name, 64, 2, 1}, tokenizer());
+  }
   std::string Message(const std::string& name) const {
     return MessageOf(dir_.path(), [&] { Read(name); });
-  }
-  models::ChatTemplate Choose(const std::string& name, SampleKind kind) const {
-    return ChooseTemplate(name, kind, model(), tokenizer());
   }
 
  private:
@@ -156,8 +155,8 @@ TEST(ChatData, CutsAndSkipsByHand) {
       {"abcdefgh", "x"},
   };
   const ChatData data = Make(pairs, 4, 1);
-  EXPECT_EQ(data.truncated, 4);
-  EXPECT_EQ(data.skipped, 2);
+  EXPECT_EQ(data.counts.truncated, 4);
+  EXPECT_EQ(data.counts.skipped, 2);
   EXPECT_EQ(data.train + data.validation + data.held_out, 4);
   std::map<std::vector<int>, std::vector<int>> targets_of;
   std::vector<Batch> batches = {data.data.held_out[0], data.data.validation[0], data.data.train(0), data.data.train(1)};
@@ -198,7 +197,7 @@ TEST(ChatData, SplitsATenthAndATenth) {
     EXPECT_EQ(data.train, pairs - 2 * part);
     EXPECT_EQ(Completions(data.data.held_out).size(), static_cast<size_t>(part));
     EXPECT_EQ(Completions(data.data.validation).size(), static_cast<size_t>(part));
-    EXPECT_EQ(data.truncated + data.skipped, 0);
+    EXPECT_EQ(data.counts.truncated + data.counts.skipped, 0);
   }
 }
 
@@ -240,14 +239,14 @@ TEST(ChatData, SameSeedSameSplitAndOrder) {
 
 TEST(ChatData, EverySampleWithoutATargetIsAnError) {
   const std::vector<Pair> pairs(9, {"abcd", "x"});
-  EXPECT_EQ(Make(pairs, 4, 1).truncated, 9);
-  EXPECT_EQ(Make(pairs, 4, 1).skipped, 0);
+  EXPECT_EQ(Make(pairs, 4, 1).counts.truncated, 9);
+  EXPECT_EQ(Make(pairs, 4, 1).counts.skipped, 0);
   EXPECT_THROW(Make(pairs, 3, 1), std::runtime_error);
 }
 
 TEST(ChatData, ALengthOfOneToken) {
   const ChatData data = Make({{"a", "x"}, {"a", "x"}, {"a", "x"}, {"ab", "x"}}, 1, 1);
-  EXPECT_EQ(data.skipped, 1);
+  EXPECT_EQ(data.counts.skipped, 1);
   EXPECT_EQ(data.data.train(0).inputs, (std::vector<int>{'a'}));
   EXPECT_EQ(data.data.train(0).targets, (std::vector<int>{'x'}));
 }
@@ -304,46 +303,6 @@ TEST(ChatData, ATextThatTheTokenizerCannotEncodeIsAnErrorOfItsLine) {
   const std::string good = R"({"prompt":"p","completion":"c"})", bad = R"({"prompt":"p","completion":"zoo"})";
   files.PutData(1, good + "\n\n" + bad + "\n" + good);
   EXPECT_EQ(files.Message("").rfind("D/data.jsonl:3: ", 0), 0u) << files.Message("");
-}
-
-TEST(ChatData, AlpacaPromptsAreStanfords) {
-  EXPECT_EQ(AlpacaPrompt("Sing.", ""),
-            "Below is an instruction that describes a task. Write a response that appropriately completes the request."
-            "\n\n### Instruction:\nSing.\n\n### Response:");
-  EXPECT_EQ(
-      AlpacaPrompt("Add.", "2 and 2"),
-      "Below is an instruction that describes a task, paired with an input that provides further context. Write a "
-      "response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Input:\n2 and 2\n\n"
-      "### Response:");
-}
-
-TEST(ChatData, UserTextSuitsTheFormat) {
-  using models::ChatFormat;
-  const Sample sample = MakeSample("Add.", "4", "2 and 2"), bare = MakeSample("Sing.", "La.");
-  EXPECT_EQ(UserText(SampleKind::kInstruction, sample, ChatFormat::kAlpaca), AlpacaPrompt("Add.", "2 and 2"));
-  EXPECT_EQ(UserText(SampleKind::kInstruction, sample, ChatFormat::kZephyr), "Add.\n\n2 and 2");
-  EXPECT_EQ(UserText(SampleKind::kInstruction, bare, ChatFormat::kZephyr), "Sing.");
-  EXPECT_EQ(UserText(SampleKind::kInstruction, sample, ChatFormat::kPlain), "Add.\n2 and 2\n");
-  EXPECT_EQ(UserText(SampleKind::kInstruction, bare, ChatFormat::kPlain), "Sing.\n");
-  EXPECT_EQ(UserText(SampleKind::kQuestion, bare, ChatFormat::kPlain), "Question: Sing.\nAnswer: ");
-  EXPECT_EQ(UserText(SampleKind::kQuestion, bare, ChatFormat::kChatMl), "Sing.");
-  EXPECT_EQ(UserText(SampleKind::kPrompt, bare, ChatFormat::kPlain), "Sing.");
-  EXPECT_EQ(UserText(SampleKind::kPrompt, bare, ChatFormat::kAlpaca), AlpacaPrompt("Sing.", ""));
-}
-
-TEST(ChatData, ChoosesTheTemplateThatSuits) {
-  using models::ChatFormat;
-  const ChatModelFiles files;
-  const auto format = [&](const std::string& name, SampleKind kind) { return files.Choose(name, kind).format; };
-  EXPECT_EQ(format("", SampleKind::kPrompt), ChatFormat::kPlain);
-  EXPECT_EQ(format("", SampleKind::kQuestion), ChatFormat::kPlain);
-  EXPECT_EQ(format("", SampleKind::kInstruction), ChatFormat::kAlpaca);
-  EXPECT_EQ(format("llama3", SampleKind::kPrompt), ChatFormat::kLlama3);
-  EXPECT_EQ(format("zephyr", SampleKind::kMessages), ChatFormat::kZephyr);
-  Put(files.model() / "chat_template.jinja", kChatMlJinja);
-  EXPECT_EQ(format("", SampleKind::kMessages), ChatFormat::kChatMl);
-  EXPECT_EQ(format("", SampleKind::kInstruction), ChatFormat::kAlpaca);
-  EXPECT_EQ(format("zephyr", SampleKind::kMessages), ChatFormat::kZephyr);
 }
 
 TEST(ChatData, MessagesNeedATemplateWithRoles) {

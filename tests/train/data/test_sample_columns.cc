@@ -27,7 +27,7 @@ class Columns : public testing::Test {
   ChatData ReadFile(const std::string& bytes, const std::string& name = "chatml") const {
     Put(data(), bytes);
     const models::Tokenizer tokenizer = models::Tokenizer::FromFile(dir_.path() / "tokenizer.json");
-    return ReadChatData({data(), dir_.path(), name, 512, 1, 1}, tokenizer);
+    return ReadChatData({{data()}, dir_.path(), name, 512, 1, 1}, tokenizer);
   }
   /// A file of this line, six times.
   ChatData Read(const std::string& line, const std::string& name = "chatml") const {
@@ -179,7 +179,7 @@ TEST_F(Columns, SamplesWithoutAnAnswerAreSkippedAndCounted) {
        }) {
     const std::string good = R"({"instruction":"i","output":"o"})" + std::string("\n");
     const ChatData data = ReadFile(line + "\n" + good + good + line + "\n" + good, "");
-    EXPECT_EQ(data.skipped, 2) << line;
+    EXPECT_EQ(data.counts.skipped, 2) << line;
     EXPECT_EQ(data.train + data.validation + data.held_out, 3) << line;
   }
   for (const std::string& line : {

@@ -124,10 +124,26 @@ TEST(Samples, RefusesWrongInstructions) {
 }
 
 TEST(Samples, RefusesShapesWithoutAnAnswer) {
-  ExpectRefused(R"({"text":"Once."})", 1,
-                ": \"text\" holds no answer to learn; ampgrad pretrain learns from plain text");
   ExpectRefused(kGood + "\n{}", 2,
-                ": expected the key messages, conversations, instruction, question or prompt, found none");
+                ": expected the key messages, conversations, instruction, question, prompt or text, found none");
+}
+
+TEST(Samples, ATextIsOneAnswerToNothing) {
+  const std::vector<Sample> samples = Read(R"({"text":"Once.","id":7,"context":"c"})"
+                                           "\n"
+                                           R"({"text":null})");
+  ASSERT_EQ(samples.size(), 2u);
+  ASSERT_EQ(samples[0].messages.size(), 1u);
+  EXPECT_EQ(samples[0].messages[0].role, models::Role::kAssistant);
+  EXPECT_EQ(samples[0].messages[0].content, "Once.");
+  EXPECT_TRUE(HasAnswer(samples[0]));
+  EXPECT_FALSE(HasAnswer(samples[1]));
+  EXPECT_EQ(Read(R"({"text":"all of it","prompt":"p","completion":"c"})")[0].messages.size(), 2u);  // of that kind
+  ExpectRefused(R"({"text":3})", 1, ": expected text to be a string, found 3");
+  ExpectRefused(R"({"text":"t","system":"s"})", 1,
+                ": expected system to be missing or empty, as it is not read here, found \"s\"");
+  ExpectRefused(kGood + "\n" + R"({"text":"t"})", 2,
+                ": expected the key \"prompt\" as in the lines above, found \"text\"");
 }
 
 TEST(Samples, RefusesALongLine) {

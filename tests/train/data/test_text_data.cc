@@ -130,5 +130,26 @@ TEST(UnigramEntropy, OfKnownTexts) {
   EXPECT_NEAR(UnigramEntropy(every_byte), 8 * std::log(2.0), 1e-13);
 }
 
+// Every token but the first is a target once, in its order, with the tokens before it in its window.
+TEST(TextWindows, CoverTheText) {
+  for (const Index size : {2, 15, 16, 17, 100, 137}) {
+    for (const Index batch : {1, 4}) {
+      std::string seen = Counting(1);
+      for (const Batch& windows : TextWindows(Counting(size), kTokenizer, 15, batch, 1000, "text")) {
+        EXPECT_LE(windows.sequences(), batch);
+        EXPECT_LE(windows.length, 15);
+        for (Index n = 0; n < windows.tokens(); ++n) {
+          EXPECT_EQ(windows.inputs[n], static_cast<int>(seen.back()));
+          seen.push_back(static_cast<char>(windows.targets[n]));
+        }
+      }
+      EXPECT_EQ(seen, Counting(size));
+    }
+  }
+  EXPECT_EQ(TextWindows(Counting(100), kTokenizer, 15, 4, 3, "text").at(0).tokens(), 45);
+  EXPECT_EQ(TextWindows(Counting(100), kTokenizer, 15, 4, 3, "text").size(), 1u);
+  EXPECT_THROW(TextWindows("a", kTokenizer, 15, 4, 1000, "text"), std::runtime_error);
+}
+
 }  // namespace
 }  // namespace ampgrad::train

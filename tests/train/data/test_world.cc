@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "train/data/chat_data.h"
+#include "train/data/wording.h"
 #include "train/data/world.h"
 
 namespace ampgrad::train {
