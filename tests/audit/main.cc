@@ -30,6 +30,7 @@
 #include "tests/support/temp_dir.h"
 #include "train/commands/common_options.h"
 #include "train/commands/files.h"
+#include "train/commands/model_options.h"
 #include "train/commands/options.h"
 #include "train/commands/program.h"
 #include "train/commands/training_options.h"
