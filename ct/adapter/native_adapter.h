@@ -19,7 +19,7 @@ namespace ampgrad::ct {
 struct AdapterHeader {
   std::string method;           // that trained it
   std::string base;             // directory of the base
-  std::string base_hash;        // BaseWeights::HashOf the matrices and vectors that change
+  std::string base_hash = {};   // BaseWeights::HashOf what changes; the writer sets it
   std::string basis_file = {};  // file that holds the basis; empty: the adapter itself does, if there is one
   std::string basis_hash = {};  // of the vectors and the mean row in that file
 };

@@ -1,15 +1,15 @@
 // The float half of the audit. The program of the double half runs it and reads what it writes:
 //   kernels SEED OUT.json                                         the largest error of each kernel, of its bound
-//   gradients MODEL DATA LENGTH BATCH SEED SIMD OUT.safetensors   the gradients of a model on one batch
+//   gradients MODEL DATA LENGTH BATCH SEED SIMD ADAPTER OUT.safetensors   the gradients of a model on one batch
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "models/model_directory.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/kernels/simd/simd_target.h"
 #include "tests/audit/kernel_audit.h"
 #include "tests/audit/model_audit.h"
+#include "train/commands/model_options.h"
 #include "train/commands/program.h"
 
 namespace ampgrad::audit {
@@ -26,11 +26,12 @@ void WriteKernels(const std::vector<std::string>& words) {
 void WriteGradients(const std::vector<std::string>& words) {
   const std::string directory = words.at(1);
   UseSimdTarget(words.at(6));
-  const std::unique_ptr<models::LanguageModel> model = models::LoadModel(directory);
+  const train::GivenModel given = train::ReadGivenModel(directory, words.at(7), train::AdapterUse::kTrain);
+  models::LanguageModel* model = given.model.get();
   const train::Batch batch = ReadBatch(
-      {{words.at(2)}, directory, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))},
+      {{words.at(2)}, given.base, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))},
       *model);
-  io::WriteSafetensors(words.at(7), DenseGradients(*model, batch), {});
+  io::WriteSafetensors(words.at(8), DenseGradients(*model, batch), {});
 }
 
 }  // namespace

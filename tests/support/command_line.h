@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -83,8 +84,10 @@ class CommandLine : public ::testing::Test {
     return Join(Join(words, {"--out", Path(out), "--steps", std::to_string(steps)}), more);
   }
   Words Sft(const std::string& out, int steps, const Words& more = {}) const {
-    const Words words = {"sft", "--model", Path("base"), "--data", Path("pairs.jsonl")};
-    return Join(Join(words, {"--out", Path(out), "--steps", std::to_string(steps)}), more);
+    Words words = {"sft", "--model", Path("base"), "--data", Path("pairs.jsonl")};
+    words = Join(Join(words, {"--out", Path(out), "--steps", std::to_string(steps)}), more);
+    // Most tests look at the model.
+    return std::find(more.begin(), more.end(), "--save") == more.end() ? Join(words, {"--save", "merged"}) : words;
   }
 
   static Words Join(Words words, const Words& more) {

@@ -64,9 +64,13 @@ std::vector<OptionSpec> ModelOptionSpecs() {
 }
 
 GivenModel ReadGivenModel(const Options& options, AdapterUse use) {
+  return ReadGivenModel(options.String("model"), options.String("adapter"), use);
+}
+
+GivenModel ReadGivenModel(const fs::path& model, const fs::path& adapter, AdapterUse use) {
   GivenModel given;
-  given.base = options.String("model");
-  if (options.Has("adapter")) given.adapter = options.String("adapter");
+  given.base = model;
+  given.adapter = adapter;
   if (IsAdapter(given.base)) {
     if (!given.adapter.empty()) {
       throw UsageError("--model " + given.base.string() + " is an adapter, too; expected its base");

@@ -34,5 +34,7 @@ struct GivenModel {
 /// Reads the model, shown as it goes. --model may also name an adapter, of ours or of PEFT, whose base is then the one
 /// that it records. Throws std::runtime_error when that base is not there or has other weights.
 GivenModel ReadGivenModel(const Options& options, AdapterUse use);
+/// The same by their names; the adapter's is empty for none.
+GivenModel ReadGivenModel(const std::filesystem::path& model, const std::filesystem::path& adapter, AdapterUse use);
 
 }  // namespace ampgrad::train

@@ -199,12 +199,12 @@ TEST_F(CommandLine, TheWholeWayFromTextToTable) {
   ExpectRuns(Sft("full", 3, {"--method", "full"}));
   EXPECT_EQ(FilesBelow(Path("full")), model);
   for (const std::string start : {"exact", "reconstructed"}) {
-    const Result result = ExpectRuns(Sft(start, 3, {"--start", start, "--k", "4"}));
+    const Result result = ExpectRuns(Sft(start, 3, {"--start", start, "--k", "4", "--save", "both"}));
     EXPECT_NE(result.out.find(start + " K=4: 3072 parameters are trained"), std::string::npos) << result.out;  // 768·4
     std::set<std::string> files = model;
-    files.insert("amplitudes.safetensors");
+    files.insert("adapter.safetensors");
     EXPECT_EQ(FilesBelow(Path(start)), files);
-    const std::set<std::string> tensors = TensorNames(dir() / start / "amplitudes.safetensors");
+    const std::set<std::string> tensors = TensorNames(dir() / start / "adapter.safetensors");
     EXPECT_EQ(tensors.size(), 2 + 8u);
     for (const char* name : {"basis", "mean", "scores.h.1.mlp.c_proj.weight"}) EXPECT_TRUE(tensors.contains(name));
     EXPECT_EQ(TensorNames(dir() / start / "model.safetensors"), TensorNames(dir() / "base" / "model.safetensors"));
@@ -228,7 +228,8 @@ TEST_F(CommandLine, ChainsLearnTheSame) {
   for (const std::string start : {"exact", "reconstructed"}) {
     const auto sft = [&](const std::string& name, const Words& more) {
       ExpectRuns(
-          Sft(start + name, 8, Join({"--start", start, "--k", "4", "--log", Path(start + name + ".log")}, more)));
+          Sft(start + name, 8,
+              Join({"--start", start, "--k", "4", "--save", "adapter", "--log", Path(start + name + ".log")}, more)));
       return Log(start + name + ".log");
     };
     const auto by_dw = sft("explicit", {"--chain", "explicit"}), factored = sft("factored", {"--chain", "factored"});
@@ -240,7 +241,7 @@ TEST_F(CommandLine, ChainsLearnTheSame) {
         EXPECT_NEAR(factored[step].at(key), expected, 1e-4 * expected) << start << ", " << key << " of step " << step;
       }
     }
-    const std::string file = "/amplitudes.safetensors";
+    const std::string file = "/adapter.safetensors";
     EXPECT_FALSE(Get(Path(start + "explicit" + file)) == Get(Path(start + "factored" + file)));
     sft("default", {});
     EXPECT_TRUE(Get(Path(start + "default" + file)) == Get(Path(start + "factored" + file)));
@@ -249,7 +250,7 @@ TEST_F(CommandLine, ChainsLearnTheSame) {
 
 TEST_F(CommandLine, RateZeroWritesTheModelThatItRead) {
   for (const std::string method : {"full", "amplitude"}) {
-    ExpectRuns(Sft(method, 2, {"--method", method, "--lr", "0"}));
+    ExpectRuns(Sft(method, 2, {"--method", method, "--lr", "0", "--save", "merged"}));
     EXPECT_TRUE(Get(Path(method + "/model.safetensors")) == Get(Path("base/model.safetensors"))) << method;
   }
 }
@@ -265,10 +266,10 @@ TEST_F(CommandLine, SameSeedSameBytesForAnyNumberOfThreads) {
     EXPECT_TRUE(Get(Path("pretrain" + n + "/model.safetensors")) == Get(Path("pretrain0/model.safetensors")));
     for (const std::string start : {"exact", "reconstructed"}) {
       const std::string log = "log-" + start, out = start + n;
-      ExpectRuns(Sft(out, 3, {"--threads", threads[i], "--start", start, "--log", Path(log + n)}));
+      ExpectRuns(Sft(out, 3, {"--threads", threads[i], "--start", start, "--save", "both", "--log", Path(log + n)}));
       ASSERT_EQ(Log(log + n).size(), 3u);
       EXPECT_EQ(Log(log + n), Log(log + "0")) << threads[i] << " threads";
-      for (const std::string file : {"/model.safetensors", "/amplitudes.safetensors"}) {
+      for (const std::string file : {"/model.safetensors", "/adapter.safetensors"}) {
         EXPECT_TRUE(Get(Path(out + file)) == Get(Path(start + "0" + file))) << file << ", " << threads[i] << " threads";
       }
     }
