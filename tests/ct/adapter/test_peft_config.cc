@@ -61,6 +61,7 @@ TEST(PeftConfig, LayersAreCountedByTheFirstNumberInAPath) {
   EXPECT_TRUE(Config({{"layers_to_transform", 0}}).Updates(Layer(0, "q_proj"), kBlock));
   EXPECT_FALSE(Config({{"layers_to_transform", 0}}).Updates(Layer(1, "q_proj"), kBlock));
   EXPECT_TRUE(Config({{"layers_to_transform", Json::array()}}).Updates(Layer(1, "q_proj"), kBlock));
+  EXPECT_FALSE(Config({{"layers_to_transform", 1}}).Updates("layers.1.q_proj", kBlock));
 }
 
 TEST(PeftConfig, AWholePathIsInNoNeedOfALayer) {
