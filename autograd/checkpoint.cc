@@ -17,6 +17,7 @@ Var Checkpoint(const Var& x, std::function<Var(const Var&)> f) {
   {
     Tape first;
     first.set_watch(x.tape->watch());
+    first.set_noise(x.tape->noise());
     Param start{"x", x.value, {}, x.needs_grad()};
     const Var out = f(first.Leaf(start));
     if (!out.needs_grad()) return x.tape->Constant(out.value);
@@ -29,6 +30,7 @@ Var Checkpoint(const Var& x, std::function<Var(const Var&)> f) {
                                                                                               InputGrads& d) {
     Tape again;
     again.set_watch(d.tape().watch());
+    again.set_noise(d.tape().noise());
     Param start{"x", value, {}, trained};
     again.Backward(f(again.Leaf(start)), dy);
     if (trained) d.Add(0, start.grad);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <utility>
@@ -97,6 +99,10 @@ class Tape {
   void set_watch(Watch watch) { watch_ = std::move(watch); }
   const Watch& watch() const { return watch_; }
 
+  /// The seed of what a training pass draws at random, such as dropout; none for a pass that draws nothing.
+  void set_noise(std::optional<uint64_t> seed) { noise_ = seed; }
+  const std::optional<uint64_t>& noise() const { return noise_; }
+
   Mode mode() const { return mode_; }
   /// Number of recorded nodes.
   Index size() const { return static_cast<Index>(nodes_.size()); }
@@ -129,6 +135,7 @@ class Tape {
   Mode mode_;
   std::vector<Node> nodes_;
   Watch watch_;
+  std::optional<uint64_t> noise_;
   bool spent_ = false;
 };
 

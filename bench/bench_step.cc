@@ -1,4 +1,4 @@
-// A training step of the photonic model: forward, loss, backward, AdamW; full and amplitude-only. Run one configuration
+// A training step of the photonic model: forward, loss, backward, AdamW; full, amplitude-only and low-rank. Run one configuration
 // per process (--benchmark_filter) where peak memory matters.
 #include "bench/measure.h"
 #include "models/gpt.h"
@@ -42,8 +42,10 @@ Batch RandomBatch(const Setting& setting, uint64_t stream) {
 // Operations of the products that one block matrix takes part in, forward and backward, for N tokens.
 double MatrixFlops(const MethodSettings& method, double tokens, double in, double out, double width) {
   const double product = 2 * tokens * in * out;
-  if (!method.NeedsBasis()) return 3 * product;                          // y, dx, dW
-  const double n = in * out / width, k = static_cast<double>(method.k);  // the matrix is n rows
+  if (method.method == "full") return 3 * product;  // y, dx, dW
+  const double rank = 2 * tokens * static_cast<double>(method.rank);
+  if (method.method == "lora") return 2 * product + 3 * rank * (in + out);  // y, dx; P = x·Aᵀ, P·Bᵀ, dP, dB, dA, dx
+  const double n = in * out / width, k = static_cast<double>(method.k);     // the matrix is n rows
   const double rebuild = 2 * n * k * width;
   if (method.chain == nn::Chain::kExplicit) return 3 * product + 2 * rebuild;  // … and W, dS
   const double narrow = 2 * tokens * k;                                        // a product with K numbers per token
@@ -60,7 +62,7 @@ double FlopsOfStep(models::LanguageModel& model, const MethodSettings& method, c
     const auto in = static_cast<double>(matrix->in), out = static_cast<double>(matrix->out);
     if (matrix->kind == nn::MatrixKind::kBlock) flops += MatrixFlops(method, tokens, in, out, width);
     if (matrix->kind == nn::MatrixKind::kVocabulary)
-      flops += (method.NeedsBasis() ? 4 : 6) * tokens * in * out;  // frozen: no dW
+      flops += (method.method == "full" ? 6 : 4) * tokens * in * out;  // frozen: no dW
   }
   return flops;
 }
@@ -95,22 +97,18 @@ void RunStep(benchmark::State& state, const Setting& setting, const MethodSettin
   const models::GptConfig config = Config(setting);
   models::Gpt model(config);
   model.Initialise(1);
-  if (method.NeedsBasis()) {
-    const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-    const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k));
-    train::Prepare(model, method, basis);
-  }
+  if (method.method != "full") train::Prepare(model, method, train::MakeBases(model, method, {}, {}));
   std::vector<Batch> batches;
   for (int i = 0; i < 4; ++i) batches.push_back(RandomBatch(setting, i));
   if (!GradientMatchesLoss(model, batches[0])) {
     return state.SkipWithError("the loss does not rise along its gradient as fast as the gradient says");
   }
-  train::AdamW optimizer(models::TrainableParameters(model), {.weight_decay = method.NeedsBasis() ? 0 : 0.1});
+  train::AdamW optimizer(models::TrainableParameters(model), {.weight_decay = method.method == "full" ? 0.1 : 0});
   int steps = 0;
   const auto step = [&] {
     optimizer.ZeroGrad();
     Backward(model, batches[steps++ % batches.size()]);
-    optimizer.Step(method.NeedsBasis() ? 1e-3 : 3e-4);
+    optimizer.Step(method.method == "full" ? 3e-4 : 1e-3);
   };
   for (int i = 0; i < kWarmupSteps; ++i) step();
   const double seconds = Measure(state, {.flops = FlopsOfStep(model, method, batches[0], config.n_layer)}, step);
@@ -142,6 +140,7 @@ void RegisterAll() {
       }
     }
   }
+  Register("lora/r:8", {256, 8, 128}, {.method = "lora", .chain = nn::Chain::kFactored, .rank = 8, .alpha = 16}, 2);
 }
 
 }  // namespace

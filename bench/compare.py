@@ -64,6 +64,13 @@ def amplitude_rows(_):
                       torch("amplitude_step.py", style, k, 256, 8, 128), digits=0)
 
 
+def lora_rows(_):
+    for style in ("peft", "fused"):
+        yield Row(f"lora/r:8 against `{style}`, tokens/s", "tokens/s",
+                  benchmark("bench_step", "lora/r:8/V:256/B:8/T:128/threads:2"),
+                  torch("lora_step.py", style, 8, 256, 8, 128), digits=0)
+
+
 def basis_rows(scratch):
     for rows, width, k in BASES:
         pair = (benchmark("bench_basis", f"basis/N:{rows}/d:{width}/K:{k}/threads:2"),
@@ -86,9 +93,10 @@ def tinyllama_rows(_):
 
 
 GROUPS = {"gemm": ("Matrix products, GFLOP/s", gemm_rows), "step": ("Full step", step_rows),
-          "amplitude": ("Amplitude-only step", amplitude_rows), "basis": ("Universal basis", basis_rows),
+          "amplitude": ("Amplitude-only step", amplitude_rows), "lora": ("LoRA step", lora_rows),
+          "basis": ("Universal basis", basis_rows),
           "tinyllama": ("Step of the last two layers of TinyLlama's shape", tinyllama_rows)}
-UNASKED = ("gemm", "step", "amplitude", "basis")
+UNASKED = ("gemm", "step", "amplitude", "lora", "basis")
 
 
 class Failure(Exception):

@@ -208,6 +208,7 @@ void SaveTexts(const fs::path& directory, LanguageModel& model, const Tokenizer&
   kept.SetTokens(config);
   kept.Write(directory, config);
   io::WriteFileAtomically(directory / "tokenizer.json", tokenizer.ToJson().dump(1) + "\n");
+  io::WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
 }
 
 void SaveModel(const fs::path& directory, LanguageModel& model, const Tokenizer& tokenizer, const KeptFiles& kept) {

@@ -31,7 +31,7 @@ std::vector<int> StopTokens(const std::filesystem::path& directory, const Langua
 /// has `kept` from the directory it came from. Throws std::runtime_error when a mapped file was changed since it was
 /// opened.
 void SaveModel(const std::filesystem::path& directory, LanguageModel& model, const KeptFiles& kept);
-/// What a conversation with the model needs beside its weights: tokenizer.json, and `kept`.
+/// What a conversation with the model needs beside its weights: config.json, tokenizer.json, and `kept`.
 void SaveTexts(const std::filesystem::path& directory, LanguageModel& model, const Tokenizer& tokenizer,
                const KeptFiles& kept);
 /// Both: a whole model directory.

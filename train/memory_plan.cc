@@ -25,6 +25,7 @@ std::vector<double> IntervalPeaks(models::LanguageModel& model, Index tokens) {
   Tensor::ResetPeakBytes();
   Tape tape;
   tape.set_watch(note);
+  tape.set_noise(0);  // dropout holds what it keeps
   tape.Backward(BatchLoss(model, tape, batch));
   note();
   for (Param* param : models::TrainableParameters(model)) param->grad = Tensor();

@@ -59,8 +59,10 @@ Trainer::Trainer(models::LanguageModel& model, const TrainOptions& options)
 Trainer::~Trainer() { optimizer_->ZeroGrad(); }
 
 // The loss of a part of the step, which has `targets` targets in all. The gradients are added to those that are there.
-double Trainer::Differentiate(const Batch& part, Index targets) {
+double Trainer::Differentiate(const Batch& part, Index targets, Index shard) {
+  constexpr uint64_t kNoiseStream = 0x6E6F697365;  // "noise"
   Tape tape;
+  tape.set_noise(Random(options_.seed, kNoiseStream).Bits(static_cast<uint64_t>(step_ * options_.shards + shard)));
   const Var loss = BatchLoss(model_, tape, part, targets);
   RequireFinite(loss.value[0], "loss", step_);
   tape.Backward(loss);
@@ -75,7 +77,7 @@ double Trainer::SumShards(const Batch& batch, Index targets) {
   for (Index shard = 0; shard < options_.shards; ++shard) {
     const Batch part = batch.Shard(shard, options_.shards);
     if (part.tokens() == 0) continue;
-    loss += Differentiate(part, targets);
+    loss += Differentiate(part, targets, shard);
     for (size_t i = 0; i < sums.size(); ++i) {
       Tensor grad = std::exchange(optimizer_->slots()[i].param->grad, Tensor());
       if (sums[i].empty()) {
@@ -92,7 +94,7 @@ double Trainer::SumShards(const Batch& batch, Index targets) {
 StepResult Trainer::Step(const Batch& batch) {
   optimizer_->ZeroGrad();
   const Index targets = ops::CountTargets(batch.targets);
-  const double loss = options_.shards == 1 ? Differentiate(batch, targets) : SumShards(batch, targets);
+  const double loss = options_.shards == 1 ? Differentiate(batch, targets, 0) : SumShards(batch, targets);
   const double norm = optimizer_->GradNorm();
   RequireFinite(norm, "gradient norm", step_);
   if (options_.clip > 0 && norm > options_.clip) optimizer_->ScaleGrads(options_.clip / norm);

@@ -27,8 +27,9 @@ struct TrainOptions {
   Index warmup = 0;              // steps of linear rise
   std::optional<double> lr_min;  // at the end of the schedule; default: a tenth of lr
   Schedule schedule = Schedule::kCosine;
-  double clip = 1;   // largest norm of all gradients together; 0: no clipping
-  Index shards = 1;  // parts that a step's sequences are cut into; one is in memory at a time
+  double clip = 1;    // largest norm of all gradients together; 0: no clipping
+  uint64_t seed = 1;  // of what a step draws at random: dropout
+  Index shards = 1;   // parts that a step's sequences are cut into; one is in memory at a time
   OptimizerKind optimizer = OptimizerKind::kAdamW;
   AdamWOptions adamw;  // of which SGD reads the weight decay
 };
@@ -71,7 +72,7 @@ class Trainer {
   void GoOnFrom(Index step) { step_ = step; }
 
  private:
-  double Differentiate(const Batch& part, Index targets);
+  double Differentiate(const Batch& part, Index targets, Index shard);
   double SumShards(const Batch& batch, Index targets);
 
   models::LanguageModel& model_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nn/forms/draws.h"
 #include "tensor/kernels/kernels.h"
 
 namespace ampgrad::nn {
@@ -51,7 +52,12 @@ Var LowRank::Make(Tape& tape) {
 
 Var LowRank::ApplyFactored(Input& input, const Var* bias) {
   Tape& tape = *input.x().tape;
-  const Var projection = ops::Scale(Project(input, tape.Leaf(a_)), scale_);
+  const Var a = tape.Leaf(a_);
+  const bool drops = dropout_ > 0 && tape.noise();
+  const Var narrow = drops ? ops::Linear(ops::Dropout(input.x(), dropout_, RandomOf(base().name, *tape.noise())), a,
+                                         ops::Layout::kOutIn, nullptr)
+                           : Project(input, a);
+  const Var projection = ops::Scale(narrow, scale_);
   return ops::LowRankLinear(input.x(), base().weight, base().layout, projection, tape.Leaf(b_), bias);
 }
 

@@ -21,6 +21,9 @@ class LowRank : public UpdateForm {
   LowRank(FrozenBase base, Factors factors, TrainedFactors trained, Chain chain,
           const std::optional<Factors>& first = std::nullopt);
 
+  /// What a training pass drops of the x that A reads, by the factored chain; 0 to below 1.
+  void set_dropout(double rate) { dropout_ = rate; }
+
   Var Make(Tape& tape) override;
   std::vector<FormPart> Parts() override;
   const char* Name() const override { return "low_rank"; }
@@ -34,6 +37,7 @@ class LowRank : public UpdateForm {
   Real scale_;
 
  private:
+  double dropout_ = 0;
   Param first_a_, first_b_;  // what was taken away: frozen, kept for adapters; or absent
 };
 

@@ -32,6 +32,7 @@ std::vector<OptionSpec> MethodOptionSpecs() {
       {"factors", "NAME", "",
        "where the factors come from: gaussian, orthonormal, top, minor (singular vectors) or basis; default: the "
        "method's own"},
+      {"dropout", "X", "0", "lora, lora-fa, pissa, dora: share of what the update reads that a step drops"},
       {"share", "X", "0.01", "sparse: share of each matrix that trains"},
   };
 }
@@ -56,8 +57,12 @@ MethodSettings ReadMethod(const Options& options) {
                           .rank = options.Integer("rank", 1, kMany),
                           .alpha = options.Has("alpha") ? options.Number("alpha", 1e-30, 1e30) : 0,
                           .factors = ReadFactors(options),
+                          .dropout = options.Number("dropout", 0, 0.99),
                           .share = options.Number("share", 1e-12, 1),
                           .seed = static_cast<uint64_t>(options.Integer("seed", 0, kMany))};
+  if (settings.dropout > 0 && settings.chain == nn::Chain::kExplicit) {
+    throw UsageError("--dropout needs --chain factored: W as a whole drops nothing of x");
+  }
   if (settings.IsLevel() && settings.start == ct::Start::kExact) {
     throw UsageError("--k 0 with start exact is the given model; expected --start reconstructed");
   }

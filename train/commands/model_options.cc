@@ -20,8 +20,9 @@ namespace fs = std::filesystem;
 constexpr char kPeftConfig[] = "adapter_config.json";
 
 bool IsAdapter(const fs::path& directory) {
-  return !io::IsThere(directory / "config.json") &&
-         (ct::IsNativeAdapter(directory) || io::IsThere(directory / kPeftConfig));
+  if (!fs::is_directory(io::StatusOf(directory)) || io::IsThere(directory / "model.safetensors")) return false;
+  return ct::IsNativeAdapter(directory) ||
+         (io::IsThere(directory / kPeftConfig) && !io::IsThere(directory / "config.json"));
 }
 
 // The base that an adapter records.

@@ -65,6 +65,7 @@ TrainOptions ReadTrainOptions(const Options& options) {
                  .beta2 = options.Number("beta2", 0, 1 - 1e-9),
                  .eps = options.Number("eps", 0, 1),
                  .weight_decay = options.Number("weight-decay", 0, 1)};
+  train.seed = static_cast<uint64_t>(options.Integer("seed", 0, kMany));
   train.clip = options.Number("clip", 0, 1e30);
   return train;
 }

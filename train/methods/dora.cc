@@ -1,6 +1,7 @@
 #include "nn/forms/dora.h"
 
 #include <memory>
+#include <utility>
 
 #include "train/methods/low_rank.h"
 #include "train/methods/prepare.h"
@@ -9,8 +10,10 @@ namespace ampgrad::train {
 
 void PrepareDora(models::LanguageModel& model, const MethodSettings& settings, const Bases& bases) {
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
-    matrix->form = std::make_unique<nn::Dora>(BaseOf(*matrix), MakeFactors(*matrix, settings, settings.factors, bases),
-                                              Tensor(), settings.chain);
+    auto form = std::make_unique<nn::Dora>(BaseOf(*matrix), MakeFactors(*matrix, settings, settings.factors, bases),
+                                           Tensor(), settings.chain);
+    form->set_dropout(settings.dropout);
+    matrix->form = std::move(form);
   }
 }
 

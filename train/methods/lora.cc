@@ -1,4 +1,5 @@
 #include <memory>
+#include <utility>
 
 #include "train/methods/low_rank.h"
 #include "train/methods/prepare.h"
@@ -7,9 +8,10 @@ namespace ampgrad::train {
 
 void PrepareLora(models::LanguageModel& model, const MethodSettings& settings, const Bases& bases) {
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
-    matrix->form =
-        std::make_unique<nn::LowRank>(BaseOf(*matrix), MakeFactors(*matrix, settings, settings.factors, bases),
-                                      nn::TrainedFactors::kBoth, settings.chain);
+    auto form = std::make_unique<nn::LowRank>(BaseOf(*matrix), MakeFactors(*matrix, settings, settings.factors, bases),
+                                              nn::TrainedFactors::kBoth, settings.chain);
+    form->set_dropout(settings.dropout);
+    matrix->form = std::move(form);
   }
 }
 

@@ -1,4 +1,5 @@
 #include <memory>
+#include <utility>
 
 #include "train/methods/low_rank.h"
 #include "train/methods/prepare.h"
@@ -9,9 +10,11 @@ namespace ampgrad::train {
 void PrepareLoraFa(models::LanguageModel& model, const MethodSettings& settings, const Bases& bases) {
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
     const bool frozen_b = settings.factors == FactorSource::kBasis && BasisIsB(*matrix, model.width());
-    matrix->form =
+    auto form =
         std::make_unique<nn::LowRank>(BaseOf(*matrix), MakeFactors(*matrix, settings, settings.factors, bases),
                                       frozen_b ? nn::TrainedFactors::kA : nn::TrainedFactors::kB, settings.chain);
+    form->set_dropout(settings.dropout);
+    matrix->form = std::move(form);
   }
 }
 

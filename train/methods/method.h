@@ -31,6 +31,7 @@ struct MethodSettings {
   Index rank = 8;                                   // low-rank methods: r
   double alpha = 0;                                 // of lora, lora-fa, pissa, dora: the scale is alpha/r; 0: r
   FactorSource factors = FactorSource::kDefault;    // low-rank methods
+  double dropout = 0;                               // lora, lora-fa, pissa, dora: of what A reads
   double share = 0.01;                              // sparse: trained share of each matrix
   uint64_t seed = 1;                                // draws factors and positions
 

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/kernels/kernels.h"
@@ -20,8 +21,10 @@ void PreparePissa(models::LanguageModel& model, const MethodSettings& settings, 
       for (Index o = 0; o < pair.b.rows(); ++o) pair.b.row(o)[i] *= root;
     }
     const nn::Factors factors{pair.a, pair.b, scale}, first{pair.a.Clone(), pair.b.Clone(), scale};
-    matrix->form =
+    auto form =
         std::make_unique<nn::LowRank>(BaseOf(*matrix), factors, nn::TrainedFactors::kBoth, settings.chain, first);
+    form->set_dropout(settings.dropout);
+    matrix->form = std::move(form);
   }
 }
 

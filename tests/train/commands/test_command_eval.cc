@@ -44,7 +44,8 @@ TEST_F(CommandEval, LossIsTheBaseLossOfSft) {
 // What sft prints after the training is the loss of what it saved.
 TEST_F(CommandEval, LossOfAnAdapterIsTheEndLossOfSft) {
   PutHeldOut();
-  const Result sft = ExpectRuns(Sft("new", 9, {"--valid", Path("held.jsonl"), "--template", "plain"}));
+  const Result sft =
+      ExpectRuns(Sft("new", 9, {"--valid", Path("held.jsonl"), "--template", "plain", "--save", "adapter"}));
   const double end = std::atof(sft.out.c_str() + sft.out.find("end ") + 4);
   const nlohmann::json own = Json({"--data", Path("held.jsonl"), "--adapter", Path("new")});
   EXPECT_NEAR(own.at("loss").get<double>(), end, 6e-5);

@@ -105,9 +105,10 @@ TEST_F(CommandLine, WrongUsageIsExitCodeTwo) {
 
 TEST_F(CommandLine, WrongNumbersAreExitCodeTwo) {
   const Words sft = {"sft", "--model", Path("base"), "--data", Path("pairs.jsonl"), "--out", Path("new")};
-  for (const char* k : {"0", "-1", "nan", "1.5", "1e9", "eight"}) {
+  for (const char* k : {"-1", "nan", "1.5", "1e9", "eight"}) {
     ExpectFails(2, Join(sft, {"--k", k}), std::string("found '") + k + "'");
   }
+  ExpectFails(2, Join(sft, {"--k", "0"}), "--k 0 with start exact is the given model; expected --start reconstructed");
   for (const char* lr : {"nan", "inf", "-1", "1e31", "fast"}) {
     ExpectFails(2, Join(sft, {"--lr", lr}), std::string("expected --lr to be a number in 0..1e+30, found '") + lr);
   }

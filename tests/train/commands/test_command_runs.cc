@@ -106,9 +106,9 @@ TEST_F(CommandRuns, ARunThatHadEndedIsLeftAsItIs) {
 }
 
 TEST_F(CommandRuns, AResultHoldsItsSettings) {
-  const Words words = {"sft",  "--model", Path("base"), "--data", Path("pairs.jsonl"), "--epochs", "0.25",
-                       "--k",  "5",       "--schedule", "linear", "--lr-min",          "1e-4",     "--checkpoint",
-                       "--out"};
+  const Words words = {"sft",    "--model",      Path("base"), "--data", Path("pairs.jsonl"), "--epochs", "0.25",
+                       "--save", "merged",       "--k",        "5",      "--schedule",        "linear",   "--lr-min",
+                       "1e-4",   "--checkpoint", "--out"};
   ExpectRuns(Join(words, {Path("new"), "--log", Path("log")}));
   EXPECT_EQ(Log("log").size(), 2u);  // a quarter of 48 samples, 8 a step
   const nlohmann::json settings = nlohmann::json::parse(Get(Path("new/ampgrad.json")));
