@@ -8,8 +8,6 @@
 #include "ct/adapter/peft_reader.h"
 #include "models/language_model.h"
 #include "models/model_directory.h"
-#include "nn/forms/dense.h"
-#include "nn/forms/dora.h"
 #include "tests/support/golden.h"
 
 /// The adapters in tests/golden/peft, which PEFT itself saved.
@@ -32,37 +30,6 @@ inline std::unique_ptr<models::LanguageModel> BaseOf(const std::filesystem::path
 
 inline LowRankAdapter Read(const std::filesystem::path& directory, models::LanguageModel& model) {
   return ReadPeftAdapter(directory, model.Parts(), model.CheckpointPrefix());
-}
-
-inline nn::Matrix& MatrixNamed(models::LanguageModel& model, const std::string& name) {
-  for (nn::Matrix* matrix : model.Parts().matrices) {
-    if (matrix->name == name) return *matrix;
-  }
-  throw std::runtime_error("no matrix " + name);
-}
-
-/// Gives the model's matrices the forms that an adapter describes.
-inline void Apply(models::LanguageModel& model, const LowRankAdapter& adapter, nn::Chain chain) {
-  for (const MatrixUpdate& update : adapter.updates) {
-    nn::Matrix& matrix = MatrixNamed(model, update.matrix);
-    nn::FrozenBase base{matrix.name, matrix.form->Merged(), matrix.layout};
-    const nn::Factors factors{update.a, update.b, static_cast<Real>(update.scale)};
-    if (update.magnitude.empty()) {
-      matrix.form = std::make_unique<nn::LowRank>(std::move(base), factors, nn::TrainedFactors::kBoth, chain);
-    } else {
-      matrix.form = std::make_unique<nn::Dora>(std::move(base), factors, update.magnitude, chain);
-    }
-  }
-  for (const WholeTensor& tensor : adapter.whole) {
-    for (nn::Matrix* matrix : model.Parts().matrices) {
-      if (matrix->name == tensor.name) {
-        matrix->form = std::make_unique<nn::Dense>(matrix->name, tensor.value, matrix->layout);
-      }
-    }
-    for (Param* vector : model.Parts().vectors) {
-      if (vector->name == tensor.name) vector->value = tensor.value;
-    }
-  }
 }
 
 }  // namespace ampgrad::ct

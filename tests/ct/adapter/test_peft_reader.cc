@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ct/adapter/convert.h"
 #include "tensor/io/json.h"
 #include "tensor/io/safetensors_reader.h"
 #include "tests/ct/adapter/peft_cases.h"
@@ -39,7 +40,7 @@ TEST(PeftReader, GivesTheLogitsOfPeft) {
     const std::vector<int64_t> ids = expected.ReadInts("input_ids");
     for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
       const auto model = BaseOf(directory);
-      Apply(*model, Read(directory, *model), chain);
+      ApplyLowRank(Read(directory, *model), model->Parts(), chain);
       const Tensor logits = LogitsOf(*model, {ids.begin(), ids.end()}, static_cast<Index>(ids.size()));
       const double error = RelativeError(logits, expected.ReadReal("logits"));
       EXPECT_TRUE(error <= bound) << error;

@@ -166,7 +166,7 @@ TEST(PeftWriter, VectorsAloneAreAnAdapter) {
   const LowRankAdapter read = Written(*model, {{}, {{"h.1.attn.c_attn.bias", bias}}}).ReadBack();
   ASSERT_EQ(read.whole.size(), 2u);
   EXPECT_EQ(read.whole[0].name, "h.1.attn.c_attn.weight");
-  EXPECT_TRUE(SameBits(read.whole[0].value, MatrixNamed(*model, "h.1.attn.c_attn.weight").form->Merged().Widened()));
+  EXPECT_TRUE(SameBits(read.whole[0].value, FindMatrix(*model, "h.1.attn.c_attn.weight")->form->Merged().Widened()));
   EXPECT_TRUE(SameBits(read.whole[1].value, bias));
   ASSERT_EQ(read.updates.size(), 1u);
   EXPECT_EQ(read.updates[0].matrix, "h.0.attn.c_attn.weight");
