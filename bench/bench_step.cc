@@ -1,5 +1,5 @@
-// A training step of the photonic model: forward, loss, backward, AdamW; full, amplitude-only and low-rank. Run one configuration
-// per process (--benchmark_filter) where peak memory matters.
+// A training step of the photonic model: forward, loss, backward, AdamW; full, amplitude-only and low-rank. Run one
+// configuration per process (--benchmark_filter) where peak memory matters.
 #include "bench/measure.h"
 #include "models/gpt.h"
 #include "tensor/random.h"

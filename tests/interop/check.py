@@ -57,9 +57,9 @@ class Checks:
         self.failed += not passed
         print("ok  " if passed else "FAIL", f"{what}: {words}", flush=True)
 
-    def train(self, model, method, options, save, out):
+    def train(self, model, method, options, save, out, rate="1e-2"):
         self.run("sft", "--model", model, "--data", "pairs.jsonl", "--method", method, *options, "--length", 64,
-                 "--batch", 4, "--steps", 30, "--lr", "1e-2", "--save", save, "--out", out)
+                 "--batch", 4, "--steps", 30, "--lr", rate, "--save", save, "--out", out)
 
     def loss_error(self, ids, logits, *model):
         """eval's loss of TEXT against that of logits [1, T, V] of its ids [1, T]; the first token is not predicted."""
@@ -126,10 +126,10 @@ def check_import(checks, adapter):
     return within(merge=relative(peft_logits(base(merged), expected["input_ids"]), expected["logits"]))
 
 
-def check_llama_cpp(checks, model, gguf, method, prompt, count):
+def check_llama_cpp(checks, model, gguf, method, rate, prompt, count):
     """Ours to llama.cpp: with our adapter it must continue a prompt as generate does. An empty one is the BOS token."""
     adapter, exported = checks.work / f"{model.name} {method} lora", checks.work / f"{model.name} {method}.gguf"
-    checks.train(model, method, EXPORTED[method], "adapter", adapter)
+    checks.train(model, method, EXPORTED[method], "adapter", adapter, rate)
     checks.run("export", "--model", model, "--adapter", adapter, "--format", "gguf", "--out", exported)
     ours = checks.run("generate", "--model", model, "--adapter", adapter, *(["--prompt", prompt] if prompt else []),
                       "--tokens", count, "--raw").strip()
@@ -168,9 +168,11 @@ def run_all(checks, shared):
         checks.check(f"PEFT's {adapter.name}", check_import, adapter)
     stories = shared / "stories260K", shared / "gguf-stories" / "model.gguf"
     for method in ("lora", "amplitude"):
-        checks.check(f"stories260K, {method} in llama.cpp", check_llama_cpp, *stories, method, "", 100)
+        # At this rate the two likeliest tokens are never nearer than 0.04 in their logits. At 1e-2, where the text falls
+        # apart, two are 0.003 apart after 64 tokens, and llama.cpp takes the other one: float64 takes ours.
+        checks.check(f"stories260K, {method} in llama.cpp", check_llama_cpp, *stories, method, "1e-3", "", 100)
         checks.check(f"gpt2, {method} in llama.cpp", check_llama_cpp, checks.work / "gpt2", checks.work / "gpt2.gguf",
-                     method, "How many ", 50)
+                     method, "1e-2", "How many ", 50)
 
 
 def main():

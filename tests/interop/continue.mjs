@@ -14,6 +14,9 @@ const model = await llama.loadModel({modelPath});
 const context = await model.createContext({
   contextSize: ids.split(",").length + Number(count),
   threads: 1,
+  // By default they are rounded to half precision, which decides between words that are nearly as likely.
+  experimentalKvCacheKeyType: "F32",
+  experimentalKvCacheValueType: "F32",
   lora: adapter === "none" ? undefined : {adapters: [{filePath: adapter}]},
 });
 const added = [];
