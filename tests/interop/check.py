@@ -168,8 +168,8 @@ def run_all(checks, shared):
         checks.check(f"PEFT's {adapter.name}", check_import, adapter)
     stories = shared / "stories260K", shared / "gguf-stories" / "model.gguf"
     for method in ("lora", "amplitude"):
-        # At this rate the two likeliest tokens are never nearer than 0.04 in their logits. At 1e-2, where the text falls
-        # apart, two are 0.003 apart after 64 tokens, and llama.cpp takes the other one: float64 takes ours.
+        # At this rate the two likeliest tokens are never nearer than 0.04 in their logits. At 1e-2, where the text
+        # falls apart, two are 0.003 apart after 64 tokens, and llama.cpp takes the other one: float64 takes ours.
         checks.check(f"stories260K, {method} in llama.cpp", check_llama_cpp, *stories, method, "1e-3", "", 100)
         checks.check(f"gpt2, {method} in llama.cpp", check_llama_cpp, checks.work / "gpt2", checks.work / "gpt2.gguf",
                      method, "1e-2", "How many ", 50)
