@@ -1,7 +1,10 @@
 #include "tests/fuzz/commands/sound_files.h"
 
+#include <cstdint>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "ct/adapter/native_adapter.h"
 #include "models/gpt.h"
 #include "models/llama.h"
 #include "models/model_directory.h"
@@ -9,6 +12,7 @@
 #include "tensor/io/safetensors_reader.h"
 #include "tests/support/chat_files.h"
 #include "tests/support/small_models.h"
+#include "train/methods/method.h"
 
 namespace ampgrad::fuzz {
 namespace {
@@ -17,6 +21,30 @@ namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
 
 std::string MutateText(const std::string& text, Draw& draw) { return MutateBytes(text, draw); }
+
+// Changes the JSON of an adapter's metadata, and leaves its tensors as they are.
+std::string MutateAdapter(const std::string& file, Draw& draw) {
+  uint64_t size;
+  std::memcpy(&size, file.data(), sizeof size);
+  nlohmann::json header = nlohmann::json::parse(file.substr(sizeof size, size));
+  std::string& metadata = header["__metadata__"]["ampgrad_adapter"].get_ref<std::string&>();
+  metadata = MutateJson(metadata, draw);
+  std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const uint64_t changed = text.size();
+  std::string result(reinterpret_cast<const char*>(&changed), sizeof changed);
+  return result + text + file.substr(sizeof size + size);
+}
+
+// An adapter over the folder "chat": by `method`, as it is before any step.
+void MakeAdapter(const fs::path& directory, const std::string& method) {
+  const auto model = models::LoadModel(directory.parent_path() / "chat");
+  const ct::BaseWeights base(model->Parts());
+  const train::MethodSettings settings{.method = method, .k = 2, .rank = 2, .share = 0.05};
+  train::Prepare(*model, settings, train::MakeBases(*model, settings, {}, {}));
+  fs::create_directories(directory);
+  ct::WriteNativeAdapter(directory, model->Parts(), base, {method, "../chat"});
+}
 
 std::string Questions() {
   std::string lines;
@@ -86,12 +114,19 @@ void MakeSoundFiles(const fs::path& directory, const fs::path& golden) {
   models::SaveModel(directory / "gpt", gpt, models::Tokenizer::Bytes());
   Put(directory / "gpt" / "data.jsonl", Questions());
   for (const char* name : {"gpt2-tiny", "llama-tiny"}) fs::copy(golden / name, directory / name);
+  for (const char* method : {"amplitude", "dora", "sparse"}) MakeAdapter(directory / method, method);
+  for (const char* name : {"gpt2-patterns", "llama-regex"}) fs::copy(golden / "peft" / name, directory / name);
 }
 
 std::vector<Subject> Subjects() {
   const Words generate = {"generate", "--model", ".", "--prompt", "How many?", "--tokens", "4", "--threads", "1"};
   const Words sft = {"sft", "--model", ".",       "--data", "data.jsonl", "--out", "out",   "--steps",  "1",
                      "--k", "2",       "--batch", "2",      "--threads",  "1",     "--log", "log.jsonl"};
+  const Words adapted = {"generate",  "--model",  "../chat", "--adapter", ".", "--prompt",
+                         "How many?", "--tokens", "4",       "--threads", "1"};
+  const auto merge = [](const char* base) {
+    return Words{"merge", "--model", base, "--adapter", ".", "--out", "out", "--threads", "1"};
+  };
   const Words check = {"check", "--reference", ".", "--threads", "1"};
   return {{"config of a GPT-2", "gpt", "config.json", MutateJson, generate},
           {"config of a GPT-2, trained", "gpt", "config.json", MutateJson, sft},
@@ -111,7 +146,13 @@ std::vector<Subject> Subjects() {
           {"bytes of conversations", "chat", "data.jsonl", MutateText, sft},
           {"golden results of a GPT-2", "gpt2-tiny", "golden.json", MutateJson, check},
           {"golden results of a Llama", "llama-tiny", "golden.json", MutateJson, check},
-          {"golden config", "llama-tiny", "config.json", MutateJson, check}};
+          {"golden config", "llama-tiny", "config.json", MutateJson, check},
+          {"adapter of amplitude", "amplitude", "adapter.safetensors", MutateAdapter, adapted},
+          {"adapter of dora", "dora", "adapter.safetensors", MutateAdapter, merge("../chat")},
+          {"adapter of sparse", "sparse", "adapter.safetensors", MutateAdapter, adapted},
+          {"bytes of an adapter", "dora", "adapter.safetensors", MutateText, adapted},
+          {"adapter of PEFT, patterns", "gpt2-patterns", "adapter_config.json", MutateJson, merge("../gpt2-tiny")},
+          {"adapter of PEFT, expression", "llama-regex", "adapter_config.json", MutateJson, merge("../llama-tiny")}};
 }
 
 }  // namespace ampgrad::fuzz
