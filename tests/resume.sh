@@ -111,11 +111,13 @@ play() {
   if [ -e try/out.run/ampgrad.json ]; then start try "${words%% *} --resume out.run" || fail "$what: no end"; fi
   check_result try "run$i" "$what"
   diff <(log_of try) <(log_of "run$i") >difference || fail "$what: log $(head -n 3 difference)"
+  # A process that is killed while it removes its state may leave the empty directory.
+  rmdir try/out.run 2>/dev/null || true
   # A save that fails keeps what it has written, and says where; a process that is killed may leave a temporary file.
   local left
   left=$(cd try && find . -mindepth 1 -maxdepth 1 ! -name out ! -name 'log.*' ! -name printed ! -name errors \
     ! -name 'out.partial-*-kept' ! -name '.ampgrad-*.tmp')
-  [ -z "$left" ] || fail "$what: left behind: $left"
+  [ -z "$left" ] || fail "$what: left behind: $left $(ls -A try/out.run 2>/dev/null || true)"
   echo "$what"
 }
 

@@ -16,6 +16,7 @@ Dora::Dora(FrozenBase base, Factors factors, Tensor magnitude, Chain chain)
 }
 
 Tensor Dora::Norms() const {
+  if (!held_.empty()) return held_.Clone();
   const Tensor &a = a_.value, &b = b_.value;
   const Index out = b.rows(), r = b.cols(), in = a.cols();
   Tensor projected = Tensor::Uninitialized({r, out}), gram = Tensor::Uninitialized({r, r});

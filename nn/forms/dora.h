@@ -14,6 +14,9 @@ class Dora : public LowRank {
   /// With `magnitude` absent, m is the norm of each row of V: the update starts as that of LowRank.
   Dora(FrozenBase base, Factors factors, Tensor magnitude, Chain chain);
 
+  /// Keeps the norms as they are now. The gradients are then those of the loss, which a check by differences needs.
+  void HoldNorms() { held_ = Norms(); }
+
   Var Make(Tape& tape) override;
   const char* Name() const override { return "dora"; }
   std::vector<FormPart> Parts() override { return {{"A", &a_}, {"B", &b_}, {"m", &m_}}; }
@@ -29,6 +32,7 @@ class Dora : public LowRank {
 
   std::vector<double> base_squares_;  // ‖W₀_o‖² [out]
   Param m_;                           // [out]
+  Tensor held_;                       // norms; absent unless they are held
 };
 
 }  // namespace ampgrad::nn

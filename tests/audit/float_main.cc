@@ -28,6 +28,7 @@ void WriteGradients(const std::vector<std::string>& words) {
   UseSimdTarget(words.at(6));
   const train::GivenModel given = train::ReadGivenModel(directory, words.at(7), train::AdapterUse::kTrain);
   models::LanguageModel* model = given.model.get();
+  HoldConstants(*model);
   const train::Batch batch = ReadBatch(
       {{words.at(2)}, given.base, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))},
       *model);

@@ -111,6 +111,7 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
   const std::string data = options.String("data");
   const train::GivenModel given = train::ReadGivenModel(options, train::AdapterUse::kTrain);
   models::LanguageModel* model = given.model.get();
+  HoldConstants(*model);
   const Index length = std::min(options.Integer("length", 1, 1 << 20), model->context());
   const Index sequences = options.Integer("batch", 1, 4096);
   findings.title = directory;

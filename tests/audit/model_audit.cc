@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <string>
 
 #include "models/model_directory.h"
+#include "nn/forms/dora.h"
 #include "tensor/io/text_file.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
@@ -104,15 +106,33 @@ void AuditParams(models::LanguageModel& model, const train::Batch& batch, const 
   }
 }
 
+// Everything trains, but for what a form keeps frozen: several matrices may share it.
+void TrainAll(models::LanguageModel& model) {
+  std::vector<Param*> frozen;
+  for (nn::Matrix* matrix : model.Parts().matrices) {
+    for (const nn::FormPart& part : matrix->form->Parts()) {
+      if (!part.param->trainable && std::string(part.role) != "weight") frozen.push_back(part.param);
+    }
+  }
+  models::SetTrainable(model, true);
+  for (Param* param : frozen) param->trainable = false;
+}
+
 }  // namespace
 
+void HoldConstants(models::LanguageModel& model) {
+  for (nn::Matrix* matrix : model.Parts().matrices) {
+    if (auto* dora = dynamic_cast<nn::Dora*>(matrix->form.get())) dora->HoldNorms();
+  }
+}
+
 std::vector<io::NamedTensor> DenseGradients(models::LanguageModel& model, const train::Batch& batch) {
-  models::SetTrainable(model, true);
+  TrainAll(model);
   for (Param* param : models::Parameters(model)) param->grad = Tensor();
   Tape tape;
   tape.Backward(train::BatchLoss(model, tape, batch));
   std::vector<io::NamedTensor> gradients;
-  for (Param* param : models::Parameters(model)) gradients.push_back({param->name, param->grad});
+  for (Param* param : models::TrainableParameters(model)) gradients.push_back({param->name, param->grad});
   return gradients;
 }
 
@@ -144,7 +164,7 @@ train::Batch ReadBatch(const train::ChatSource& source, const models::LanguageMo
 std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::Batch& batch, uint64_t seed,
                                     const ModelProgress& progress) {
   std::vector<LedgerEntry> ledger;
-  models::SetTrainable(model, true);
+  TrainAll(model);
   AuditParams(model, batch, models::Parameters(model), seed, progress, ledger);
 
   const std::unique_ptr<models::LanguageModel> amplitude = model.Clone();

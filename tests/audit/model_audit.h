@@ -23,7 +23,11 @@ using ModelProgress = std::function<void(size_t done, size_t all, const std::str
 std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::Batch& batch, uint64_t seed,
                                     const ModelProgress& progress = nullptr);
 
-/// The gradients of all parameters of the model as it is.
+/// Holds what a backward takes as a constant: the norms of DoRA. By definition its gradients of A and B are not those
+/// of the loss while the norms move.
+void HoldConstants(models::LanguageModel& model);
+
+/// The gradients of all parameters of the model but those that a form keeps frozen.
 std::vector<io::NamedTensor> DenseGradients(models::LanguageModel& model, const train::Batch& batch);
 
 /// Fills in float_error: how far gradients that the float build wrote are from `gradients` of this one.

@@ -6,6 +6,7 @@
 #include "tests/audit/kernel_audit.h"
 #include "tests/audit/model_audit.h"
 #include "tests/support/small_models.h"
+#include "train/methods/method.h"
 
 namespace ampgrad::audit {
 namespace {
@@ -52,6 +53,40 @@ TEST_F(AuditModelTest, CoversEveryTensor) {
     EXPECT_TRUE(!entry.trained || entry.above_floor >= 1) << entry.tensor;
     EXPECT_TRUE(entry.trained || entry.gradient_norm == 0) << entry.tensor;
   }
+}
+
+// The trained factors of each form, away from where they start, with all else that the model has.
+TEST_F(AuditModelTest, CoversTheFactorsOfEveryForm) {
+  for (const char* method : {"lora", "lora-fa", "pissa", "dora", "core", "vera", "sparse"}) {
+    SCOPED_TRACE(method);
+    const auto model = TinyGpt(5);
+    train::Prepare(*model, {.method = method, .chain = nn::Chain::kFactored, .rank = 2, .share = 0.05});
+    uint64_t stream = 0;
+    std::vector<std::string> factors;
+    for (Param* param : models::TrainableParameters(*model)) {
+      const Tensor noise = Random(9, stream++).NormalTensor(param->value.shape(), 0.3);
+      for (Index i = 0; i < noise.size(); ++i) param->value[i] += noise[i];
+      factors.push_back(param->name);
+    }
+    HoldConstants(*model);
+    const std::vector<LedgerEntry> ledger = AuditModel(*model, TinyBatch(), 1);
+    EXPECT_TRUE(AllPass(ledger));
+    for (const std::string& name : factors) {
+      const auto entry = std::find_if(ledger.begin(), ledger.end(), [&](const auto& e) { return e.tensor == name; });
+      ASSERT_NE(entry, ledger.end()) << name;
+      EXPECT_TRUE(entry->trained && entry->above_floor >= 1) << name;
+    }
+  }
+}
+
+// Without them held, the loss moves with the norms too, and the audit must see that.
+TEST_F(AuditModelTest, SeesThatDoraTakesItsNormsForConstants) {
+  const auto model = TinyGpt(5);
+  train::Prepare(*model, {.method = "dora", .chain = nn::Chain::kFactored, .rank = 2});
+  for (Param* param : models::TrainableParameters(*model)) {
+    for (Real& x : param->value) x += Real(0.1);
+  }
+  EXPECT_FALSE(AllPass(AuditModel(*model, TinyBatch(), 1)));
 }
 
 TEST_F(AuditModelTest, SeesAGradientOffByATenThousandth) {

@@ -111,7 +111,7 @@ int Run(const Options& options) {
     WriteSettings(options, to);
   });
   state->Remove();
-  Report(result, run, train.steps);
+  if (!level) Report(result, run, train.steps);
   if (save.adapter) std::printf("%s\n", DescribeSize(options.String("out"), given).c_str());
   std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
               start_loss, end_loss, result.seconds_per_step, Megabytes(peak).c_str(),
