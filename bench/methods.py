@@ -4,7 +4,8 @@
 
 Every method gets the same rule: rates 1 and 3 times powers of ten, from 0.001 on in the direction that is better, until
 the best has a worse neighbour on both sides, as 128 samples judge them. The end losses of the table are of 128 others,
-which no run has seen. DATA's last 256 lines are those two parts, and the rest is trained on.
+which no run has seen; the start losses are of the first. DATA's last 256 lines are those two parts, and the rest is
+trained on.
 """
 import json
 import pathlib
