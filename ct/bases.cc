@@ -16,16 +16,6 @@ constexpr const char* kNames[] = {"universal", "bottom", "random", "rotated", "t
 
 constexpr uint64_t kRandomStream = 0x6261736973;  // "basis"
 
-// The last k vectors of the whole basis, the smallest eigenvalue first. Its eigenvalues stay those of the rows.
-Basis Bottom(const std::vector<RowSource>& sources, Index k, const RowSample& sample) {
-  const Index d = ComputeBasis(sources, k, sample).width();
-  Basis whole = ComputeBasis(sources, d, sample);
-  Tensor vectors = Tensor::Uninitialized({k, d});
-  for (Index i = 0; i < k; ++i) std::copy_n(whole.vectors.row(d - 1 - i), d, vectors.row(i));
-  whole.vectors = vectors;
-  return whole;
-}
-
 Basis WithVectors(Basis basis, Tensor vectors) {
   basis.vectors = std::move(vectors);
   return basis;
@@ -85,7 +75,7 @@ std::vector<BasisGroup> ComputeBases(BasisKind kind, const std::vector<RowSource
     case BasisKind::kUniversal:
       return of_all(ComputeBasis(sources, k, sample));
     case BasisKind::kBottom:
-      return of_all(Bottom(sources, k, sample));
+      return of_all(ComputeBasis(sources, k, sample, Spectrum::kBottom));
     case BasisKind::kRotated:
       return of_all(Rotated(ComputeBasis(sources, k, sample), seed));
     case BasisKind::kRandom: {
@@ -105,8 +95,8 @@ std::vector<BasisGroup> ComputeBases(BasisKind kind, const std::vector<RowSource
   }
   std::vector<BasisGroup> groups;
   for (const std::vector<RowSource>& part : parts) {
-    Basis basis = kind == BasisKind::kMinor ? Bottom(part, k, sample) : ComputeBasis(part, k, sample);
-    groups.push_back({std::make_shared<const Basis>(std::move(basis)), part});
+    const Spectrum end = kind == BasisKind::kMinor ? Spectrum::kBottom : Spectrum::kTop;
+    groups.push_back({std::make_shared<const Basis>(ComputeBasis(part, k, sample, end)), part});
   }
   return groups;
 }

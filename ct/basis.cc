@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "ct/gram.h"
-#include "tensor/kernels/eigen/eigen.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
@@ -63,7 +61,7 @@ void AddRowSums(const Tensor& rows, double repeats, std::vector<double>& sum) {
 
 }  // namespace
 
-Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSample& sample) {
+Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSample& sample, Spectrum end) {
   if (sources.empty()) throw std::invalid_argument("[basis] the model has no matrix with rows of its width");
   const Index d = sources[0].layout == ops::Layout::kOutIn ? sources[0].matrix->in : sources[0].matrix->out;
   if (k < 1 || k > d) {
@@ -88,10 +86,8 @@ Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSamp
       AddGram(Centred(block, basis.mean), repeats, gram);
     }
   });
-  SymmetricEigen eigen = DecomposeSymmetric(gram, d, k);
-
-  basis.vectors = Tensor::Uninitialized({k, d});
-  std::copy_n(eigen.vectors.begin(), k * d, basis.vectors.data());
+  GramEigen eigen = DecomposeGram(gram, d, k, end);
+  basis.vectors = eigen.vectors;
   basis.eigenvalues = std::move(eigen.values);
   return basis;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "ct/gram.h"
 #include "ct/rows.h"
 
 namespace ampgrad::ct {
@@ -12,7 +13,7 @@ struct Basis {
   Tensor vectors;                   // B [K, d], orthonormal rows: the top eigenvectors of (R − μ)ᵀ(R − μ)
   Tensor mean;                      // μ [d], the mean of all rows R
   std::vector<double> eigenvalues;  // [d], descending
-  Index rows;                       // N, the number of rows that it was computed from, repeats included
+  Index rows;  // N, the number of rows that it was computed from, repeats included; 0 if it was read
 
   Index k() const { return vectors.rows(); }
   Index width() const { return vectors.cols(); }
@@ -24,11 +25,12 @@ struct RowSample {
   uint64_t seed = 0;
 };
 
-/// Computes μ and the top-K right singular vectors of the centred rows, from the d x d Gram matrix. Blocks of rows are
+/// Computes μ and the K right singular vectors of the centred rows from one end of their spectrum, from the d x d Gram matrix. Blocks of rows are
 /// multiplied in Real and summed in double, one after another, so that no second copy of the model exists. With a
 /// sample, only its rows are read.
 /// Throws std::invalid_argument when there are no rows or K is not in 1..d.
-Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSample& sample = {});
+Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSample& sample = {},
+                   Spectrum end = Spectrum::kTop);
 
 /// The same basis with its first `k` vectors only. Throws std::invalid_argument when k is not in 1..K.
 Basis Truncated(const Basis& basis, Index k);

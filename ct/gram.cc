@@ -1,7 +1,9 @@
 #include "ct/gram.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "tensor/kernels/eigen/eigen.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/thread_pool.h"
 
@@ -29,7 +31,10 @@ Tensor Centred(const Tensor& rows, const Tensor& mean) {
   return centred;
 }
 
-void AddGram(const Tensor& rows, double repeats, std::vector<double>& gram) {
+namespace {
+
+// The same for at most kGramRows rows.
+void AddBlock(const Tensor& rows, double repeats, std::vector<double>& gram) {
   const Index d = rows.cols(), chunk = std::max<Index>(kMinGramRows, d / 8);
   // A task computes a few rows of the result, from the diagonal on. Eight tasks do 9/16 of the work of the full square,
   // and their products are tall enough for full speed.
@@ -43,6 +48,24 @@ void AddGram(const Tensor& rows, double repeats, std::vector<double>& gram) {
       for (Index j = 0; j < n; ++j) to[j] += repeats * product.row(i)[j];
     }
   });
+}
+
+}  // namespace
+
+void AddGram(const Tensor& rows, double repeats, std::vector<double>& gram) {
+  for (Index begin = 0; begin < rows.rows(); begin += kGramRows) {
+    AddBlock(rows.Rows(begin, std::min(rows.rows(), begin + kGramRows)), repeats, gram);
+  }
+}
+
+GramEigen DecomposeGram(const std::vector<double>& gram, Index d, Index r, Spectrum end) {
+  SymmetricEigen eigen = DecomposeSymmetric(gram, d, end == Spectrum::kTop ? r : d);
+  Tensor vectors = Tensor::Uninitialized({r, d});
+  for (Index i = 0; i < r; ++i) {
+    const Index at = end == Spectrum::kTop ? i : d - 1 - i;
+    std::copy_n(eigen.vectors.begin() + at * d, d, vectors.row(i));
+  }
+  return {std::move(eigen.values), vectors};
 }
 
 }  // namespace ampgrad::ct

@@ -5,8 +5,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "ct/gram.h"
-#include "tensor/kernels/eigen/eigen.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
@@ -19,18 +17,14 @@ void ScaleRow(Tensor& rows, Index i, double factor) {
 }
 
 // Triplets of rows [n, d] with n >= d, so that `right` are eigenvectors of rowsᵀ·rows.
-SingularTriplets OfTall(const Tensor& rows, Index r, Spectrum spectrum) {
+SingularTriplets OfTall(const Tensor& rows, Index r, Spectrum end) {
   const Index n = rows.rows(), d = rows.cols();
   std::vector<double> gram(d * d, 0.0);
-  for (Index begin = 0; begin < n; begin += kGramRows)
-    AddGram(rows.Rows(begin, std::min(n, begin + kGramRows)), 1, gram);
-  const SymmetricEigen eigen = DecomposeSymmetric(gram, d, spectrum == Spectrum::kTop ? r : d);
-
-  SingularTriplets triplets{Tensor::Uninitialized({r, n}), {}, Tensor::Uninitialized({r, d})};
+  AddGram(rows, 1, gram);
+  const GramEigen eigen = DecomposeGram(gram, d, r, end);
+  SingularTriplets triplets{Tensor::Uninitialized({r, n}), {}, eigen.vectors};
   for (Index i = 0; i < r; ++i) {
-    const Index at = spectrum == Spectrum::kTop ? i : d - 1 - i;
-    triplets.values.push_back(std::sqrt(std::max(0.0, eigen.values[at])));
-    std::copy_n(eigen.vectors.begin() + at * d, d, triplets.right.row(i));
+    triplets.values.push_back(std::sqrt(std::max(0.0, eigen.values[end == Spectrum::kTop ? i : d - 1 - i])));
   }
   kernels::ProductNT(triplets.right, rows, {triplets.left.data()});  // σ·u = W·v
   for (Index i = 0; i < r; ++i) {
@@ -43,14 +37,14 @@ SingularTriplets OfTall(const Tensor& rows, Index r, Spectrum spectrum) {
 
 }  // namespace
 
-SingularTriplets ComputeSingular(const Tensor& w, Index r, Spectrum spectrum) {
+SingularTriplets ComputeSingular(const Tensor& w, Index r, Spectrum end) {
   const Index most = std::min(w.rows(), w.cols());
   if (r < 1 || r > most) {
     throw std::invalid_argument("[singular] expected a rank in 1.." + std::to_string(most) + ", found " +
                                 std::to_string(r));
   }
-  if (w.rows() >= w.cols()) return OfTall(w, r, spectrum);
-  SingularTriplets triplets = OfTall(kernels::Transposed(w), r, spectrum);
+  if (w.rows() >= w.cols()) return OfTall(w, r, end);
+  SingularTriplets triplets = OfTall(kernels::Transposed(w), r, end);
   std::swap(triplets.left, triplets.right);
   return triplets;
 }

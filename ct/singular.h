@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "tensor/tensor.h"
+#include "ct/gram.h"
 
 namespace ampgrad::ct {
 
@@ -13,13 +13,10 @@ struct SingularTriplets {
   Tensor right;                // V [r, in]: orthonormal rows; a row of zeros where σ is 0
 };
 
-/// Which end of the spectrum.
-enum class Spectrum { kTop, kBottom };
-
 /// The r largest singular values of W [out, in], descending, or the r smallest of its min(out, in), ascending, with
 /// their vectors. They come from the Gram matrix of the shorter side. Throws std::invalid_argument when r is not in
 /// 1..min(out, in).
-SingularTriplets ComputeSingular(const Tensor& w, Index r, Spectrum spectrum);
+SingularTriplets ComputeSingular(const Tensor& w, Index r, Spectrum end);
 
 /// K random orthonormal rows [K, d], K <= d: normal numbers of Random(seed, stream), orthogonalised in double. The
 /// first rows are the same for every K.

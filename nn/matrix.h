@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/forms/weight_form.h"
+#include "nn/forms/update_form.h"
 
 namespace ampgrad::nn {
 
@@ -26,6 +26,8 @@ struct Matrix {
 
   /// Its shape in the stored layout: [out, in] or [in, out].
   Shape StoredShape() const;
+  /// Its weight as it is now, for a form that adds to it.
+  FrozenBase Base() const { return {name, form->Merged(), layout}; }
   /// Whether it has parameters. A form without parameters keeps the weight as stored and never trains.
   bool HasParameters() const { return !form->Parts().empty(); }
   /// Replaces the form with a Dense form of the same weight, which can train.

@@ -96,4 +96,16 @@ Tensor StoredTensor::WidenedColumns(const std::vector<Index>& ids) const {
   return wide;
 }
 
+StoredTensor Rounded(const Tensor& x, StoredType type) {
+  const auto bytes = std::make_shared<std::vector<float>>(static_cast<size_t>(x.size()) + 1);  // room for any type
+  void* const to = bytes->data();
+  for (Index i = 0; i < x.size(); ++i) {
+    const auto value = static_cast<float>(x[i]);
+    if (type == StoredType::kF32) static_cast<float*>(to)[i] = value;
+    if (type == StoredType::kF16) static_cast<Half*>(to)[i] = ToHalf(value);
+    if (type == StoredType::kBf16) static_cast<Bf16*>(to)[i] = ToBf16(value);
+  }
+  return {type, x.shape(), std::shared_ptr<const void>(bytes, to)};
+}
+
 }  // namespace ampgrad

@@ -79,4 +79,7 @@ class StoredTensor {
   Tensor tensor_;
 };
 
+/// The numbers of `x` rounded to a type of 16 or 32 bits, ties to even, in storage of their own.
+StoredTensor Rounded(const Tensor& x, StoredType type);
+
 }  // namespace ampgrad

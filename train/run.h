@@ -13,7 +13,7 @@ namespace ampgrad::train {
 
 /// What a run does beside its steps. Numbers of steps; 0: never.
 struct RunPlan {
-  std::string label;       // of the run, in the log and on the terminal
+  std::string label = {};  // of the run, in the log and on the terminal
   Index eval_every = 0;    // takes the loss of the validation part, or of the held-out one where there is none;
                            // at the last step, too
   bool keep_best = false;  // ends with the parameters of the best evaluation, not with the last

@@ -46,11 +46,6 @@ double LearningRate(const TrainOptions& o, Index step) {
   return o.lr * (share + (1 - share) * Left(o.schedule, std::min(1.0, progress)));
 }
 
-Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch, std::optional<Index> count) {
-  return ops::CrossEntropy(model.Logits(tape, batch.inputs, batch.length, batch.borders), batch.targets,
-                           count.value_or(ops::CountTargets(batch.targets)));
-}
-
 Trainer::Trainer(models::LanguageModel& model, const TrainOptions& options)
     : model_(model), options_(options), optimizer_(MakeOptimizer(models::TrainableParameters(model), options)) {
   if (optimizer_->slots().empty()) throw std::runtime_error("nothing to train: every parameter is frozen");

@@ -7,7 +7,7 @@
 
 #include "models/language_model.h"
 #include "train/adamw.h"
-#include "train/data/batch.h"
+#include "train/data/batch_loss.h"
 
 namespace ampgrad::train {
 
@@ -80,10 +80,6 @@ class Trainer {
   std::unique_ptr<Optimizer> optimizer_;
   Index step_ = 0;
 };
-
-/// The loss of one batch on a tape: the sum over its targets, divided by `count`; by default their mean. Throws
-/// std::invalid_argument when there is no target to divide by.
-Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch, std::optional<Index> count = {});
 
 /// Mean loss over all targets of `batches`, without recording. Throws DivergedError when it is not finite.
 double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches);

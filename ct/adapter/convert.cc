@@ -54,12 +54,11 @@ void ApplyLowRank(const LowRankAdapter& adapter, const nn::Parts& parts, nn::Cha
   for (const MatrixUpdate& update : adapter.updates) {
     if (!matrices.contains(update.matrix)) fail(update.matrix);
     nn::Matrix& matrix = *matrices.at(update.matrix);
-    const nn::FrozenBase base{matrix.name, matrix.form->Merged(), matrix.layout};
     const nn::Factors factors{update.a, update.b, static_cast<Real>(update.scale)};
     if (update.magnitude.empty()) {
-      matrix.form = std::make_unique<nn::LowRank>(base, factors, nn::TrainedFactors::kBoth, chain);
+      matrix.form = std::make_unique<nn::LowRank>(matrix.Base(), factors, nn::TrainedFactors::kBoth, chain);
     } else {
-      matrix.form = std::make_unique<nn::Dora>(base, factors, update.magnitude, chain);
+      matrix.form = std::make_unique<nn::Dora>(matrix.Base(), factors, update.magnitude, chain);
     }
   }
   for (const WholeTensor& tensor : adapter.whole) {

@@ -218,10 +218,8 @@ std::string HashOf(const Basis& basis) {
   io::Digest digest;
   for (const Tensor& tensor : {basis.vectors, basis.mean}) {
     digest.Add(tensor.shape().ToString());
-    for (const Real x : tensor) {
-      const float value = static_cast<float>(x);
-      digest.Add(&value, sizeof value);
-    }
+    const StoredTensor floats = Rounded(tensor, StoredType::kF32);  // as files hold them, for any Real
+    digest.Add(floats.data(), static_cast<size_t>(floats.bytes()));
   }
   return digest.Text();
 }

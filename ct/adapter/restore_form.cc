@@ -49,8 +49,6 @@ class Taker {
   std::map<std::string, Tensor> left_;
 };
 
-nn::FrozenBase BaseOf(const nn::Matrix& matrix) { return {matrix.name, matrix.form->Merged(), matrix.layout}; }
-
 Factors TakeFactors(Taker& take, const nn::Matrix& matrix, const char* a, const char* b, double scale) {
   const Index r = take.RowsOf(a);
   return {take.Part(a, {r, matrix.in}), take.Part(b, {matrix.out, r}), static_cast<Real>(scale)};
@@ -65,12 +63,11 @@ std::unique_ptr<nn::WeightForm> FormRestorer::MakeAmplitude(const SavedForm& sav
   const Tensor vectors = take.Part("basis", {k, d}), mean = take.Part("mean", {d});
   const Tensor scores = take.Part("scores", {rows, k});
   take.RequireNothingLeft();
-  std::shared_ptr<const AmplitudeSetup>& setup = setups_[{vectors.data(), exact}];
+  const nn::Chain chain = matrix.kind == nn::MatrixKind::kBlock ? chain_ : nn::Chain::kExplicit;  // as UseAmplitude
+  std::shared_ptr<const AmplitudeSetup>& setup = setups_[{vectors.data(), k, exact, chain}];
   if (!setup) {
     const auto basis = std::make_shared<const Basis>(Basis{vectors, mean, std::vector<double>(d, 0.0), 0});
-    setup =
-        std::make_shared<const AmplitudeSetup>(basis, exact ? Start::kExact : Start::kReconstructed,
-                                               matrix.kind == nn::MatrixKind::kBlock ? chain_ : nn::Chain::kExplicit);
+    setup = std::make_shared<const AmplitudeSetup>(basis, exact ? Start::kExact : Start::kReconstructed, chain);
   }
   const RowSource source{&matrix, out_in ? ops::Layout::kOutIn : ops::Layout::kInOut, rows, 1};
   return std::make_unique<Amplitude>(source, setup, scores);
@@ -86,27 +83,27 @@ std::unique_ptr<nn::WeightForm> FormRestorer::Make(const SavedForm& saved, nn::M
     const double scale = take.Number("scale");
     std::optional<Factors> first;
     if (take.RowsOf("first_A") > 0) first = TakeFactors(take, matrix, "first_A", "first_B", scale);
-    form = std::make_unique<nn::LowRank>(BaseOf(matrix), TakeFactors(take, matrix, "A", "B", scale),
+    form = std::make_unique<nn::LowRank>(matrix.Base(), TakeFactors(take, matrix, "A", "B", scale),
                                          nn::TrainedFactors::kBoth, chain_, first);
   } else if (saved.form == "dora") {
     const Factors factors = TakeFactors(take, matrix, "A", "B", take.Number("scale"));
-    form = std::make_unique<nn::Dora>(BaseOf(matrix), factors, take.Part("m", {matrix.out}), chain_);
+    form = std::make_unique<nn::Dora>(matrix.Base(), factors, take.Part("m", {matrix.out}), chain_);
   } else if (saved.form == "core") {
     const Factors factors = TakeFactors(take, matrix, "A", "B", 1);
     const Index r = factors.a.rows();
-    form = std::make_unique<nn::Core>(BaseOf(matrix), factors.b, take.Part("R", {r, r}), factors.a, chain_);
+    form = std::make_unique<nn::Core>(matrix.Base(), factors.b, take.Part("R", {r, r}), factors.a, chain_);
   } else if (saved.form == "shared_scaled") {
     const Factors factors = TakeFactors(take, matrix, "A", "B", 1);
     const Index r = factors.a.rows();
     const Tensor b = take.Part("b", {matrix.out}), d = take.Part("d", {r});
-    form = std::make_unique<nn::SharedScaled>(BaseOf(matrix), factors, b, d, chain_);
+    form = std::make_unique<nn::SharedScaled>(matrix.Base(), factors, b, d, chain_);
   } else if (saved.form == "sparse") {
     const auto found = saved.parts.find("values");
     const Index count = found == saved.parts.end() ? 0 : found->second.size(), most = matrix.out * matrix.in;
     if (count < 1 || count > most) take.Fail("1 to " + std::to_string(most) + " values", std::to_string(count));
     const double seed = take.Number("seed");
     if (!(seed >= 0 && seed <= 1e15)) take.Fail("a seed in 0..1e15", std::to_string(seed));
-    form = std::make_unique<nn::Sparse>(BaseOf(matrix), static_cast<uint64_t>(seed), take.Part("values", {count}));
+    form = std::make_unique<nn::Sparse>(matrix.Base(), static_cast<uint64_t>(seed), take.Part("values", {count}));
   } else {
     take.Fail("a form that exists", saved.form);
   }

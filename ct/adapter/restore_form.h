@@ -4,7 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "ct/amplitude.h"
 #include "nn/forms/chain.h"
@@ -35,8 +35,8 @@ class FormRestorer {
   std::unique_ptr<nn::WeightForm> MakeAmplitude(const SavedForm& saved, nn::Matrix& matrix);
 
   nn::Chain chain_;
-  std::map<std::pair<const Real*, bool>, std::shared_ptr<const AmplitudeSetup>>
-      setups_;  // by their vectors and whether the start is exact
+  std::map<std::tuple<const Real*, Index, bool, nn::Chain>, std::shared_ptr<const AmplitudeSetup>>
+      setups_;  // by vectors, K, start exact, chain
 };
 
 }  // namespace ampgrad::ct

@@ -10,7 +10,6 @@ namespace ampgrad::nn {
 /// arXiv:2402.09353). The norms are constants in the backward, as in section 4.3 there and in PEFT.
 class Dora : public LowRank {
  public:
-  /// Update is s·B·A, to which the magnitudes come.
   /// With `magnitude` absent, m is the norm of each row of V: the update starts as that of LowRank.
   Dora(FrozenBase base, Factors factors, Tensor magnitude, Chain chain);
 

@@ -52,7 +52,7 @@ class WeightForm {
   virtual std::map<std::string, double> Numbers() const { return {}; }
   /// What must be saved: by default, the parameters.
   virtual std::vector<SavedPart> Saved();
-  /// The change of the given weight as a low-rank update [out, in], where the form is one.
+  /// The change of the given weight as a low-rank update [out, in], where the form is one; of DoRA without m.
   virtual std::optional<Factors> Update() const { return std::nullopt; }
 
   /// The weight in its stored layout, as a checkpoint holds it.

@@ -9,7 +9,7 @@
 #include "tensor/kernels/simd/simd_target.h"
 #include "tests/audit/kernel_audit.h"
 #include "tests/audit/model_audit.h"
-#include "train/commands/model_options.h"
+#include "train/commands/options/model_options.h"
 #include "train/commands/program.h"
 
 namespace ampgrad::audit {

@@ -28,12 +28,11 @@
 #include "tests/audit/report/text.h"
 #include "tests/audit/step_identities.h"
 #include "tests/support/temp_dir.h"
-#include "train/commands/common_options.h"
-#include "train/commands/files.h"
-#include "train/commands/model_options.h"
-#include "train/commands/options.h"
+#include "train/commands/options/common_options.h"
+#include "train/commands/options/files.h"
+#include "train/commands/options/model_options.h"
+#include "train/commands/options/options.h"
 #include "train/commands/program.h"
-#include "train/commands/training_options.h"
 #include "train/progress.h"
 
 namespace ampgrad::audit {

@@ -381,7 +381,7 @@ Tensor InverseFrequencies(Index dim) {
   return f;
 }
 
-StoredTensor FrozenWeight(Shape shape, StoredType type) { return Stored(Normal(shape, 1), type); }
+StoredTensor FrozenWeight(Shape shape, StoredType type) { return Rounded(Normal(shape, 1), type); }
 
 Tensor ReconstructBasis(Index k, Index d) { return Normal({k, d}, 1); }
 

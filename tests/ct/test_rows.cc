@@ -226,7 +226,7 @@ TEST(Rows, OfASampleAreTheOnlyOnesWidened) {
   for (const ops::Layout layout : {ops::Layout::kOutIn, ops::Layout::kInOut}) {
     const Tensor stored = layout == ops::Layout::kOutIn ? values : kernels::Transposed(values);
     const auto dense = MakeMatrix("a", layout, stored), frozen = MakeMatrix("a", layout, stored);
-    frozen->form = std::make_unique<nn::Frozen>(Stored(stored, StoredType::kF32), layout);
+    frozen->form = std::make_unique<nn::Frozen>(Rounded(stored, StoredType::kF32), layout);
     dense->form = std::make_unique<nn::Dense>("a", frozen->form->Merged().Widened(), layout);
     const RowSample sample{52, 3};
     const Basis expected = ComputeBasis({RowsOf(*dense)}, 3, sample);

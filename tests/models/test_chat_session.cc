@@ -74,7 +74,7 @@ TEST_F(ChatSessions, AnswersAreThoseOfTheWholeConversationReadAnew) {
         EXPECT_EQ(turn.dropped, 0);
         EXPECT_FALSE(turn.is_full);
         // Of later turns, no more than what follows the last answer's last letter but one: ends, headers, the text.
-        if (messages.size() > 2) EXPECT_LE(turn.read, 40);
+        EXPECT_TRUE(messages.size() <= 2 || turn.read <= 40) << turn.read;
         messages.push_back({Role::kAssistant, turn.answer});
       }
     }

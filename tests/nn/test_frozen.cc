@@ -22,7 +22,7 @@ namespace {
 using ops::Layout;
 
 StoredTensor RandomStored(Shape shape, uint64_t seed, StoredType type = StoredType::kBf16) {
-  return Stored(Random(seed, 0).NormalTensor(shape, 1), type);
+  return Rounded(Random(seed, 0).NormalTensor(shape, 1), type);
 }
 
 // A product with the stored right side has the bits of a product with a widened copy. Tiles take bfloat16 as one part

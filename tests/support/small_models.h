@@ -106,7 +106,7 @@ inline std::vector<std::unique_ptr<models::LanguageModel>> BothFamilies(uint64_t
 inline void HoldAtHalfWidth(models::LanguageModel& model) {
   for (nn::Matrix* matrix : model.Parts().matrices) {
     matrix->form =
-        std::make_unique<nn::Frozen>(Stored(matrix->form->Merged().Widened(), StoredType::kBf16), matrix->layout);
+        std::make_unique<nn::Frozen>(Rounded(matrix->form->Merged().Widened(), StoredType::kBf16), matrix->layout);
   }
 }
 

@@ -94,7 +94,7 @@ TEST(Half, RoundsToNearestTiesToEven) {
 TEST(StoredTensor, WidensAsItsNumbersDo) {
   const Tensor values = Tensor::FromValues({2, 3}, {1, 2, -3, 0, -0.25, 0.5});
   for (const StoredType type : kStoredTypes) {
-    const StoredTensor stored = Stored(values, type);
+    const StoredTensor stored = Rounded(values, type);
     EXPECT_EQ(stored.bytes(), 6 * BytesOf(type));
     EXPECT_TRUE(stored.tensor().empty());
     const auto numbers = [](const Tensor& t) { return std::vector<Real>(t.begin(), t.end()); };

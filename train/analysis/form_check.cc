@@ -32,23 +32,23 @@ class FormChecker {
   void Run() {
     for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
       Check("lora", [&](nn::Matrix& m) {
-        return std::make_unique<nn::LowRank>(BaseOf(m), FactorsOf(m), nn::TrainedFactors::kBoth, chain);
+        return std::make_unique<nn::LowRank>(m.Base(), FactorsOf(m), nn::TrainedFactors::kBoth, chain);
       });
       Check("lora_fa", [&](nn::Matrix& m) {
-        return std::make_unique<nn::LowRank>(BaseOf(m), FactorsOf(m), nn::TrainedFactors::kB, chain);
+        return std::make_unique<nn::LowRank>(m.Base(), FactorsOf(m), nn::TrainedFactors::kB, chain);
       });
       Check("core", [&](nn::Matrix& m) {
-        return std::make_unique<nn::Core>(BaseOf(m), Read("B", m), Read("R", m), Read("A", m), chain);
+        return std::make_unique<nn::Core>(m.Base(), Read("B", m), Read("R", m), Read("A", m), chain);
       });
       Check("vera", [&](nn::Matrix& m) {
-        return std::make_unique<nn::SharedScaled>(BaseOf(m), FactorsOf(m), Read("b", m), Read("d", m), chain);
+        return std::make_unique<nn::SharedScaled>(m.Base(), FactorsOf(m), Read("b", m), Read("d", m), chain);
       });
       Check("dora",
-            [&](nn::Matrix& m) { return std::make_unique<nn::Dora>(BaseOf(m), FactorsOf(m), Read("m", m), chain); });
+            [&](nn::Matrix& m) { return std::make_unique<nn::Dora>(m.Base(), FactorsOf(m), Read("m", m), chain); });
     }
     Check("sparse", [&](nn::Matrix& m) {
       const std::vector<int64_t> mask = golden_.ReadInts(Name("mask", m));
-      return std::make_unique<nn::Sparse>(BaseOf(m), std::vector<Index>(mask.begin(), mask.end()), Read("values", m));
+      return std::make_unique<nn::Sparse>(m.Base(), std::vector<Index>(mask.begin(), mask.end()), Read("values", m));
     });
   }
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 
 namespace ampgrad::train {
 

@@ -6,18 +6,15 @@
 #include "tensor/io/text_file.h"
 #include "train/analysis/evaluation.h"
 #include "train/commands/commands.h"
-#include "train/commands/data_options.h"
-#include "train/commands/generation_options.h"
-#include "train/commands/model_options.h"
-#include "train/commands/training_options.h"
+#include "train/commands/options/data_options.h"
+#include "train/commands/options/generation_options.h"
+#include "train/commands/options/model_options.h"
 #include "train/data/text_data.h"
 #include "train/data/wording.h"
 #include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
-
-constexpr Index kMany = 1'000'000'000;
 
 // The model that is judged, and what reads for it.
 struct Judged {

@@ -5,9 +5,8 @@
 
 #include "models/model_directory.h"
 #include "train/commands/commands.h"
-#include "train/commands/generation_options.h"
-#include "train/commands/model_options.h"
-#include "train/commands/training_options.h"
+#include "train/commands/options/generation_options.h"
+#include "train/commands/options/model_options.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "train/commands/commands.h"
-#include "train/commands/common_options.h"
-#include "train/commands/files.h"
+#include "train/commands/options/common_options.h"
+#include "train/commands/options/files.h"
 #include "train/commands/program.h"
 
 namespace {

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
-#include <vector>
 
 #include "models/model_directory.h"
 #include "nn/forms/frozen.h"
@@ -16,18 +15,12 @@
 namespace ampgrad::train {
 namespace {
 
-StoredTensor InBf16(const Tensor& x) {
-  const auto numbers = std::make_shared<std::vector<Bf16>>();
-  for (const Real value : x) numbers->push_back(ToBf16(static_cast<float>(value)));
-  return {StoredType::kBf16, x.shape(), std::shared_ptr<const void>(numbers, numbers->data())};
-}
-
 // Rounds every matrix of the model; returns ‖rounded − W‖/‖W‖ over all of them.
 double RoundToBf16(models::LanguageModel& model) {
   double error = 0, norm = 0;
   for (nn::Matrix* matrix : model.Parts().matrices) {
     const Tensor w = matrix->form->Merged().Widened();
-    const StoredTensor rounded = InBf16(w);
+    const StoredTensor rounded = Rounded(w, StoredType::kBf16);
     Tensor difference = rounded.Widened();
     for (Index i = 0; i < w.size(); ++i) difference[i] -= w[i];
     error += kernels::SumSquares(difference.data(), difference.size());
@@ -40,15 +33,15 @@ double RoundToBf16(models::LanguageModel& model) {
 }  // namespace
 
 void WriteMerged(const std::filesystem::path& out, GivenModel& given, StoredType type) {
-  models::KeptFiles kept(given.base);
+  models::KeptFiles kept(given.Texts());
   io::StagedDirectory directory(out);
   if (type == StoredType::kBf16) {
     std::printf("rounding to BF16 changes the matrices by %.2e of their norm\n", RoundToBf16(*given.model));
   }
   directory.Fill([&](const std::filesystem::path& to) {
     const Phase phase("saving");
-    if (io::IsThere(given.base / "tokenizer.json")) {
-      models::SaveModel(to, *given.model, models::LoadTokenizer(given.base, *given.model), kept);
+    if (io::IsThere(given.Texts() / "tokenizer.json")) {
+      models::SaveModel(to, *given.model, models::LoadTokenizer(given.Texts(), *given.model), kept);
     } else {
       models::SaveModel(to, *given.model, kept);
     }

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "tensor/stored_tensor.h"
-#include "train/commands/model_options.h"
+#include "train/commands/options/model_options.h"
 
 namespace ampgrad::train {
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "train/commands/model_options.h"
+#include "train/commands/options/model_options.h"
 
 namespace ampgrad::train {
 

@@ -7,9 +7,9 @@
 #include "tensor/io/staged_directory.h"
 #include "tensor/io/text_file.h"
 #include "train/commands/commands.h"
-#include "train/commands/data_options.h"
-#include "train/commands/run_options.h"
-#include "train/commands/training_options.h"
+#include "train/commands/options/data_options.h"
+#include "train/commands/options/run_options.h"
+#include "train/commands/options/training_options.h"
 #include "train/data/text_data.h"
 #include "train/interrupt.h"
 #include "train/machine_memory.h"
@@ -60,10 +60,7 @@ int Run(const Options& options) {
   model.Initialise(seed);
   std::printf("%s: %lld parameters, %zu bytes of text, unigram entropy %.4f nats\n", options.String("preset").c_str(),
               static_cast<long long>(models::CountParameters(model)), text.size(), UnigramEntropy(text));
-  const Index length = ReadLength(options, model);
-  const MemoryPlan plan = PlanMemory(model, nullptr, train, run.keep_best);
-  std::printf("memory: %s\n", ToString(plan, plan.Shard(batch) * length).c_str());
-  RequireMemory(plan, batch, length, AvailableMemory());
+  ShowMemory(model, nullptr, train, run, batch, ReadLength(options, model));
   Tensor::ResetPeakBytes();
   const DeferSignals until_saved;
   const RunResult result = RunTraining(model, data, train, run, log);

@@ -14,7 +14,7 @@
 #include "tensor/allocator.h"
 #include "tensor/io/mapped_file.h"
 #include "tensor/io/printable.h"
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 #include "train/interrupt.h"
 
 namespace ampgrad::train {

@@ -6,12 +6,12 @@
 #include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
-#include "train/commands/data_options.h"
-#include "train/commands/method_options.h"
-#include "train/commands/model_options.h"
-#include "train/commands/run_options.h"
-#include "train/commands/save_options.h"
-#include "train/commands/training_options.h"
+#include "train/commands/options/data_options.h"
+#include "train/commands/options/method_options.h"
+#include "train/commands/options/model_options.h"
+#include "train/commands/options/run_options.h"
+#include "train/commands/options/save_options.h"
+#include "train/commands/options/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/interrupt.h"
 #include "train/machine_memory.h"
@@ -51,12 +51,6 @@ void MakeTrainable(const Options& options, GivenModel& given, const MethodSettin
               static_cast<long long>(models::CountParameters(models::TrainableParameters(*given.model))));
 }
 
-// The method whose rate is the default: an adapter of PEFT's is one of lora.
-std::string MethodOf(const MethodSettings& method, const GivenModel& given) {
-  if (given.adapter.empty()) return method.method;
-  return given.method.empty() ? "lora" : given.method;
-}
-
 int Run(const Options& options) {
   MethodSettings method = ReadMethod(options);
   TrainOptions train = ReadTrainOptions(options);
@@ -65,9 +59,10 @@ int Run(const Options& options) {
 
   GivenModel given = ReadGivenModel(options, AdapterUse::kTrain);
   models::LanguageModel& model = *given.model;
-  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : DefaultRate(MethodOf(method, given));
+  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30)
+                               : DefaultRate(given.adapter.empty() ? method.method : given.method);
   const models::Tokenizer tokenizer = models::LoadTokenizer(given.Texts(), model);
-  models::KeptFiles kept(given.base);
+  models::KeptFiles kept(given.Texts());
   ChatData samples = During(
       "reading the data", [&] { return ReadChatData(ReadChatSource(options, given.Texts(), model, seed), tokenizer); });
   kept.Teach({samples.chat.end}, options.Has("template") ? models::JinjaText(samples.chat.format) : "");
@@ -92,11 +87,7 @@ int Run(const Options& options) {
   const double given_loss = lossy ? state->Once("base_loss", held_out_loss) : 0;
   MakeTrainable(options, given, method, bases, train);
   const bool level = given.adapter.empty() && method.IsLevel();
-  if (!level) {
-    const MemoryPlan plan = PlanMemory(model, bases.shared().get(), train, run.keep_best);
-    std::printf("memory: %s\n", ToString(plan, plan.Shard(batch) * samples.longest).c_str());
-    RequireMemory(plan, batch, samples.longest, AvailableMemory());
-  }
+  if (!level) ShowMemory(model, bases.shared().get(), train, run, batch, samples.longest);
   const double start_loss = state->Once("start_loss", held_out_loss), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
   const DeferSignals until_saved;

@@ -4,9 +4,8 @@
 
 #include "models/model_directory.h"
 #include "train/commands/commands.h"
-#include "train/commands/data_options.h"
-#include "train/commands/model_options.h"
-#include "train/commands/training_options.h"
+#include "train/commands/options/data_options.h"
+#include "train/commands/options/model_options.h"
 #include "train/data/chat_data.h"
 #include "train/progress.h"
 

@@ -29,7 +29,7 @@ void UseLeft(const ct::RowSource& source, const MethodSettings& settings) {
   const bool out_in = source.layout == ops::Layout::kOutIn;
   nn::Factors factors = out_in ? nn::Factors{Tensor({settings.k, matrix.in}), kernels::Transposed(left)}
                                : nn::Factors{left, Tensor({matrix.out, settings.k})};
-  matrix.form = std::make_unique<nn::LowRank>(BaseOf(matrix), std::move(factors),
+  matrix.form = std::make_unique<nn::LowRank>(matrix.Base(), std::move(factors),
                                               out_in ? nn::TrainedFactors::kA : nn::TrainedFactors::kB, settings.chain);
 }
 

@@ -4,8 +4,8 @@
 #include <stdexcept>
 
 #include "ct/gram.h"
-#include "tensor/kernels/eigen/eigen.h"
 #include "tensor/kernels/kernels.h"
+#include "train/data/batch_loss.h"
 #include "train/methods/method.h"
 
 namespace ampgrad::train {
@@ -15,21 +15,17 @@ namespace {
 void AddGradientRows(models::LanguageModel& model, const std::vector<ct::RowSource>& sources, const Batch& batch,
                      std::vector<double>& gram) {
   Tape tape;
-  tape.Backward(ops::CrossEntropy(model.Logits(tape, batch.inputs, batch.length), batch.targets,
-                                  ops::CountTargets(batch.targets)));
+  tape.Backward(BatchLoss(model, tape, batch));
   for (const ct::RowSource& source : sources) {
     Tensor& dw = source.matrix->form->Part("weight").grad;
-    const Tensor rows = source.layout == source.matrix->layout ? dw : kernels::Transposed(dw);
-    for (Index begin = 0; begin < rows.rows(); begin += ct::kGramRows) {
-      ct::AddGram(rows.Rows(begin, std::min(rows.rows(), begin + ct::kGramRows)), 1, gram);
-    }
+    ct::AddGram(source.layout == source.matrix->layout ? dw : kernels::Transposed(dw), 1, gram);
     dw = Tensor();
   }
 }
 
 // The universal basis with the top right singular vectors of the stacked rows of dW, uncentred, in place of its own.
-ct::Basis GradientBasis(models::LanguageModel& given, const MethodSettings& settings, ct::Basis basis,
-                        const std::vector<Batch>& batches) {
+ct::Basis WithGradientVectors(ct::Basis basis, models::LanguageModel& given, const MethodSettings& settings,
+                              const std::vector<Batch>& batches) {
   if (batches.empty()) throw std::invalid_argument("[basis] expected batches to take gradients of, found none");
   const std::unique_ptr<models::LanguageModel> model = given.Clone();
   models::SetTrainable(*model, false);
@@ -38,9 +34,8 @@ ct::Basis GradientBasis(models::LanguageModel& given, const MethodSettings& sett
   const Index d = model->width();
   std::vector<double> gram(d * d, 0.0);
   for (const Batch& batch : batches) AddGradientRows(*model, sources, batch, gram);
-  SymmetricEigen eigen = DecomposeSymmetric(gram, d, settings.k);
-  basis.vectors = Tensor::Uninitialized({settings.k, d});
-  std::copy_n(eigen.vectors.begin(), settings.k * d, basis.vectors.data());
+  ct::GramEigen eigen = ct::DecomposeGram(gram, d, basis.k(), ct::Spectrum::kTop);
+  basis.vectors = eigen.vectors;
   basis.eigenvalues = std::move(eigen.values);
   return basis;
 }
@@ -72,8 +67,8 @@ Bases MakeBases(models::LanguageModel& model, const MethodSettings& settings, co
   if (settings.basis != ct::BasisKind::kGradient) {
     return Bases(ct::ComputeBases(settings.basis, sources, k, sample, settings.seed));
   }
-  return {
-      std::make_shared<const ct::Basis>(GradientBasis(model, settings, ct::ComputeBasis(sources, k, sample), batches))};
+  return {std::make_shared<const ct::Basis>(
+      WithGradientVectors(ct::ComputeBasis(sources, k, sample), model, settings, batches))};
 }
 
 }  // namespace ampgrad::train

@@ -12,7 +12,7 @@ void PrepareCore(models::LanguageModel& model, const MethodSettings& settings, c
   const Index r = settings.rank;
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
     const FrozenPair pair = MakeFrozenPair(*matrix, settings);
-    matrix->form = std::make_unique<nn::Core>(BaseOf(*matrix), pair.b, Tensor({r, r}), pair.a, settings.chain);
+    matrix->form = std::make_unique<nn::Core>(matrix->Base(), pair.b, Tensor({r, r}), pair.a, settings.chain);
   }
 }
 

@@ -8,7 +8,7 @@ namespace ampgrad::train {
 
 void PrepareLora(models::LanguageModel& model, const MethodSettings& settings, const Bases& bases) {
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
-    auto form = std::make_unique<nn::LowRank>(BaseOf(*matrix), MakeFactors(*matrix, settings, settings.factors, bases),
+    auto form = std::make_unique<nn::LowRank>(matrix->Base(), MakeFactors(*matrix, settings, bases),
                                               nn::TrainedFactors::kBoth, settings.chain);
     form->set_dropout(settings.dropout);
     matrix->form = std::move(form);

@@ -11,7 +11,7 @@ void PrepareLoraFa(models::LanguageModel& model, const MethodSettings& settings,
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
     const bool frozen_b = settings.factors == FactorSource::kBasis && BasisIsB(*matrix, model.width());
     auto form =
-        std::make_unique<nn::LowRank>(BaseOf(*matrix), MakeFactors(*matrix, settings, settings.factors, bases),
+        std::make_unique<nn::LowRank>(matrix->Base(), MakeFactors(*matrix, settings, bases),
                                       frozen_b ? nn::TrainedFactors::kA : nn::TrainedFactors::kB, settings.chain);
     form->set_dropout(settings.dropout);
     matrix->form = std::move(form);

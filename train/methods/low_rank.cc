@@ -18,17 +18,21 @@ void CheckRank(const nn::Matrix& matrix, Index rank, Index most) {
                               std::to_string(rank));
 }
 
-}  // namespace
+// The top singular triplets of the matrix, or the bottom ones where settings ask for them.
+ct::SingularTriplets SingularOf(const nn::Matrix& matrix, const MethodSettings& settings) {
+  CheckRank(matrix, settings.rank, std::min(matrix.out, matrix.in));
+  const bool minor = settings.factors == FactorSource::kMinor;
+  return ct::ComputeSingular(matrix.Base().OutIn(), settings.rank, minor ? ct::Spectrum::kBottom : ct::Spectrum::kTop);
+}
 
-nn::FrozenBase BaseOf(const nn::Matrix& matrix) { return {matrix.name, matrix.form->Merged(), matrix.layout}; }
+}  // namespace
 
 bool BasisIsB(const nn::Matrix& matrix, Index d) { return matrix.in != d && matrix.out == d; }
 
-nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings, FactorSource source,
-                        const Bases& bases) {
+nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings, const Bases& bases) {
   const Index r = settings.rank, out = matrix.out, in = matrix.in;
   nn::Factors factors{Tensor({r, in}), Tensor({out, r}), settings.Scale()};
-  switch (source) {
+  switch (settings.factors) {
     case FactorSource::kDefault:
     case FactorSource::kGaussian:
       factors.a = nn::RandomOf(matrix.name, settings.seed).NormalTensor({r, in}, 1 / static_cast<double>(r));
@@ -39,10 +43,7 @@ nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings
       break;
     case FactorSource::kTop:
     case FactorSource::kMinor:
-      CheckRank(matrix, r, std::min(out, in));
-      factors.a = ct::ComputeSingular(BaseOf(matrix).OutIn(), r,
-                                      source == FactorSource::kTop ? ct::Spectrum::kTop : ct::Spectrum::kBottom)
-                      .right;
+      factors.a = SingularOf(matrix, settings).right;
       break;
     case FactorSource::kBasis: {
       const Tensor vectors = ct::Truncated(*bases.Of(matrix.name), r).vectors;
@@ -63,17 +64,15 @@ nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings
 
 FrozenPair MakeFrozenPair(const nn::Matrix& matrix, const MethodSettings& settings) {
   const Index r = settings.rank;
-  CheckRank(matrix, r, std::min(matrix.out, matrix.in));
   switch (settings.factors) {
     case FactorSource::kDefault:
     case FactorSource::kTop:
     case FactorSource::kMinor: {
-      const bool minor = settings.factors == FactorSource::kMinor;
-      const ct::SingularTriplets triplets =
-          ct::ComputeSingular(BaseOf(matrix).OutIn(), r, minor ? ct::Spectrum::kBottom : ct::Spectrum::kTop);
+      const ct::SingularTriplets triplets = SingularOf(matrix, settings);
       return {triplets.right, kernels::Transposed(triplets.left), triplets.values};
     }
     case FactorSource::kOrthonormal: {
+      CheckRank(matrix, r, std::min(matrix.out, matrix.in));
       const uint64_t stream = nn::StreamOf(matrix.name);
       return {ct::RandomOrthonormal(r, matrix.in, settings.seed, stream),
               kernels::Transposed(ct::RandomOrthonormal(r, matrix.out, settings.seed, stream + 1)),

@@ -8,14 +8,10 @@
 /// What the methods of low rank share.
 namespace ampgrad::train {
 
-/// The weight of a matrix as it is now, for a form that adds to it.
-nn::FrozenBase BaseOf(const nn::Matrix& matrix);
-
-/// The factors at step 0 of an update that starts at zero: one factor from `source`, the other zero. The rows of A are
+/// The factors at step 0 of an update that starts at zero: one from settings.factors, the other zero. The rows of A are
 /// what the source gives; with the universal basis, they are B's columns for a matrix of which only `out` is the
 /// model's width. Throws std::invalid_argument when the rank is larger than the matrix allows.
-nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings, FactorSource source,
-                        const Bases& bases);
+nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings, const Bases& bases);
 
 /// Factors of an update that stay frozen, or that the update starts from.
 struct FrozenPair {

@@ -48,6 +48,10 @@ std::string MethodSettings::Label() const {
 }
 
 std::string Describe(const ct::Basis& basis, const std::vector<ct::RowSource>& sources, ct::BasisKind kind) {
+  if (basis.rows == 0) {
+    return report::Format("given basis: K = %lld of width %lld, R² %.4f", static_cast<long long>(basis.k()),
+                          static_cast<long long>(basis.width()), ct::RSquared(sources, basis));
+  }
   const std::string captured =
       kind == ct::BasisKind::kUniversal ? report::Format(", variance captured %.4f", ct::VarianceCaptured(basis)) : "";
   return ct::ToString(kind) +

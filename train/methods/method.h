@@ -48,7 +48,8 @@ struct MethodSettings {
 };
 
 /// "universal basis: K = 8 of 24576 rows of width 256, variance captured 0.2076, R² 0.2076, PR 183.2"; other kinds have
-/// no variance captured, which is the eigenvalues' of the universal basis.
+/// no variance captured, which is the eigenvalues' of the universal basis. A basis that was read, which has no
+/// eigenvalues, has R² alone.
 std::string Describe(const ct::Basis& basis, const std::vector<ct::RowSource>& sources,
                      ct::BasisKind kind = ct::BasisKind::kUniversal);
 

@@ -22,7 +22,7 @@ void PreparePissa(models::LanguageModel& model, const MethodSettings& settings, 
     }
     const nn::Factors factors{pair.a, pair.b, scale}, first{pair.a.Clone(), pair.b.Clone(), scale};
     auto form =
-        std::make_unique<nn::LowRank>(BaseOf(*matrix), factors, nn::TrainedFactors::kBoth, settings.chain, first);
+        std::make_unique<nn::LowRank>(matrix->Base(), factors, nn::TrainedFactors::kBoth, settings.chain, first);
     form->set_dropout(settings.dropout);
     matrix->form = std::move(form);
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
-#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -64,14 +63,13 @@ Scope ParseLayers(const std::string& word, Index layers) {
   return scope;
 }
 
-std::vector<std::string> ParseTargets(const std::string& words, models::LanguageModel& model) {
+std::vector<std::string> ParseTargets(const std::vector<std::string>& words, models::LanguageModel& model) {
   constexpr std::pair<const char*, const char*> kShort[] = {
       {"q", "q_proj"},       {"k", "k_proj"},   {"v", "v_proj"},      {"o", "o_proj"},
       {"gate", "gate_proj"}, {"up", "up_proj"}, {"down", "down_proj"}};
   const std::vector<nn::Matrix*> matrices = MatricesInScope(model, {});
   std::vector<std::string> targets;
-  std::istringstream list(words);
-  for (std::string word; std::getline(list, word, ',');) {
+  for (std::string word : words) {
     for (const auto& [from, to] : kShort) {
       if (word == from) word = to;
     }

@@ -19,10 +19,10 @@ struct Scope {
 /// model does not have, and std::invalid_argument for other words.
 Scope ParseLayers(const std::string& word, Index layers);
 
-/// Reads a comma-separated list of matrices of the blocks: each word is the end of a name without ".weight", such as
+/// Reads names of matrices of the blocks: each word is the end of a name without ".weight", such as
 /// q_proj, attn.c_proj or a full name, or one of the short words q, k, v, o, gate, up and down. Throws
 /// std::runtime_error for a word that no matrix of the blocks answers to.
-std::vector<std::string> ParseTargets(const std::string& words, models::LanguageModel& model);
+std::vector<std::string> ParseTargets(const std::vector<std::string>& words, models::LanguageModel& model);
 
 /// The matrices of the blocks in scope, in the order of the model.
 std::vector<nn::Matrix*> MatricesInScope(models::LanguageModel& model, const Scope& scope);

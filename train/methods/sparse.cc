@@ -12,7 +12,7 @@ void PrepareSparse(models::LanguageModel& model, const MethodSettings& settings,
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
     const Index size = matrix->out * matrix->in;
     const Index count = std::max<Index>(1, std::llround(settings.share * static_cast<double>(size)));
-    matrix->form = std::make_unique<nn::Sparse>(BaseOf(*matrix), settings.seed, Tensor({count}));
+    matrix->form = std::make_unique<nn::Sparse>(matrix->Base(), settings.seed, Tensor({count}));
   }
 }
 

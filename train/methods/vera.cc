@@ -2,6 +2,7 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <stdexcept>
 
 #include "nn/forms/shared_scaled.h"
 #include "tensor/kernels/kernels.h"
@@ -43,6 +44,7 @@ void PrepareVera(models::LanguageModel& model, const MethodSettings& settings, c
   SharedPair pair(settings.rank, in, out, settings.seed);
   Tensor basis, columns;
   if (settings.factors == FactorSource::kBasis) {
+    if (!bases.shared()) throw std::invalid_argument("--factors basis: vera needs one basis for all matrices");
     basis = ct::Truncated(*bases.shared(), settings.rank).vectors;
     columns = kernels::Transposed(basis);
   }
@@ -56,7 +58,7 @@ void PrepareVera(models::LanguageModel& model, const MethodSettings& settings, c
     Tensor d({settings.rank});
     d.Fill(static_cast<Real>(kFirstD));
     matrix->form =
-        std::make_unique<nn::SharedScaled>(BaseOf(*matrix), factors, Tensor({matrix->out}), d, settings.chain);
+        std::make_unique<nn::SharedScaled>(matrix->Base(), factors, Tensor({matrix->out}), d, settings.chain);
   }
 }
 

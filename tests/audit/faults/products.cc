@@ -108,7 +108,7 @@ void PlantStoredTypes(Planter& planter) {
   plant(StoredType::kF16, "F16 read as BF16", [](const StoredTensor& w) { return Misread(w, StoredType::kBf16); });
   plant(StoredType::kBf16, "BF16 read as F16", [](const StoredTensor& w) { return Misread(w, StoredType::kF16); });
   plant(StoredType::kF32, "F32 rounded to BF16 for the way back",
-        [](const StoredTensor& w) { return Stored(w.Widened(), StoredType::kBf16).Widened(); });
+        [](const StoredTensor& w) { return Rounded(w.Widened(), StoredType::kBf16).Widened(); });
 }
 
 }  // namespace

@@ -185,6 +185,28 @@ TEST_F(NativeAdapterTest, LeavesTheBasisToAFile) {
   ExpectRefused(*base, file.string() + ": expected the tensors basis and mean, found no mean");
 }
 
+// The vocabulary, whose rows are looked up, goes by the explicit chain; that of the blocks is the one asked for.
+TEST_F(NativeAdapterTest, TheVocabularyDoesNotSetTheChainOfTheBlocks) {
+  for (const auto& family : BothFamilies(3, false)) {
+    const auto base = Base(*family);
+    MethodSettings method{.method = "amplitude", .k = 3, .chain = nn::Chain::kFactored};
+    method.rows = RowsPolicy::kAll;
+    const auto trained = Write(*base, method);
+    const auto read = base->Clone();
+    NativeAdapter(path()).ApplyTo(read->Parts(), method.chain);
+    const auto ops = [&](models::LanguageModel& model) {
+      std::map<std::string, int> count;
+      Tape tape;
+      const Var logits = model.Logits(tape, SomeBatch(model).inputs, kLength);
+      for (int node = 0; node < tape.size(); ++node) ++count[tape.op(node)];
+      return count;
+    };
+    EXPECT_EQ(ops(*read), ops(*trained));
+    EXPECT_GT(ops(*read).at("factored_linear"), 0);
+    EXPECT_GT(ops(*read).at("reconstruct"), 0);
+  }
+}
+
 TEST_F(NativeAdapterTest, RefusesWhatDoesNotFit) {
   const auto model = TinyGpt(3);
   const auto base = Base(*model);

@@ -132,6 +132,25 @@ TEST_F(CommandAdapter, VariantsShareABasis) {
   ExpectFails(1, Sft("new", 3, {"--basis-file", basis, "--k", "4"}), basis + ": expected at least 4 vectors, found 3");
 }
 
+// A basis that was read has no eigenvalues, of which a share could be captured.
+TEST_F(CommandAdapter, DescribesABasisThatIsReadByWhatIsKnown) {
+  Train("first", {});
+  const std::string basis = Path("first/adapter.safetensors");
+  const Result result = ExpectRuns(Sft("second", 3, {"--basis-file", basis, "--k", "3"}));
+  EXPECT_NE(result.out.find("given basis: K = 3 of width 32, R² 0."), std::string::npos) << result.out;
+  EXPECT_EQ(result.out.find("variance captured"), std::string::npos) << result.out;
+  ExpectFails(2, Sft("new", 3, {"--basis-file", basis, "--basis", "random"}),
+              "--basis-file is a basis of its own: expected no --basis beside it, found random");
+}
+
+TEST_F(CommandAdapter, KeepsATaughtTemplateWhenItIsMerged) {
+  Train("taught", {"--template", "zephyr"});
+  ExpectRuns({"merge", "--model", Path("taught"), "--out", Path("merged")});
+  const std::string jinja = Get(Path("taught/chat_template.jinja"));
+  EXPECT_NE(jinja.find("<|assistant|>"), std::string::npos);
+  EXPECT_EQ(Get(Path("merged/chat_template.jinja")), jinja);
+}
+
 TEST_F(CommandAdapter, ALevelTrainsNothing) {
   const Result result = ExpectRuns(Sft("level", 3, {"--k", "0", "--start", "reconstructed"}));
   EXPECT_NE(result.out.find("reconstructed K=0: 0 parameters are trained"), std::string::npos) << result.out;

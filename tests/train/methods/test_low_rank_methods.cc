@@ -224,20 +224,46 @@ TEST(UpdateMethod, RefusesARankThatIsTooLarge) {
       "--factors: expected top, minor or orthonormal for core");
 }
 
+TEST(Vera, RefusesMoreThanOneBasis) {
+  const auto model = TinyGpt(3);
+  const MethodSettings settings{
+      .method = "vera", .basis = ct::BasisKind::kType, .rank = 2, .factors = FactorSource::kBasis};
+  const Bases bases = MakeBases(*model, settings, {}, {});
+  ExpectMessage<std::invalid_argument>([&] { Prepare(*model, settings, bases); },
+                                       "--factors basis: vera needs one basis for all matrices");
+}
+
+// Two sequences side by side, or one below the other: the same loss, so the same gradients.
+TEST(GradientBasis, IsThatOfPackedBatchesToo) {
+  ForEachModel([](models::LanguageModel& base) {
+    const MethodSettings settings{
+        .method = "lora-fa", .basis = ct::BasisKind::kGradient, .rank = 2, .factors = FactorSource::kBasis};
+    Batch batch = SomeBatch(base);
+    const Tensor expected = MakeBases(base, settings, {}, {batch}).shared()->vectors;
+    EXPECT_EQ(expected.rows(), 2);
+    batch.borders = std::make_shared<const std::vector<Index>>(std::vector<Index>{0, kLength, 2 * kLength});
+    EXPECT_LE(Apart(MakeBases(base, settings, {}, {batch}).shared()->vectors, expected), 1e4 * kEpsilon);
+    // Cut elsewhere, they are other sequences.
+    batch.borders = std::make_shared<const std::vector<Index>>(std::vector<Index>{0, 2, 2 * kLength});
+    batch.length = 2 * kLength - 2;
+    EXPECT_GT(Apart(MakeBases(base, settings, {}, {batch}).shared()->vectors, expected), 1e-3);
+  });
+}
+
 TEST(Targets, ChooseMatricesByTheEndOfTheirNames) {
   const auto gpt = TinyGpt(3);
   const auto llama = LittleLlama(3);
-  const auto count = [](models::LanguageModel& model, const std::string& words) {
+  const auto count = [](models::LanguageModel& model, const std::vector<std::string>& words) {
     return MatricesInScope(model, {.targets = ParseTargets(words, model)}).size();
   };
-  EXPECT_EQ(count(*gpt, "c_attn"), 2u);
-  EXPECT_EQ(count(*gpt, "c_proj"), 4u);
-  EXPECT_EQ(count(*gpt, "attn.c_proj,c_fc"), 4u);
-  EXPECT_EQ(count(*gpt, "h.1.mlp.c_fc"), 1u);
-  EXPECT_EQ(count(*llama, "q,v"), 4u);
-  EXPECT_EQ(count(*llama, "gate,down_proj,layers.0.self_attn.k_proj"), 5u);
+  EXPECT_EQ(count(*gpt, {"c_attn"}), 2u);
+  EXPECT_EQ(count(*gpt, {"c_proj"}), 4u);
+  EXPECT_EQ(count(*gpt, {"attn.c_proj", "c_fc"}), 4u);
+  EXPECT_EQ(count(*gpt, {"h.1.mlp.c_fc"}), 1u);
+  EXPECT_EQ(count(*llama, {"q", "v"}), 4u);
+  EXPECT_EQ(count(*llama, {"gate", "down_proj", "layers.0.self_attn.k_proj"}), 5u);
   ExpectMessage<std::runtime_error>(
-      [&] { ParseTargets("q", *gpt); },
+      [&] { ParseTargets({"q"}, *gpt); },
       "--targets: expected matrices of the model, such as c_attn, c_proj, c_fc, found 'q_proj'");
 }
 

@@ -9,7 +9,7 @@
 #include "tensor/thread_pool.h"
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 #include "train/methods/scope.h"
 #include "train/study/sweep.h"
 

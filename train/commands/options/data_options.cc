@@ -1,14 +1,8 @@
-#include "train/commands/data_options.h"
+#include "train/commands/options/data_options.h"
 
 #include <stdexcept>
 
 namespace ampgrad::train {
-namespace {
-
-constexpr Index kMany = 1'000'000'000;
-
-}  // namespace
-
 const char* const kDataHelp =
     "JSON lines, or a JSON array, of messages, conversations, instruction/input/output, prompt/completion, "
     "question/answer or text; several files with commas between them";

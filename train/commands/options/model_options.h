@@ -8,10 +8,13 @@
 
 #include "ct/adapter/base_weights.h"
 #include "models/language_model.h"
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 
 /// The model that a command works on, and the adapter over it.
 namespace ampgrad::train {
+
+/// models::LoadModel, shown as it goes.
+std::unique_ptr<models::LanguageModel> ReadModel(const std::filesystem::path& directory);
 
 /// --model and --adapter.
 std::vector<OptionSpec> ModelOptionSpecs();
@@ -28,7 +31,7 @@ struct GivenModel {
   std::filesystem::path adapter;  // directory of the adapter; empty for none
   std::unique_ptr<models::LanguageModel> model;
   std::optional<ct::BaseWeights> weights;  // of the base, before the adapter
-  std::string method;                      // that the adapter was trained by; "" for none or PEFT's
+  std::string method;                      // that the adapter was trained by, "lora" for PEFT's; "" for none
 
   /// The directory whose tokenizer and chat template hold: the adapter's, if it was taught another template.
   std::filesystem::path Texts() const;

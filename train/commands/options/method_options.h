@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "models/language_model.h"
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 #include "train/methods/method.h"
 
 /// What trains, and how: the options of fine-tuning methods.

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 
 namespace ampgrad::train {
 

@@ -16,6 +16,9 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The largest number of steps, samples, ranks and the like that an option takes.
+inline constexpr Index kMany = 1'000'000'000;
+
 /// An option of a command.
 struct OptionSpec {
   const char* name;      // "steps" for --steps
@@ -65,6 +68,9 @@ class Options {
   std::map<std::string, std::string> values_;
   std::set<std::string> given_;
 };
+
+/// The lists, one after another.
+std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists);
 
 /// The lines that describe `specs`.
 std::string DescribeOptions(const std::vector<OptionSpec>& specs);

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 
 /// Options of every command.
 namespace ampgrad::train {

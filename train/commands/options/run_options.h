@@ -3,9 +3,10 @@
 #include <memory>
 #include <vector>
 
+#include "ct/basis.h"
 #include "models/language_model.h"
 #include "models/tokenizer/tokenizer.h"
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 #include "train/data/batch.h"
 #include "train/run.h"
 
@@ -27,6 +28,10 @@ RunPlan ReadRunPlan(const Options& options, models::LanguageModel& model, const 
 /// ended already, its result being in --out: it says so on stdout, and removes the directory. `command` is the
 /// program's name and the command's.
 std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const char* command);
+
+/// Shows how much memory steps of `batch` sequences of at most `longest` tokens take. Throws as RequireMemory does.
+void ShowMemory(models::LanguageModel& model, const ct::Basis* basis, const TrainOptions& train, const RunPlan& plan,
+                Index batch, Index longest);
 
 /// Says which parameters a run ended with, where the evaluations had a say in it: of the best step, or of fewer steps
 /// than the `steps` that were planned.

@@ -1,4 +1,4 @@
-#include "train/commands/files.h"
+#include "train/commands/options/files.h"
 
 #include <algorithm>
 #include <filesystem>

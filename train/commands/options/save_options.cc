@@ -1,4 +1,4 @@
-#include "train/commands/save_options.h"
+#include "train/commands/options/save_options.h"
 
 #include <stdexcept>
 
@@ -50,7 +50,7 @@ Bases ReadBasisFor(const fs::path& file, const models::LanguageModel& model, con
 
 void SaveAdapter(const fs::path& directory, const Options& options, const MethodSettings& method,
                  const GivenModel& given, const Bases& bases) {
-  ct::AdapterHeader header{given.method.empty() ? method.method : given.method, AbsolutePath(given.base)};
+  ct::AdapterHeader header{given.adapter.empty() ? method.method : given.method, AbsolutePath(given.base)};
   if (options.Has("basis-file") && bases.shared()) {
     header.basis_file = AbsolutePath(options.String("basis-file"));
     header.basis_hash = ct::HashOf(*bases.shared());

@@ -1,4 +1,4 @@
-#include "train/commands/common_options.h"
+#include "train/commands/options/common_options.h"
 
 #include <string>
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "train/commands/model_options.h"
-#include "train/commands/options.h"
+#include "train/commands/options/model_options.h"
+#include "train/commands/options/options.h"
 #include "train/methods/method.h"
 
 /// What fine-tuning leaves on disk.

@@ -1,12 +1,9 @@
-#include "train/commands/training_options.h"
+#include "train/commands/options/training_options.h"
 
-#include "models/model_directory.h"
-#include "train/progress.h"
+#include <string>
 
 namespace ampgrad::train {
 namespace {
-
-constexpr Index kMany = 1'000'000'000;
 
 // --shards or --accumulate, which must leave a sequence for each shard.
 Index ReadShards(const Options& options) {
@@ -21,10 +18,6 @@ Index ReadShards(const Options& options) {
 }
 
 }  // namespace
-
-std::unique_ptr<models::LanguageModel> ReadModel(const std::filesystem::path& directory) {
-  return During("reading the model", [&] { return models::LoadModel(directory); });
-}
 
 std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch, const char* weight_decay) {
   return {
@@ -68,12 +61,6 @@ TrainOptions ReadTrainOptions(const Options& options) {
   train.seed = static_cast<uint64_t>(options.Integer("seed", 0, kMany));
   train.clip = options.Number("clip", 0, 1e30);
   return train;
-}
-
-std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists) {
-  std::vector<OptionSpec> all;
-  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
-  return all;
 }
 
 }  // namespace ampgrad::train

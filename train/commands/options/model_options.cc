@@ -1,10 +1,11 @@
-#include "train/commands/model_options.h"
+#include "train/commands/options/model_options.h"
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "ct/adapter/convert.h"
 #include "ct/adapter/native_adapter.h"
+#include "ct/adapter/peft_names.h"
 #include "ct/adapter/peft_reader.h"
 #include "models/model_directory.h"
 #include "tensor/io/json.h"
@@ -17,12 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kPeftConfig[] = "adapter_config.json";
-
 bool IsAdapter(const fs::path& directory) {
   if (!fs::is_directory(io::StatusOf(directory)) || io::IsThere(directory / "model.safetensors")) return false;
   return ct::IsNativeAdapter(directory) ||
-         (io::IsThere(directory / kPeftConfig) && !io::IsThere(directory / "config.json"));
+         (io::IsThere(directory / ct::kPeftConfig) && !io::IsThere(directory / "config.json"));
 }
 
 // The base that an adapter records.
@@ -31,7 +30,7 @@ fs::path RecordedBase(const fs::path& adapter) {
   if (ct::IsNativeAdapter(adapter)) {
     base = ct::NativeAdapter(adapter).header().base;
   } else {
-    const fs::path file = io::OwnFile(adapter, kPeftConfig);
+    const fs::path file = io::OwnFile(adapter, ct::kPeftConfig);
     const nlohmann::json json = io::ReadJsonObject(file);
     base = io::JsonValue(json, file.string()).Field("base_model_name_or_path").StringOr("");
   }
@@ -47,12 +46,13 @@ void Apply(GivenModel& given, AdapterUse use) {
     const ct::NativeAdapter adapter(given.adapter);
     adapter.ApplyTo(parts, nn::Chain::kFactored);
     given.method = adapter.header().method;
-  } else if (io::IsThere(given.adapter / kPeftConfig)) {
+  } else if (io::IsThere(given.adapter / ct::kPeftConfig)) {
     ct::ApplyLowRank(ct::ReadPeftAdapter(given.adapter, parts, given.model->CheckpointPrefix()), parts,
                      nn::Chain::kFactored);
+    given.method = "lora";
   } else {
     throw std::runtime_error(given.adapter.string() + ": expected a directory with " + ct::kAdapterFile + " or " +
-                             kPeftConfig + ", found neither");
+                             ct::kPeftConfig + ", found neither");
   }
   if (use == AdapterUse::kApply) ct::FreezeForms(parts);
 }
@@ -61,6 +61,10 @@ void Apply(GivenModel& given, AdapterUse use) {
 
 fs::path GivenModel::Texts() const {
   return !adapter.empty() && ct::IsNativeAdapter(adapter) && io::IsThere(adapter / "tokenizer.json") ? adapter : base;
+}
+
+std::unique_ptr<models::LanguageModel> ReadModel(const fs::path& directory) {
+  return During("reading the model", [&] { return models::LoadModel(directory); });
 }
 
 std::vector<OptionSpec> ModelOptionSpecs() {
@@ -83,7 +87,7 @@ GivenModel ReadGivenModel(const fs::path& model, const fs::path& adapter, Adapte
     given.adapter = given.base;
     given.base = RecordedBase(given.adapter);
   }
-  given.model = During("reading the model", [&] { return models::LoadModel(given.base); });
+  given.model = ReadModel(given.base);
   given.weights.emplace(given.model->Parts());
   if (!given.adapter.empty()) During("reading the adapter", [&] { return Apply(given, use), 0; });
   return given;

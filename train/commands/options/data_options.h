@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "models/language_model.h"
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 #include "train/data/chat_data.h"
 
 /// What a model is trained on and judged by: the options of data.

@@ -1,4 +1,4 @@
-#include "train/commands/run_options.h"
+#include "train/commands/options/run_options.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,15 +12,15 @@
 #include "tensor/io/own_file.h"
 #include "tensor/io/printable.h"
 #include "tensor/io/text_file.h"
-#include "train/commands/files.h"
+#include "train/commands/options/files.h"
+#include "train/machine_memory.h"
+#include "train/memory_plan.h"
 #include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr Index kMany = 1'000'000'000;
 
 // What the first sequence of held-out data holds up to its first target.
 std::vector<int> HeldOutPrompt(const Data& data) {
@@ -115,6 +115,13 @@ std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const cha
   return During("reading the inputs", [&] {
     return std::make_unique<RunDirectory>(directory, RunRecord{command, settings, DigestInputs(options)}, resume);
   });
+}
+
+void ShowMemory(models::LanguageModel& model, const ct::Basis* basis, const TrainOptions& train, const RunPlan& plan,
+                Index batch, Index longest) {
+  const MemoryPlan memory = PlanMemory(model, basis, train, plan.keep_best);
+  std::printf("memory: %s\n", ToString(memory, memory.Shard(batch) * longest).c_str());
+  RequireMemory(memory, batch, longest, AvailableMemory());
 }
 
 void Report(const RunResult& result, const RunPlan& plan, Index steps) {

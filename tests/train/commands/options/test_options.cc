@@ -6,7 +6,7 @@
 
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 
 namespace ampgrad::train {
 namespace {

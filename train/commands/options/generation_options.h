@@ -5,7 +5,7 @@
 
 #include "models/generate.h"
 #include "models/tokenizer/tokenizer.h"
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 
 /// How a model goes on with a text: the options of commands that generate.
 namespace ampgrad::train {

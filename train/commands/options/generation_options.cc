@@ -1,4 +1,4 @@
-#include "train/commands/generation_options.h"
+#include "train/commands/options/generation_options.h"
 
 #include <cstdio>
 

@@ -1,4 +1,4 @@
-#include "train/commands/options.h"
+#include "train/commands/options/options.h"
 
 #include <algorithm>
 #include <charconv>
@@ -179,6 +179,12 @@ std::string DescribeOptions(const std::vector<OptionSpec>& specs) {
     text += "\n";
   }
   return text;
+}
+
+std::vector<OptionSpec> Join(std::initializer_list<std::vector<OptionSpec>> lists) {
+  std::vector<OptionSpec> all;
+  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
 }
 
 }  // namespace ampgrad::train

@@ -1,12 +1,10 @@
-#include "train/commands/method_options.h"
+#include "train/commands/options/method_options.h"
 
 #include <algorithm>
 #include <stdexcept>
 
 namespace ampgrad::train {
 namespace {
-
-constexpr Index kMany = 1'000'000'000;
 
 FactorSource ReadFactors(const Options& options) {
   if (!options.Has("factors")) return FactorSource::kDefault;
@@ -60,6 +58,10 @@ MethodSettings ReadMethod(const Options& options) {
                           .dropout = options.Number("dropout", 0, 0.99),
                           .share = options.Number("share", 1e-12, 1),
                           .seed = static_cast<uint64_t>(options.Integer("seed", 0, kMany))};
+  if (options.Has("basis-file") && settings.basis != ct::BasisKind::kUniversal) {
+    throw UsageError("--basis-file is a basis of its own: expected no --basis beside it, found " +
+                     ct::ToString(settings.basis));
+  }
   if (settings.dropout > 0 && settings.chain == nn::Chain::kExplicit) {
     throw UsageError("--dropout needs --chain factored: W as a whole drops nothing of x");
   }
@@ -103,7 +105,7 @@ Scope ReadScope(const Options& options, models::LanguageModel& model) {
   } catch (const std::invalid_argument& error) {
     throw UsageError(error.what());
   }
-  if (options.Has("targets")) scope.targets = ParseTargets(options.String("targets"), model);
+  if (options.Has("targets")) scope.targets = ParseTargets(options.Strings("targets"), model);
   scope.head = options.Has("train") && options.Choice("train", {"head"}) == "head";
   return scope;
 }

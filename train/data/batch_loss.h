@@ -1,0 +1,14 @@
+#pragma once
+
+#include <optional>
+
+#include "models/language_model.h"
+#include "train/data/batch.h"
+
+namespace ampgrad::train {
+
+/// The loss of one batch on a tape: the sum over its targets, divided by `count`; by default their mean. Throws
+/// std::invalid_argument when there is no target to divide by.
+Var BatchLoss(models::LanguageModel& model, Tape& tape, const Batch& batch, std::optional<Index> count = {});
+
+}  // namespace ampgrad::train
