@@ -26,8 +26,9 @@
 //   A task owns a block of C and walks along k in steps of kDepth. In each step it packs B, one panel of columns
 //   [kDepth, PanelCols()] at a time. The panel stays in the L1 cache while the kernel goes through all rows of the
 //   block's A, which stay in L2. The micro-kernel keeps a tile of kPanelRows x PanelCols() of C in registers.
-//   The kernel reads vectors of B, so a panel is laid out as [k, columns]. It reads single numbers of A, so A is read
-//   in place, unless its numbers are so far apart that a copy pays: see NeedsPacking.
+//   The kernel reads vectors of B, so a panel is laid out as [k, columns]; if A is one panel of rows, which reads B
+//   once, whole panels of a B that lies so are read in place. It reads single numbers of A, so A is read in place,
+//   unless its numbers are so far apart that a copy pays: see NeedsPacking.
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
@@ -46,13 +47,13 @@ using kernels::Operand;
 
 inline Index PanelCols() { return kPanelVectors * LanesOf(D()); }
 
-// One step along k:  C [rows, cols] = Init + A [rows, depth] · panel [depth, PanelCols()], with cols <= PanelCols().
+// One step along k:  C [rows, cols] = Init + A [rows, depth] · B [depth, PanelCols()], with cols <= PanelCols().
 struct Step {
   Index depth;
   const Real* a;  // element (i, k) at a[i * a_row + k * a_col]; panels of rows are a_panel numbers apart
   Index a_row, a_col, a_panel;
-  const Real* b = nullptr;
-  Index cols = 0;
+  const Real* b = nullptr;  // rows are b_row numbers apart
+  Index b_row = 0, cols = 0;
   Init init = {};
   Real* c = nullptr;
   Index c_stride = 0;
@@ -78,13 +79,13 @@ void MicroKernel(const Step& s) {
 
   // The lower half of the rows has its own pointer, so that half as many distances between rows need registers.
   constexpr Index kHalf = (kRows + 1) / 2;
-  const Index a_row = s.a_row, a_col = s.a_col;
+  const Index a_row = s.a_row, a_col = s.a_col, b_row = s.b_row;
   const Real *HWY_RESTRICT upper = s.a, *HWY_RESTRICT lower = s.a + kHalf * a_row, *HWY_RESTRICT b = s.b;
 #pragma GCC unroll kRoundsPerLoop
-  for (Index k = 0; k < s.depth; ++k, upper += a_col, lower += a_col, b += kPanelVectors * lanes) {
+  for (Index k = 0; k < s.depth; ++k, upper += a_col, lower += a_col, b += b_row) {
     V b_k[kVectors];
 #pragma GCC unroll 2
-    for (Index j = 0; j < kVectors; ++j) b_k[j] = hn::Load(d, b + j * lanes);
+    for (Index j = 0; j < kVectors; ++j) b_k[j] = hn::LoadU(d, b + j * lanes);
 #pragma GCC unroll 14
     for (Index i = 0; i < kRows; ++i) {
       const V a_ik = hn::Set(d, i < kHalf ? upper[i * a_row] : lower[(i - kHalf) * a_row]);
@@ -239,14 +240,19 @@ void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, 
     if (done == n) return;
     n -= done, b = b.At(0, done), init = init.At(0, done), c += done;
   }
+  // For one panel of rows, a copy of B would be read once.
+  const bool reads_b_once = m <= kPanelRows && b.type == kRealType && !b.transposed;
   HWY_ALIGN Real panel[kDepth * kMaxPanelCols];
   for (Index k0 = 0; k0 < std::max<Index>(k, 1); k0 += kDepth) {  // k = 0 still writes Init
     Step step = ReadA(a.At(0, k0), m, std::min(kDepth, k - k0), packed_a);
     if (k0 > 0) init = {c, c_stride};
     for (Index j = 0; j < n; j += PanelCols()) {
       step.cols = std::min(PanelCols(), n - j);
-      PackB(b.At(k0, j), step.cols, step.depth, panel);
-      step.b = panel;
+      const Operand right = b.At(k0, j);
+      const bool in_place = reads_b_once && step.cols == PanelCols();
+      if (!in_place) PackB(right, step.cols, step.depth, panel);
+      step.b = in_place ? right.real() : panel;
+      step.b_row = in_place ? right.stride : PanelCols();
       step.init = init.At(0, j);
       step.c = c + j;
       step.c_stride = c_stride;
@@ -358,22 +364,6 @@ void Gemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, I
     if (tiles) return TileProduct(rows, cols, k, left, right, start, to, c_stride, scratch);
     HWY_DYNAMIC_DISPATCH(Block)(rows, cols, k, left, right, start, to, c_stride, scratch);
   });
-}
-
-void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
-  const auto element = [](const Operand& x, Index i, Index j) {
-    const void* at = x.At(i, j).data;
-    if (x.type == StoredType::kF16) return Widen(*static_cast<const Half*>(at));
-    if (x.type == StoredType::kBf16) return Widen(*static_cast<const Bf16*>(at));
-    return x.type == kRealType ? *static_cast<const Real*>(at) : Widen(*static_cast<const float*>(at));
-  };
-  for (Index i = 0; i < m; ++i) {
-    for (Index j = 0; j < n; ++j) {
-      Real sum = init.data == nullptr ? 0 : init.data[i * init.stride + j];
-      for (Index p = 0; p < k; ++p) sum += element(a, i, p) * element(b, p, j);
-      c[i * c_stride + j] = sum;
-    }
-  }
 }
 
 void ProductNT(const Tensor& a, const Tensor& b, Sink c) {
