@@ -13,7 +13,7 @@ struct Basis {
   Tensor vectors;                   // B [K, d], orthonormal rows: the top eigenvectors of (R − μ)ᵀ(R − μ)
   Tensor mean;                      // μ [d], the mean of all rows R
   std::vector<double> eigenvalues;  // [d], descending
-  Index rows;  // N, the number of rows that it was computed from, repeats included; 0 if it was read
+  Index rows;                       // N, from which it was computed, repeats included; 0 if it was read
 
   Index k() const { return vectors.rows(); }
   Index width() const { return vectors.cols(); }

@@ -21,6 +21,16 @@
 namespace ampgrad::train {
 namespace {
 
+ChatData ReadData(const Options& options, const GivenModel& given, const models::Tokenizer& tokenizer, Index shards) {
+  const auto seed = static_cast<uint64_t>(options.Integer("seed", 0, kMany));
+  ChatData samples = During("reading the data", [&] {
+    return ReadChatData(ReadChatSource(options, given.Texts(), *given.model, seed), tokenizer);
+  });
+  LimitEvaluation(options, samples.data);
+  CutEvaluation(samples.data, shards);
+  return samples;
+}
+
 // The bases of the method, described on stdout.
 Bases ReadBases(const Options& options, models::LanguageModel& model, const MethodSettings& method, const Data& data) {
   std::vector<Batch> gradient_batches;
@@ -55,25 +65,21 @@ int Run(const Options& options) {
   MethodSettings method = ReadMethod(options);
   TrainOptions train = ReadTrainOptions(options);
   const Index batch = options.Integer("batch", 1, 1 << 20);
-  const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
 
   GivenModel given = ReadGivenModel(options, AdapterUse::kTrain);
   models::LanguageModel& model = *given.model;
-  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30)
-                               : DefaultRate(given.adapter.empty() ? method.method : given.method);
+  const bool begins = given.adapter.empty();  // else the adapter goes on, by the forms that it has
+  train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : DefaultRate(begins ? method.method : given.method);
   const models::Tokenizer tokenizer = models::LoadTokenizer(given.Texts(), model);
+  ChatData samples = ReadData(options, given, tokenizer, train.shards);
   models::KeptFiles kept(given.Texts());
-  ChatData samples = During(
-      "reading the data", [&] { return ReadChatData(ReadChatSource(options, given.Texts(), model, seed), tokenizer); });
   kept.Teach({samples.chat.end}, options.Has("template") ? models::JinjaText(samples.chat.format) : "");
-  LimitEvaluation(options, samples.data);
-  CutEvaluation(samples.data, train.shards);
   CheckK(method.k, model);
   method.scope = ReadScope(options, model);
   const Save save = ReadSave(options, method, given);
   SetEpochs(options, samples.data.samples, batch, train);
   RunPlan run = ReadRunPlan(options, model, tokenizer, samples.data, {samples.chat.end});
-  run.label = given.adapter.empty() ? method.Label() : "adapter";
+  run.label = begins ? method.Label() : "adapter";
   const std::unique_ptr<RunDirectory> state = OpenRunDirectory(options, "ampgrad sft");
   if (!state) return 0;
   run.directory = state.get();
@@ -81,12 +87,12 @@ int Run(const Options& options) {
   RunLog log(options.String("log"), state->resumed());
 
   std::printf("%s\n", Describe(samples).c_str());
-  const Bases bases = given.adapter.empty() ? ReadBases(options, model, method, samples.data) : Bases();
-  const bool lossy = given.adapter.empty() && method.StartIsLossy();  // every other start is the given model itself
+  const Bases bases = begins ? ReadBases(options, model, method, samples.data) : Bases();
+  const bool lossy = begins && method.StartIsLossy();  // every other start is the given model itself
   const auto held_out_loss = [&] { return Evaluate(model, samples.data.held_out); };
   const double given_loss = lossy ? state->Once("base_loss", held_out_loss) : 0;
   MakeTrainable(options, given, method, bases, train);
-  const bool level = given.adapter.empty() && method.IsLevel();
+  const bool level = begins && method.IsLevel();
   if (!level) ShowMemory(model, bases.shared().get(), train, run, batch, samples.longest);
   const double start_loss = state->Once("start_loss", held_out_loss), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
