@@ -25,9 +25,9 @@ struct RowSample {
   uint64_t seed = 0;
 };
 
-/// Computes μ and the K right singular vectors of the centred rows from one end of their spectrum, from the d x d Gram matrix. Blocks of rows are
-/// multiplied in Real and summed in double, one after another, so that no second copy of the model exists. With a
-/// sample, only its rows are read.
+/// Computes μ and K right singular vectors of the centred rows, from one end of their spectrum. They come from the
+/// d x d Gram matrix: blocks of rows are multiplied in Real and summed in double, one after another, so that no second
+/// copy of the model exists. With a sample, only its rows are read.
 /// Throws std::invalid_argument when there are no rows or K is not in 1..d.
 Basis ComputeBasis(const std::vector<RowSource>& sources, Index k, const RowSample& sample = {},
                    Spectrum end = Spectrum::kTop);
