@@ -80,7 +80,7 @@ int Run(const Options& options) {
   SetEpochs(options, samples.data.samples, batch, train);
   RunPlan run = ReadRunPlan(options, model, tokenizer, samples.data, {samples.chat.end});
   run.label = begins ? method.Label() : "adapter";
-  const std::unique_ptr<RunDirectory> state = OpenRunDirectory(options, "ampgrad sft");
+  const std::unique_ptr<RunDirectory> state = OpenRunDirectory(options, "ampgrad sft", given.base);
   if (!state) return 0;
   run.directory = state.get();
   io::StagedDirectory out(options.String("out"));

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <set>
 #include <string>
 
 #include "tests/support/command_line.h"
+#include "train/commands/options/files.h"
 
 /// Runs that are stopped and go on, their settings as a file, and what they show meanwhile.
 namespace ampgrad::train {
@@ -103,6 +106,23 @@ TEST_F(CommandRuns, ARunThatHadEndedIsLeftAsItIs) {
   EXPECT_EQ(result.out, "the run had ended; its result is in " + Path("new") + "\n");
   EXPECT_FALSE(fs::exists(Directory("new")));
   EXPECT_TRUE(Get(Path("new/model.safetensors")) == model);
+}
+
+// Below an adapter lies a base, whose every weight decides the losses.
+TEST_F(CommandRuns, TheBaseOfAnAdapterIsAnInputToo) {
+  ExpectRuns(Sft("lora", 1, {"--method", "lora", "--save", "adapter"}));
+  const Options options({{"model", "DIR", nullptr, ""}, {"data", "FILE", nullptr, ""}},
+                        {"--model", Path("lora"), "--data", Path("pairs.jsonl")});
+  const auto names = [&](const std::filesystem::path& base) {
+    std::set<std::string> files;
+    for (const auto& [name, digest] : DigestInputs(options, base)) files.insert(name);
+    return files;
+  };
+  EXPECT_FALSE(names({}).contains(Path("base/model.safetensors")));
+  EXPECT_TRUE(names(Path("base")).contains(Path("base/model.safetensors")));
+  for (const char* file : {"lora/adapter.safetensors", "pairs.jsonl"}) {
+    EXPECT_TRUE(names(Path("base")).contains(Path(file))) << file;
+  }
 }
 
 TEST_F(CommandRuns, AResultHoldsItsSettings) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -91,20 +92,21 @@ void CheckFiles(const Options& options) {
   }
 }
 
-std::vector<std::pair<std::string, std::string>> DigestInputs(const Options& options) {
-  std::vector<fs::path> files;
-  for (const auto& [option, path] : Inputs(options)) {
+std::vector<std::pair<std::string, std::string>> DigestInputs(const Options& options, const fs::path& base) {
+  std::set<fs::path> files;
+  const auto add = [&files](const fs::path& path) {
     if (!fs::is_directory(path)) {
-      files.push_back(path);
-      continue;
+      files.insert(path);
+      return;
     }
     for (const auto& entry : fs::directory_iterator(path)) {
       const std::string extension = entry.path().extension().string();
       const bool counts = extension == ".json" || extension == ".safetensors" || extension == ".jinja";
-      if (counts && entry.is_regular_file()) files.push_back(entry.path());
+      if (counts && entry.is_regular_file()) files.insert(entry.path());
     }
-  }
-  std::sort(files.begin(), files.end());
+  };
+  for (const auto& [option, path] : Inputs(options)) add(path);
+  if (!base.empty()) add(base);
   std::vector<std::pair<std::string, std::string>> digests;
   for (const fs::path& file : files) digests.emplace_back(file.string(), io::DigestOfFile(file));
   return digests;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,9 @@ namespace ampgrad::train {
 void CheckFiles(const Options& options);
 
 /// Name and digest of every file that decides what a run computes: of the inputs that options name, the files
-/// themselves, and of directories what describes a model in them. Throws std::runtime_error when one cannot be read.
-std::vector<std::pair<std::string, std::string>> DigestInputs(const Options& options);
+/// themselves, and of directories what describes a model in them; also of `base`, the model under an adapter. Throws
+/// std::runtime_error when one cannot be read.
+std::vector<std::pair<std::string, std::string>> DigestInputs(const Options& options,
+                                                              const std::filesystem::path& base = {});
 
 }  // namespace ampgrad::train

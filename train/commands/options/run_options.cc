@@ -95,7 +95,7 @@ RunPlan ReadRunPlan(const Options& options, models::LanguageModel& model, const 
   return plan;
 }
 
-std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const char* command) {
+std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const char* command, const fs::path& base) {
   const bool resume = options.Has("resume");
   const fs::path out = options.String("out"), directory = RunDirectory::For(out);
   const std::string settings = SettingsOf(options);
@@ -113,7 +113,7 @@ std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const cha
     }
   }
   return During("reading the inputs", [&] {
-    return std::make_unique<RunDirectory>(directory, RunRecord{command, settings, DigestInputs(options)}, resume);
+    return std::make_unique<RunDirectory>(directory, RunRecord{command, settings, DigestInputs(options, base)}, resume);
   });
 }
 

@@ -26,8 +26,9 @@ RunPlan ReadRunPlan(const Options& options, models::LanguageModel& model, const 
 
 /// The directory of the run's state, as RunDirectory's constructor checks it; null when the run that --resume names had
 /// ended already, its result being in --out: it says so on stdout, and removes the directory. `command` is the
-/// program's name and the command's.
-std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const char* command);
+/// program's name and the command's; `base` is the model under an adapter.
+std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const char* command,
+                                               const std::filesystem::path& base = {});
 
 /// Shows how much memory steps of `batch` sequences of at most `longest` tokens take. Throws as RequireMemory does.
 void ShowMemory(models::LanguageModel& model, const ct::Basis* basis, const TrainOptions& train, const RunPlan& plan,
