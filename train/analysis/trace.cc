@@ -8,12 +8,12 @@
 #include <stdexcept>
 #include <utility>
 
+#include "nn/forms/dora.h"
 #include "tensor/kernels/kernels.h"
-#include "train/machine_memory.h"
-#include "train/memory_plan.h"
-#include "train/methods/method.h"
+#include "train/adamw.h"
+#include "train/data/batch_loss.h"
+#include "train/report/columns.h"
 #include "train/report/format.h"
-#include "train/trainer.h"
 
 namespace ampgrad::train {
 namespace {
@@ -35,21 +35,35 @@ size_t EditDistance(const std::string& a, const std::string& b) {
 
 // The matrix that is traced, by the model's own name or by that in a checkpoint; the message of a wrong name has the
 // nearest right one.
-ct::RowSource FindSource(const std::vector<ct::RowSource>& sources, const std::string& weight,
-                         const std::string& prefix) {
+nn::Matrix& FindMatrix(models::LanguageModel& model, const std::string& weight) {
   constexpr size_t kLongest = 200;  // characters of a name that are compared
+  const std::string prefix = model.CheckpointPrefix();
   const std::string own = weight.starts_with(prefix) ? weight.substr(prefix.size()) : weight;
   std::string nearest;
-  size_t least = std::numeric_limits<size_t>::max();
-  for (const ct::RowSource& source : sources) {
-    const std::string& name = source.matrix->name;
-    if (name == own) return source;
-    const size_t distance = EditDistance(own.substr(0, kLongest), name);
-    if (distance < least) nearest = name;
+  size_t least = std::numeric_limits<size_t>::max(), count = 0;
+  for (nn::Matrix* matrix : model.Parts().matrices) {
+    const std::vector<nn::FormPart> parts = matrix->form->Parts();
+    if (std::ranges::none_of(parts, [](const nn::FormPart& part) { return part.param->trainable; })) continue;
+    if (matrix->name == own) return *matrix;
+    const size_t distance = EditDistance(own.substr(0, kLongest), matrix->name);
+    if (distance < least) nearest = matrix->name;
     least = std::min(least, distance);
+    ++count;
   }
-  throw std::runtime_error("expected the name of one of " + std::to_string(sources.size()) +
-                           " decomposed matrices, found " + weight + "; the nearest is " + nearest);
+  if (count == 0) throw std::runtime_error("expected a method that trains matrices, found none that trains");
+  throw std::runtime_error("expected the name of one of " + std::to_string(count) + " matrices that train, found " +
+                           weight + "; the nearest is " + nearest);
+}
+
+// The parameter that `role` names, or the first that trains.
+nn::FormPart FindPart(nn::Matrix& matrix, const std::string& role) {
+  std::string known;
+  for (const nn::FormPart& part : matrix.form->Parts()) {
+    if (!part.param->trainable) continue;
+    if (role.empty() || role == part.role) return part;
+    known += (known.empty() ? "" : ", ") + std::string(part.role);
+  }
+  throw std::runtime_error("expected a part of " + matrix.name + " that trains, of " + known + ", found " + role);
 }
 
 void CheckRange(const char* what, Index value, Index count) {
@@ -85,88 +99,132 @@ std::string Source(const Tape& tape, int node) {
 }
 
 // (8(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h, whose error falls as h⁴.
-double CentralDifference(models::LanguageModel& model, const Batch& batch, Real& score) {
+double CentralDifference(models::LanguageModel& model, const Batch& batch, Real& number) {
   const double h = 1e-3;
-  const Real before = score;
+  const Real before = number;
   const auto loss_at = [&](double shift) {
-    score = static_cast<Real>(before + shift);
+    number = static_cast<Real>(before + shift);
     Tape tape(Tape::Mode::kInference);
     return static_cast<double>(BatchLoss(model, tape, batch).value[0]);
   };
   const double near = loss_at(h) - loss_at(-h), far = loss_at(2 * h) - loss_at(-2 * h);
-  score = before;
+  number = before;
   return (8 * near - far) / (12 * h);
+}
+
+// W as the form makes it.
+Tensor MadeWeight(nn::MadeForm& form) {
+  Tape tape(Tape::Mode::kInference);
+  return form.Make(tape).value;
+}
+
+// How many nodes lie from W to the leaf of `param`, both included.
+size_t NodesOfForm(nn::MadeForm& form, const Param* param) {
+  Tape tape;
+  return ShortestPath(tape, form.Make(tape).node, param).size();
+}
+
+// ∂W/∂θ. W is affine in θ, so a step of 1 is exact but for rounding.
+Tensor ChangeOfWeight(nn::MadeForm& form, Real& number) {
+  const Tensor before = MadeWeight(form).Clone();
+  const Real value = std::exchange(number, number + 1);
+  Tensor change = MadeWeight(form).Clone();
+  number = value;
+  for (Index i = 0; i < change.size(); ++i) change[i] -= before[i];
+  return change;
+}
+
+std::vector<double> RowOf(const Tensor& matrix, Index row) {
+  return {matrix.row(row), matrix.row(row) + matrix.cols()};
+}
+
+// Sets what relates dW to ∂W/∂θ.
+void CompareWithWeight(const Tensor& dw, const Tensor& change, Trace& trace) {
+  double most = -1;
+  for (Index r = 0; r < dw.rows(); ++r) {
+    for (Index j = 0; j < dw.cols(); ++j) trace.dot += static_cast<double>(dw.row(r)[j]) * change.row(r)[j];
+    const double moved = kernels::SumSquares(change.row(r), change.cols());
+    if (moved > most) trace.row = r;
+    most = std::max(most, moved);
+  }
+  trace.dw_row = RowOf(dw, trace.row);
+  trace.change_row = RowOf(change, trace.row);
+}
+
+void TakeStep(Param& param, Real& number, double lr, Trace& trace) {
+  const AdamWOptions adamw{.weight_decay = 0};
+  trace.value = number;
+  trace.moment1 = (1 - adamw.beta1) * trace.gradient;
+  trace.moment2 = (1 - adamw.beta2) * trace.gradient * trace.gradient;
+  AdamW({&param}, adamw).Step(lr);
+  trace.next_value = number;
 }
 
 }  // namespace
 
-ScoreTrace TraceScore(models::LanguageModel& model, const Batch& batch, const TraceOptions& options) {
-  const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-  const ct::RowSource source = FindSource(sources, options.weight, model.CheckpointPrefix());
-  CheckRange("row", options.row, source.rows);
-  CheckRange("component", options.component, options.k);
-  const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, options.k));
-  Prepare(model, {.method = "amplitude", .k = options.k, .start = options.start}, basis);
-  RequireMemory(PlanMemory(model, basis.get()), batch.tokens() / batch.length, batch.length, AvailableMemory());
-  Param& scores = source.matrix->form->Part("scores");
-  Real& score = scores.value.row(options.row)[options.component];
+Trace FollowNumber(models::LanguageModel& model, const Batch& batch, const TraceOptions& options) {
+  nn::Matrix& matrix = FindMatrix(model, options.weight);
+  const nn::FormPart part = FindPart(matrix, options.part);
+  Param& param = *part.param;
+  const Index columns = param.value.shape().rank() == 1 ? 1 : param.value.cols();
+  CheckRange("row", options.row, param.value.size() / columns);
+  CheckRange("column", options.column, columns);
+  auto& form = dynamic_cast<nn::MadeForm&>(*matrix.form);
+  if (auto* dora = dynamic_cast<nn::Dora*>(&form)) dora->HoldNorms();
+  Real& number = param.value[options.row * columns + options.column];
 
-  ScoreTrace trace{};
+  Trace trace{};
+  trace.part = part.role;
   Tape tape;
   const Var loss = BatchLoss(model, tape, batch);
   trace.loss = loss.value[0];
-  const std::vector<int> path = ShortestPath(tape, loss.node, &scores);
+  const std::vector<int> path = ShortestPath(tape, loss.node, &param);
+  const size_t w = path.size() - NodesOfForm(form, &param);  // where W stands in the path
   std::map<int, double> norms;
+  Tensor dw;
   tape.Backward(loss, [&](int node, const Tensor& dy) {
     if (std::find(path.begin(), path.end(), node) == path.end()) return;
     norms[node] = std::sqrt(kernels::SumSquares(dy.data(), dy.size()));
-    if (node != path[path.size() - 2]) return;  // the reconstruction itself: its dY is dW
-    trace.dw_row = {dy.row(options.row), dy.row(options.row) + dy.cols()};
+    if (node == path[w]) dw = dy.Clone();
   });
   for (const int node : path) {
     if (tape.param(node)) continue;
     trace.path.push_back({tape.op(node), Source(tape, node), tape.shape(node).ToString(), norms.at(node)});
   }
-  trace.basis_row = {basis->vectors.row(options.component), basis->vectors.row(options.component) + basis->width()};
-  for (size_t j = 0; j < trace.dw_row.size(); ++j) trace.dot += trace.dw_row[j] * trace.basis_row[j];
-  trace.gradient = scores.grad.row(options.row)[options.component];
-  trace.difference = CentralDifference(model, batch, score);
-
-  const AdamWOptions adamw{.weight_decay = 0};
-  trace.score = score;
-  trace.moment1 = (1 - adamw.beta1) * trace.gradient;
-  trace.moment2 = (1 - adamw.beta2) * trace.gradient * trace.gradient;
-  AdamW({&scores}, adamw).Step(options.lr);
-  trace.next_score = score;
+  trace.to_w = w + 1 < path.size() ? w + 1 : 0;
+  CompareWithWeight(w + 1 == path.size() ? param.grad : dw, ChangeOfWeight(form, number), trace);
+  trace.gradient = param.grad[options.row * columns + options.column];
+  trace.difference = CentralDifference(model, batch, number);
+  TakeStep(param, number, options.lr, trace);
   return trace;
 }
 
-std::string FormatTrace(const ScoreTrace& trace, const TraceOptions& options) {
-  std::string text =
-      report::Format("score S[%lld, %lld] of %s, start %s, K = %lld\n\n", static_cast<long long>(options.row),
-                     static_cast<long long>(options.component), options.weight.c_str(), ct::ToString(options.start),
-                     static_cast<long long>(options.k));
+std::string FormatTrace(const Trace& trace, const TraceOptions& options, const std::string& label) {
+  const std::string place =
+      report::Format("[%lld, %lld]", static_cast<long long>(options.row), static_cast<long long>(options.column));
+  std::string text = trace.part + place + " of " + options.weight + ", " + label + "\n\n";
   text += report::Format("loss %.12g\n\n%-18s %-14s %-12s %s\n", trace.loss, "op", "output Y", "norm of dY", "source");
-  for (const TraceStep& step : trace.path) {
-    text += report::Format("%-18s %-14s %-12.4e %s\n", step.op.c_str(), step.shape.c_str(), step.gradient_norm,
-                           step.source.c_str());
+  for (size_t i = 0; i < trace.path.size(); ++i) {
+    const TraceStep& step = trace.path[i];
+    text += report::Format("%-18s %-14s %-12.4e %s%s\n", step.op.c_str(), step.shape.c_str(), step.gradient_norm,
+                           step.source.c_str(), i + 1 == trace.to_w ? "   W" : "");
   }
-  const auto row = [](const char* name, const std::vector<double>& values) {
-    std::string line = report::Format("%-14s", name);
+  const auto row = [&](const char* name, const std::vector<double>& values) {
+    std::string line = report::Left(report::Format(name, static_cast<long long>(trace.row)), 14);
     for (size_t j = 0; j < std::min<size_t>(values.size(), 5); ++j) line += report::Format(" %11.4e", values[j]);
     return line + report::Format("  … %zu numbers\n", values.size());
   };
-  text += "\n" + row(report::Format("dW[%lld, :]", static_cast<long long>(options.row)).c_str(), trace.dw_row);
-  text += row(report::Format("B[%lld, :]", static_cast<long long>(options.component)).c_str(), trace.basis_row);
-  text +=
-      report::Format("\n%-34s %21.14e   ct/reconstruct.cc Reconstruct, dS += dW·Bᵀ\n", "their dot product", trace.dot);
-  text += report::Format("%-34s %21.14e   autograd/tape.cc Backward\n", "dS of the backward pass", trace.gradient);
+  text += "\nθ = " + trace.part + place + "\n";
+  text += row("dW[%lld, :]", trace.dw_row) + row("∂W/∂θ[%lld, :]", trace.change_row);
+  text += "\n" + report::Left("Σ dW ∘ ∂W/∂θ over all of W", 34) + report::Format(" %21.14e\n", trace.dot);
+  text += report::Left("dθ of the backward pass", 34) +
+          report::Format(" %21.14e   autograd/tape.cc Backward\n", trace.gradient);
   text += report::Format("%-34s %21.14e   (%.1e off)\n", "central difference of the loss", trace.difference,
-                         std::abs(trace.difference - trace.gradient) / std::abs(trace.gradient));
+                         std::abs(trace.difference - trace.gradient) / std::max(std::abs(trace.gradient), 1e-300));
   text += report::Format(
       "\nAdamW, step 1, lr %g                   train/adamw.cc Step, tensor/kernels/adamw.cc AdamW\n", options.lr);
-  text += report::Format("  m = (1 − β₁)·dS   %12.4e\n  v = (1 − β₂)·dS²  %12.4e\n", trace.moment1, trace.moment2);
-  text += report::Format("  S ← S − lr·m̂/(√v̂ + ε)  %.10g → %.10g\n", trace.score, trace.next_score);
+  text += report::Format("  m = (1 − β₁)·dθ   %12.4e\n  v = (1 − β₂)·dθ²  %12.4e\n", trace.moment1, trace.moment2);
+  text += report::Format("  θ ← θ − lr·m̂/(√v̂ + ε)  %.10g → %.10g\n", trace.value, trace.next_value);
   return text;
 }
 

@@ -3,14 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "ct/amplitude.h"
 #include "models/language_model.h"
-#include "train/adamw.h"
 #include "train/data/batch.h"
+#include "train/methods/method.h"
 
 namespace ampgrad::train {
 
-/// A node on the way from the loss to the score.
+/// A node on the way from the loss to the number.
 struct TraceStep {
   std::string op;
   std::string source;    // the line that recorded it: "autograd/ops_loss.cc:55"
@@ -18,32 +17,35 @@ struct TraceStep {
   double gradient_norm;  // ‖dY‖
 };
 
-/// The whole gradient chain of one score: S_rc of one matrix, at step 0.
-struct ScoreTrace {
+/// The whole gradient chain of one trained number θ of a matrix W, at step 0.
+struct Trace {
+  std::string part;  // the role of the parameter that θ belongs to: "scores", "A"
   double loss;
-  std::vector<TraceStep> path;                 // the shortest way from the loss to W
-  std::vector<double> dw_row;                  // row r of dW [d]
-  std::vector<double> basis_row;               // row c of B [d]
-  double dot;                                  // their dot product, in double
-  double gradient;                             // dS_rc as the backward pass left it
-  double difference;                           // the central difference of the loss in S_rc, fourth order
-  double score, moment1, moment2, next_score;  // S_rc, AdamW's moments after its first step, and S_rc after it
+  std::vector<TraceStep> path;                 // the shortest way from the loss to θ
+  size_t to_w;                                 // how many steps of it lead to W, whose form makes the others; 0 where θ is one of W itself
+  Index row;                                   // the row of W that θ moves most
+  std::vector<double> dw_row;                  // this row of dW
+  std::vector<double> change_row;              // this row of ∂W/∂θ, for a score a row of B
+  double dot;                                  // Σ dW ∘ ∂W/∂θ over all of W, in double
+  double gradient;                             // dθ as the backward pass left it
+  double difference;                           // the central difference of the loss in θ, fourth order
+  double value, moment1, moment2, next_value;  // θ, AdamW's moments after its first step, and θ after it
 };
 
-/// Which score, and how it would be trained.
+/// Which number, and how it would be trained.
 struct TraceOptions {
-  std::string weight;  // name of the matrix
-  Index row = 0, component = 0;
-  Index k = 8;
-  ct::Start start = ct::Start::kExact;
+  std::string weight;         // name of the matrix
+  std::string part = {};      // role of the parameter; default: the first of the form that trains
+  Index row = 0, column = 0;  // in it; a vector has one column
   double lr = 1e-2;
 };
 
-/// Puts `model` into amplitude form and follows one score through a batch. Throws std::runtime_error when the weight,
-/// the row or the component does not exist; the message names those that do.
-ScoreTrace TraceScore(models::LanguageModel& model, const Batch& batch, const TraceOptions& options);
+/// Follows one number through a batch, in a model that is prepared for training by the explicit chain. W must be affine
+/// in each number, as it is in every form; the norms of DoRA are held, as its backward does. Throws std::runtime_error
+/// when the weight, the part, the row or the column does not exist; the message names those that do.
+Trace FollowNumber(models::LanguageModel& model, const Batch& batch, const TraceOptions& options);
 
-/// One screen of text.
-std::string FormatTrace(const ScoreTrace& trace, const TraceOptions& options);
+/// One screen of text. `label` says how the model is trained: "exact K=8".
+std::string FormatTrace(const Trace& trace, const TraceOptions& options, const std::string& label);
 
 }  // namespace ampgrad::train

@@ -33,15 +33,10 @@ ChatData ReadData(const Options& options, const GivenModel& given, const models:
 
 // The bases of the method, described on stdout.
 Bases ReadBases(const Options& options, models::LanguageModel& model, const MethodSettings& method, const Data& data) {
-  std::vector<Batch> gradient_batches;
-  if (method.basis == ct::BasisKind::kGradient) {
-    const Index count = options.Integer("gradient-batches", 1, 1'000'000);
-    for (Index i = 0; i < count; ++i) gradient_batches.push_back(data.train(i));
-  }
   const Phase phase("the basis");
   const Bases bases = options.Has("basis-file") && method.NeedsBasis()
                           ? ReadBasisFor(options.String("basis-file"), model, method)
-                          : MakeBases(model, method, ReadRowSample(options), gradient_batches);
+                          : MakeBases(model, method, ReadRowSample(options), GradientBatches(options, method, data));
   if (const auto& basis = bases.shared()) {
     const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), method.rows);
     std::printf("%s\n", Describe(*basis, sources, method.basis).c_str());
@@ -55,6 +50,8 @@ void MakeTrainable(const Options& options, GivenModel& given, const MethodSettin
   if (given.adapter.empty()) {
     RequireMemoryToPrepare(*given.model, method, AvailableMemory(), train.optimizer);
     Prepare(*given.model, method, bases);
+  } else {
+    SetDropout(*given.model, method.dropout);
   }
   given.model->checkpoint_blocks = options.Has("checkpoint");
   std::printf("%s: %lld parameters are trained\n", given.adapter.empty() ? method.Label().c_str() : "the adapter",
@@ -66,9 +63,11 @@ int Run(const Options& options) {
   TrainOptions train = ReadTrainOptions(options);
   const Index batch = options.Integer("batch", 1, 1 << 20);
 
-  GivenModel given = ReadGivenModel(options, AdapterUse::kTrain);
+  const bool is_explicit = method.chain == nn::Chain::kExplicit;
+  GivenModel given = ReadGivenModel(options, is_explicit ? AdapterUse::kTrainExplicit : AdapterUse::kTrain);
   models::LanguageModel& model = *given.model;
   const bool begins = given.adapter.empty();  // else the adapter goes on, by the forms that it has
+  if (!begins) RequireNoOther(options, given.method);
   train.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : DefaultRate(begins ? method.method : given.method);
   const models::Tokenizer tokenizer = models::LoadTokenizer(given.Texts(), model);
   ChatData samples = ReadData(options, given, tokenizer, train.shards);

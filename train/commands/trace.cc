@@ -5,47 +5,62 @@
 #include "models/model_directory.h"
 #include "train/commands/commands.h"
 #include "train/commands/options/data_options.h"
+#include "train/commands/options/method_options.h"
 #include "train/commands/options/model_options.h"
 #include "train/data/chat_data.h"
+#include "train/machine_memory.h"
+#include "train/memory_plan.h"
 #include "train/progress.h"
 
 namespace ampgrad::train {
 namespace {
 
 int Run(const Options& options) {
+  const MethodSettings method = ReadMethod(options);
   TraceOptions trace;
   trace.weight = options.String("weight");
-  trace.row = options.Integer("row", 0, 1'000'000'000);
-  trace.component = options.Integer("component", 0, 1'000'000'000);
-  trace.k = options.Integer("k", 1, 1'000'000'000);
-  trace.start = ct::ParseStart(options.Choice("start", {"exact", "reconstructed"}));
-  trace.lr = options.Number("lr", 0, 1e30);
+  trace.part = options.String("part");
+  trace.row = options.Integer("row", 0, kMany);
+  trace.column = options.Integer("component", 0, kMany);
 
-  const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
-  const std::filesystem::path directory = given.Texts();
-  models::LanguageModel* model = given.model.get();
-  const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
-  const ChatData samples = During(
-      "reading the data", [&] { return ReadChatData(ReadChatSource(options, directory, *model, 1), tokenizer); });
-  const ScoreTrace found =
-      During("following the score", [&] { return TraceScore(*model, samples.data.train(0), trace); });
-  std::fputs(FormatTrace(found, trace).c_str(), stdout);
+  const GivenModel given = ReadGivenModel(options, AdapterUse::kTrainExplicit);
+  models::LanguageModel& model = *given.model;
+  const bool begins = given.adapter.empty();  // else a number of the adapter is followed, as it lies there
+  if (!begins) RequireNoOther(options, given.method);
+  trace.lr = options.Has("lr") ? options.Number("lr", 0, 1e30) : DefaultRate(begins ? method.method : given.method);
+  CheckK(method.k, model);
+  const models::Tokenizer tokenizer = models::LoadTokenizer(given.Texts(), model);
+  const ChatData samples = During("reading the data", [&] {
+    return ReadChatData(ReadChatSource(options, given.Texts(), model, method.seed), tokenizer);
+  });
+  Bases bases;
+  if (begins) {
+    bases = During("the basis",
+                   [&] { return MakeBases(model, method, {}, GradientBatches(options, method, samples.data)); });
+    Prepare(model, method, bases);
+  }
+  const Batch batch = samples.data.train(0);
+  RequireMemory(PlanMemory(model, bases.shared().get()), batch.tokens() / batch.length, batch.length,
+                AvailableMemory());
+  const Trace found = During("following the number", [&] { return FollowNumber(model, batch, trace); });
+  std::fputs(FormatTrace(found, trace, begins ? method.Label() : given.method + " of the adapter").c_str(), stdout);
   return 0;
 }
 
 }  // namespace
 
 Command TraceCommand() {
-  return {"trace", "Show the whole gradient chain of one score, from the loss to its AdamW step.",
+  return {"trace", "Show the whole gradient chain of one trained number, from the loss to its AdamW step.",
           Join({ModelOptionSpecs(),
                 {{"data", "FILE", nullptr, kDataHelp},
                  TemplateOptionSpec(),
                  {"weight", "NAME", nullptr, "the matrix, such as h.0.attn.c_attn.weight"},
-                 {"row", "R", "0", "row of the score"},
-                 {"component", "C", "0", "component of the score, below K"},
-                 {"k", "K", "8", "scores a row"},
-                 {"start", "NAME", "exact", "reconstructed (W = S·B + μ) or exact (W = W₀ + ΔS·B)"},
-                 {"lr", "X", "1e-2", "learning rate of the AdamW step"},
+                 {"part", "NAME", "", "what of it: scores, A, B, R, b, d, m, values or weight; default: the first"},
+                 {"row", "R", "0", "row of the number in that part"},
+                 {"component", "C", "0", "its column; of a score, the component, below K"}},
+                MethodOptionSpecs(),
+                {{"seed", "N", "1", "draws the order of the data, and what the method draws"},
+                 {"lr", "X", "", "learning rate of the AdamW step; default: the method's own"},
                  {"batch", "N", "2", "sequences in the batch"},
                  {"length", "N", "", "tokens a sequence at most; default: the model's context"}}}),
           Run,

@@ -10,10 +10,8 @@ namespace ampgrad::train {
 
 void PrepareDora(models::LanguageModel& model, const MethodSettings& settings, const Bases& bases) {
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
-    auto form =
+    matrix->form =
         std::make_unique<nn::Dora>(matrix->Base(), MakeFactors(*matrix, settings, bases), Tensor(), settings.chain);
-    form->set_dropout(settings.dropout);
-    matrix->form = std::move(form);
   }
 }
 

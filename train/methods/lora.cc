@@ -8,10 +8,8 @@ namespace ampgrad::train {
 
 void PrepareLora(models::LanguageModel& model, const MethodSettings& settings, const Bases& bases) {
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
-    auto form = std::make_unique<nn::LowRank>(matrix->Base(), MakeFactors(*matrix, settings, bases),
-                                              nn::TrainedFactors::kBoth, settings.chain);
-    form->set_dropout(settings.dropout);
-    matrix->form = std::move(form);
+    matrix->form = std::make_unique<nn::LowRank>(matrix->Base(), MakeFactors(*matrix, settings, bases),
+                                                 nn::TrainedFactors::kBoth, settings.chain);
   }
 }
 

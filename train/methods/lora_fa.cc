@@ -10,11 +10,9 @@ namespace ampgrad::train {
 void PrepareLoraFa(models::LanguageModel& model, const MethodSettings& settings, const Bases& bases) {
   for (nn::Matrix* matrix : MatricesInScope(model, settings.scope)) {
     const bool frozen_b = settings.factors == FactorSource::kBasis && BasisIsB(*matrix, model.width());
-    auto form =
+    matrix->form =
         std::make_unique<nn::LowRank>(matrix->Base(), MakeFactors(*matrix, settings, bases),
                                       frozen_b ? nn::TrainedFactors::kA : nn::TrainedFactors::kB, settings.chain);
-    form->set_dropout(settings.dropout);
-    matrix->form = std::move(form);
   }
 }
 

@@ -27,6 +27,12 @@ ct::SingularTriplets SingularOf(const nn::Matrix& matrix, const MethodSettings& 
 
 }  // namespace
 
+void SetDropout(models::LanguageModel& model, double rate) {
+  for (nn::Matrix* matrix : model.Parts().matrices) {
+    if (auto* form = dynamic_cast<nn::LowRank*>(matrix->form.get())) form->set_dropout(rate);
+  }
+}
+
 bool BasisIsB(const nn::Matrix& matrix, Index d) { return matrix.in != d && matrix.out == d; }
 
 nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings, const Bases& bases) {

@@ -76,6 +76,7 @@ void Prepare(models::LanguageModel& model, const MethodSettings& settings, const
   }
   models::SetTrainable(model, false);
   method.prepare(model, settings, bases);
+  SetDropout(model, settings.dropout);
   if (settings.scope.head) model.HeadMatrix().MakeTrainable();
 }
 

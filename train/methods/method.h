@@ -70,4 +70,7 @@ double DefaultRate(const std::string& method);
 /// needs a basis and there is none, and when a rank exceeds what a matrix has.
 void Prepare(models::LanguageModel& model, const MethodSettings& settings, const Bases& bases = {});
 
+/// The share of x that a step drops before a low-rank update reads it: of lora, lora-fa, pissa and dora.
+void SetDropout(models::LanguageModel& model, double rate);
+
 }  // namespace ampgrad::train

@@ -21,10 +21,8 @@ void PreparePissa(models::LanguageModel& model, const MethodSettings& settings, 
       for (Index o = 0; o < pair.b.rows(); ++o) pair.b.row(o)[i] *= root;
     }
     const nn::Factors factors{pair.a, pair.b, scale}, first{pair.a.Clone(), pair.b.Clone(), scale};
-    auto form =
+    matrix->form =
         std::make_unique<nn::LowRank>(matrix->Base(), factors, nn::TrainedFactors::kBoth, settings.chain, first);
-    form->set_dropout(settings.dropout);
-    matrix->form = std::move(form);
   }
 }
 

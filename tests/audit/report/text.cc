@@ -3,20 +3,18 @@
 #include <algorithm>
 
 #include "tests/audit/report/summary.h"
+#include "train/report/columns.h"
 #include "train/report/format.h"
 
 namespace ampgrad::audit {
 namespace {
 
-constexpr size_t kColumns = 100;
-
-// A byte that takes no column: one within a code point, or the first of a combining accent, U+0300 to U+033F, as in x̂.
-bool Continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80 || c == '\xCC'; }
-
-// Columns on the terminal: code points, as no name here is of double width.
-size_t Width(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !Continues(c); }));
-}
+using report::kColumns;
+using report::Left;
+using report::LineLength;
+using report::Right;
+using report::Width;
+using report::Wrap;
 
 // Names come from model files: a control character in one must not reach the terminal.
 std::string Printable(const std::string& text) {
@@ -27,36 +25,6 @@ std::string Printable(const std::string& text) {
     const bool upper_control = c == 0xC2 && next >= 0x80 && next < 0xA0;
     if (upper_control) ++i;
     result += c < 0x20 || c == 0x7F || upper_control ? '?' : text[i];
-  }
-  return result;
-}
-
-std::string Left(const std::string& text, size_t width) {
-  return text + std::string(width - std::min(width, Width(text)), ' ');
-}
-
-std::string Right(const std::string& text, size_t width) {
-  return std::string(width - std::min(width, Width(text)), ' ') + text;
-}
-
-// The bytes of at most `width` columns from `start` on: up to a space if one is there, else through the word.
-size_t LineLength(const std::string& text, size_t start, size_t width) {
-  size_t end = start, last_space = start;
-  for (size_t columns = 0; end < text.size(); ++end) {
-    if (!Continues(text[end]) && ++columns > width) break;
-    if (text[end] == ' ' && end > start && text[end - 1] != ' ') last_space = end;
-  }
-  return (end == text.size() || last_space == start ? end : last_space) - start;
-}
-
-// Text in lines of at most kColumns, all but the first indented.
-std::string Wrap(const std::string& text, size_t indent) {
-  std::string result;
-  for (size_t start = 0; start < text.size();) {
-    if (start > 0) result += "\n" + std::string(indent, ' ');
-    const size_t length = LineLength(text, start, kColumns - (start > 0 ? indent : 0));
-    result += text.substr(start, length);
-    start = text.find_first_not_of(' ', start + length);
   }
   return result;
 }

@@ -82,6 +82,28 @@ TEST_F(CommandAdapter, TrainsOn) {
   EXPECT_GT(Apart("two", "base"), Apart("one", "base"));
 }
 
+// What made the adapter is what goes on; dropout is a setting of the run.
+TEST_F(CommandAdapter, GoesOnByItsOwnMethodAlone) {
+  Train("first", {"--method", "lora"});
+  const Words on = {"--adapter", Path("first"), "--save", "merged"};
+  const auto refused = [&](const char* option, const char* value) {
+    ExpectFails(2, Sft("second", 2, Join(on, {option, value})),
+                std::string("ampgrad sft: the adapter goes on as it was trained, by lora: expected no ") + option +
+                    " beside it, found " + value);
+  };
+  refused("--method", "dora");
+  refused("--rank", "4");
+  refused("--layers", "1");
+  refused("--targets", "c_fc");
+  ExpectRuns(Sft("plain", 2, on));
+  ExpectRuns(Sft("same", 2, Join(on, {"--method", "lora"})));
+  ExpectRuns(Sft("dropped", 2, Join(on, {"--dropout", "0.5"})));
+  ExpectRuns(Sft("explicit", 2, Join(on, {"--chain", "explicit"})));
+  EXPECT_EQ(Apart("plain", "same"), 0);
+  EXPECT_GT(Apart("plain", "dropped"), 1e-5);
+  EXPECT_LT(Apart("plain", "explicit"), 1e-4);
+}
+
 TEST_F(CommandAdapter, MergesInHalfWidthAndSaysTheError) {
   Train("lora", {"--method", "lora"});
   const Result result = ExpectRuns({"merge", "--model", Path("lora"), "--type", "bf16", "--out", Path("half")});

@@ -1,6 +1,7 @@
 #include "train/commands/options/method_options.h"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 
 namespace ampgrad::train {
@@ -49,8 +50,8 @@ MethodSettings ReadMethod(const Options& options) {
   MethodSettings settings{.method = options.Choice("method", MethodNames()),
                           .k = options.Integer("k", 0, kMany),
                           .start = ct::ParseStart(options.Choice("start", {"exact", "reconstructed"})),
-                          .chain = ReadChain(options),
-                          .rows = ReadRowsPolicy(options),
+                          .chain = options.Knows("chain") ? ReadChain(options) : nn::Chain::kExplicit,
+                          .rows = options.Knows("rows") ? ReadRowsPolicy(options) : ct::RowsPolicy::kBlocks,
                           .basis = ct::ParseBasisKind(options.Choice("basis", ct::BasisKindNames())),
                           .rank = options.Integer("rank", 1, kMany),
                           .alpha = options.Has("alpha") ? options.Number("alpha", 1e-30, 1e30) : 0,
@@ -58,7 +59,7 @@ MethodSettings ReadMethod(const Options& options) {
                           .dropout = options.Number("dropout", 0, 0.99),
                           .share = options.Number("share", 1e-12, 1),
                           .seed = static_cast<uint64_t>(options.Integer("seed", 0, kMany))};
-  if (options.Has("basis-file") && settings.basis != ct::BasisKind::kUniversal) {
+  if (options.Knows("basis-file") && options.Has("basis-file") && settings.basis != ct::BasisKind::kUniversal) {
     throw UsageError("--basis-file is a basis of its own: expected no --basis beside it, found " +
                      ct::ToString(settings.basis));
   }
@@ -73,6 +74,26 @@ MethodSettings ReadMethod(const Options& options) {
     throw UsageError("--basis left has no start reconstructed: its vectors span no rows");
   }
   return settings;
+}
+
+void RequireNoOther(const Options& options, const std::string& method) {
+  const std::set<std::string> harmless = {"dropout", "chain", "checkpoint"};  // an adapter can go on with them
+  for (const OptionSpec& spec : Join({MethodOptionSpecs(), BasisOptionSpecs(), ScopeOptionSpecs()})) {
+    const std::string name = spec.name;
+    if (harmless.contains(name) || !options.Knows(name)) continue;
+    const std::string& value = options.String(name);
+    if (value == spec.fallback || (name == "method" && value == method)) continue;
+    throw UsageError("the adapter goes on as it was trained, by " + method + ": expected no --" + name +
+                     " beside it, found " + value);
+  }
+}
+
+std::vector<Batch> GradientBatches(const Options& options, const MethodSettings& method, const Data& data) {
+  std::vector<Batch> batches;
+  if (method.method != "amplitude" || method.basis != ct::BasisKind::kGradient) return batches;
+  const Index count = options.Integer("gradient-batches", 1, 1'000'000);
+  for (Index i = 0; i < count; ++i) batches.push_back(data.train(i));
+  return batches;
 }
 
 ct::RowsPolicy ReadRowsPolicy(const Options& options) {

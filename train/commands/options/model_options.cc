@@ -42,13 +42,13 @@ fs::path RecordedBase(const fs::path& adapter) {
 void Apply(GivenModel& given, AdapterUse use) {
   const nn::Parts parts = given.model->Parts();
   // Trained further, an adapter goes by the chain that is faster.
+  const nn::Chain chain = use == AdapterUse::kTrainExplicit ? nn::Chain::kExplicit : nn::Chain::kFactored;
   if (ct::IsNativeAdapter(given.adapter)) {
     const ct::NativeAdapter adapter(given.adapter);
-    adapter.ApplyTo(parts, nn::Chain::kFactored);
+    adapter.ApplyTo(parts, chain);
     given.method = adapter.header().method;
   } else if (io::IsThere(given.adapter / ct::kPeftConfig)) {
-    ct::ApplyLowRank(ct::ReadPeftAdapter(given.adapter, parts, given.model->CheckpointPrefix()), parts,
-                     nn::Chain::kFactored);
+    ct::ApplyLowRank(ct::ReadPeftAdapter(given.adapter, parts, given.model->CheckpointPrefix()), parts, chain);
     given.method = "lora";
   } else {
     throw std::runtime_error(given.adapter.string() + ": expected a directory with " + ct::kAdapterFile + " or " +

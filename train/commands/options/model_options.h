@@ -21,8 +21,9 @@ std::vector<OptionSpec> ModelOptionSpecs();
 
 /// What becomes of an adapter's forms.
 enum class AdapterUse {
-  kTrain,  // they stay as they are, and what trained in them trains
-  kApply,  // nothing trains: ct::FreezeForms
+  kTrain,          // they stay as they are, and what trained in them trains
+  kTrainExplicit,  // the same, by the explicit chain
+  kApply,          // nothing trains: ct::FreezeForms
 };
 
 /// A model as --model and --adapter name it.
