@@ -21,8 +21,9 @@ struct TraceStep {
 struct Trace {
   std::string part;  // the role of the parameter that θ belongs to: "scores", "A"
   double loss;
-  std::vector<TraceStep> path;                 // the shortest way from the loss to θ
-  size_t to_w;                                 // how many steps of it lead to W, whose form makes the others; 0 where θ is one of W itself
+  std::vector<TraceStep> path;  // the shortest way from the loss to θ
+  // How many steps of it lead to W, whose form makes the others; 0 where θ is one of W itself.
+  size_t to_w;
   Index row;                                   // the row of W that θ moves most
   std::vector<double> dw_row;                  // this row of dW
   std::vector<double> change_row;              // this row of ∂W/∂θ, for a score a row of B

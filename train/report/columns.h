@@ -2,8 +2,8 @@
 
 #include <string>
 
-/// Text in the columns of a terminal. A code point takes one column, as no name here is of double width, and a combining
-/// accent, U+0300 to U+033F, none.
+/// Text in the columns of a terminal. A code point takes one column, as no name here is of double width, and a
+/// combining accent, U+0300 to U+033F, none.
 namespace ampgrad::report {
 
 /// The longest line of a report.
