@@ -39,6 +39,12 @@ void Comparison::AddTensor(const std::string& group, const std::string& name, co
   Add(group, name, own, RelativeError(own, reference));
 }
 
+void Comparison::AddNumber(double bound, const std::string& group, const std::string& name, double own,
+                           double reference) {
+  const double error = own == reference ? 0 : std::abs(own - reference) / std::abs(reference);
+  AddWithin(bound, group, name, Tensor::Scalar(static_cast<Real>(own)), error);
+}
+
 void Comparison::AddWithin(double bound, const std::string& group, const std::string& name, const Tensor& ours,
                            double error) {
   const auto same_name = [&](const io::NamedTensor& tensor) { return tensor.name == name; };

@@ -22,7 +22,8 @@ struct GroupResult {
   bool Passed() const { return error <= bound; }  // false for NaN
 };
 
-/// What was compared with a reference: in float within 1e-5, loss curves within 1e-4; in the double build 1e-9.
+/// What was compared with a reference: in float within 1e-5, loss curves within 1e-4; in the double build 1e-9. Numbers
+/// bring a bound of their own.
 struct Comparison {
   std::vector<GroupResult> groups;
   std::vector<io::NamedTensor> own;  // our numbers under the reference's names
@@ -32,6 +33,8 @@ struct Comparison {
   void Add(const std::string& group, const std::string& name, const Tensor& own, double error);
   /// The same, with the error of `own` against a tensor of as many numbers.
   void AddTensor(const std::string& group, const std::string& name, const Tensor& own, const Tensor& reference);
+  /// A number, with its relative error, in a group of this bound.
+  void AddNumber(double bound, const std::string& group, const std::string& name, double own, double reference);
   /// Trains `model` on one batch, and compares the loss before each step and after the last with `reference`.
   void AddCurve(const std::string& name, models::LanguageModel& model, const Batch& batch, const AdamWOptions& settings,
                 double lr, const io::JsonValue& reference);

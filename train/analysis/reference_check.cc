@@ -13,6 +13,7 @@
 #include "tensor/kernels/gemm/gemm.h"
 #include "train/analysis/comparison.h"
 #include "train/analysis/form_check.h"
+#include "train/analysis/spectra_check.h"
 #include "train/methods/method.h"
 #include "train/progress.h"
 #include "train/trainer.h"
@@ -61,6 +62,8 @@ class Checker {
     }
     phase.Now("checking other forms");
     CheckForms(directory_, *base_, batch_, result_);
+    phase.Now("checking spectral figures");
+    CheckSpectra(directory_, *base_, result_);
     return std::move(result_);
   }
 

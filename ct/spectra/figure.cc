@@ -1,0 +1,87 @@
+#include "ct/spectra/figure.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ct/spectra/statistics.h"
+
+namespace ampgrad::ct {
+namespace {
+
+constexpr double kFamilyError = 0.05;
+
+double Mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+// The t that a t distribution exceeds 5 times of 100, by bisection.
+double FivePercentPoint(double dof) {
+  double low = 0, high = 100;
+  for (int i = 0; i < 100; ++i) {
+    const double middle = (low + high) / 2;
+    (StudentTail(middle, dof) > 0.05 ? low : high) = middle;
+  }
+  return low;
+}
+
+}  // namespace
+
+Figure AgainstDraws(double value, std::vector<double> draws, Structure structure) {
+  if (draws.empty()) return Untested(value);
+  const double sign = structure == Structure::kHigh ? 1 : -1;
+  const double mean = Mean(draws);
+  for (double& draw : draws) draw *= sign;
+  std::sort(draws.begin(), draws.end());
+  const double n = static_cast<double>(draws.size()), far = sign * value;
+  const auto quantile = [&](double q) { return draws[static_cast<size_t>(std::ceil(q * n)) - 1]; };
+  Figure figure{.value = value, .null = mean, .level = sign * quantile(0.95), .structure = structure};
+  const double threshold = quantile(0.8);
+  const auto beyond = std::upper_bound(draws.begin(), draws.end(), threshold);
+  double excess = 0;
+  for (auto draw = beyond; draw != draws.end(); ++draw) excess += *draw - threshold;
+  const auto as_far = static_cast<double>(draws.end() - std::lower_bound(draws.begin(), draws.end(), far));
+  figure.p = (1 + as_far) / (1 + n);
+  if (far > threshold && excess > 0) {
+    const auto count = static_cast<double>(draws.end() - beyond);
+    figure.p = count / n * std::exp(-(far - threshold) * count / excess);
+  }
+  return figure;
+}
+
+Figure AgainstNormal(double value, double mean, double deviation, double draws, Structure structure) {
+  const double sign = structure == Structure::kHigh ? 1 : -1;
+  const double spread = deviation * std::sqrt(1 + 1 / draws);
+  const double t = spread > 0 ? sign * (value - mean) / spread : 0;
+  return {.value = value,
+          .null = mean,
+          .level = mean + sign * FivePercentPoint(draws - 1) * spread,
+          .p = StudentTail(t, draws - 1),
+          .structure = structure};
+}
+
+Figure AgainstMoments(double value, const std::vector<double>& draws, Structure structure) {
+  constexpr size_t kFewest = 20;
+  if (draws.empty()) return Untested(value);
+  const double mean = Mean(draws);
+  if (draws.size() < kFewest) return Untested(value, mean);
+  double squares = 0;
+  for (const double draw : draws) squares += (draw - mean) * (draw - mean);
+  const double n = static_cast<double>(draws.size());
+  return AgainstNormal(value, mean, std::sqrt(squares / (n - 1)), n, structure);
+}
+
+void MarkByHolm(const std::vector<Figure*>& figures) {
+  std::vector<Figure*> tested;
+  for (Figure* figure : figures) {
+    if (figure->tested()) tested.push_back(figure);
+  }
+  std::stable_sort(tested.begin(), tested.end(), [](const Figure* a, const Figure* b) { return a->p < b->p; });
+  for (size_t i = 0; i < tested.size(); ++i) {
+    if (!(tested[i]->p <= kFamilyError / static_cast<double>(tested.size() - i))) break;
+    tested[i]->marked = true;
+  }
+}
+
+}  // namespace ampgrad::ct

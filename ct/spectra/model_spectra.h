@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ct/bases.h"
+#include "ct/spectra/figure.h"
+#include "ct/spectra/null_stack.h"
+#include "ct/spectra/score_sums.h"
+#include "ct/spectra/statistics.h"
+
+/// Every spectral figure of a model, beside what chance gives.
+namespace ampgrad::ct {
+
+/// What is measured.
+struct SpectraOptions {
+  std::vector<Index> ks;                    // ascending, each in 1..d
+  BasisKind basis = BasisKind::kUniversal;  // one whose first vectors are the basis of a smaller K
+  bool nulls = true;                        // whether chance is drawn
+  uint64_t seed = 1;                        // draws chance, and a random basis
+  nn::Matrix* embedding = nullptr;          // E [V, d] for the alignment; null: none
+};
+
+/// Figures of one matrix's scores for one K. The null of R² is the same figure of the drawn stack; that of the PR, PC1
+/// and the correlation permutes columns; that of kurtosis is Gaussian; that of the cosine is a random frame in span(B).
+struct MatrixScores {
+  Figure r2;                 // 1 − ‖R_m − μ − S_m·B‖²/‖R_m − μ‖²
+  Figure amplitude_pr, pc1;  // of λ(S_m)
+  Figure max_corr, kurtosis;
+  Figure mean_max_cosine;  // of the principal components of S_m, lifted to width d, with the top directions of EᵀE
+  Index n95;
+};
+
+/// One matrix.
+struct MatrixSpectra {
+  std::string name, type;
+  Index layer;  // −1: of no layer
+  Index rows;
+  double norm;       // ‖R_m − μ‖
+  Figure weight_pr;  // of λ(R_m)
+  double iid_pr;     // of rows of independent Gaussian numbers
+  std::map<Index, MatrixScores> by_k;
+  ScoreSums sums;                 // over the scores of the largest K
+  std::vector<double> histogram;  // shares of the scores of the largest K in kHistogramBins bins of ±4 deviations
+};
+
+/// One layer.
+struct LayerSpectra {
+  Index layer;
+  double pr_mean;     // mean of its matrices' PR: the papers' "weight PR" of a layer
+  Figure pr_stacked;  // of its rows stacked
+};
+
+/// One K, over all rows.
+struct KFigures {
+  Figure r2;                 // beside the top-K share of the drawn stack
+  double variance_captured;  // Σ_{i≤K} λ_i/Σλ: the same by identity for the universal basis
+  double random_level;       // K/d
+  double amplitude_pr, pc1;  // of λ(S); for the universal basis λ(S) = λ_1…λ_K of R, so they are the weights' alone
+  Index n95;
+  double spectrum_pr;  // PR of λ_1…λ_K of R
+  Index scores;
+  Figure subspace_overlap, mean_max_cosine;  // of B with the top-K directions of EᵀE; nulls: random frames
+  double cosine_within_span;                 // mean over random frames inside span(B)
+};
+
+struct ModelSpectra {
+  Index rows, width;
+  Figure weight_pr;
+  double iid_pr;
+  Index n95_weights;
+  std::vector<double> eigenvalues;       // λ(R)
+  std::vector<double> null_eigenvalues;  // of one drawn stack; empty without nulls
+  double edge;                           // Marchenko–Pastur's upper edge
+  Figure share_above_edge;
+  int stack_draws;
+  bool drawn_rows;
+  std::vector<MatrixSpectra> matrices;
+  std::vector<LayerSpectra> layers;
+  std::map<Index, KFigures> by_k;
+  std::map<std::string, KendallTau> depth;  // τ of PR with depth: by type of matrix, "layer mean" and "layer stacked"
+  Basis basis;                              // the universal one, with the largest K
+
+  /// All figures, for what looks at each.
+  std::vector<Figure*> Figures();
+};
+
+/// Measures a model's rows. `sources` are in the model's order. `progress` is told what begins. Throws
+/// std::invalid_argument as MeasureStack does, and for a kind of basis whose first vectors are not the smaller basis.
+ModelSpectra MeasureSpectra(const std::vector<RowSource>& sources, const SpectraOptions& options,
+                            const std::function<void(const std::string&)>& progress = nullptr);
+
+/// E [V, d], the first matrix of the vocabulary; null when there is none.
+nn::Matrix* FindEmbedding(const std::vector<nn::Matrix*>& matrices);
+
+/// Bins of a histogram of scores.
+inline constexpr int kHistogramBins = 32;
+
+}  // namespace ampgrad::ct
