@@ -16,16 +16,6 @@ double Mean(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-// The t that a t distribution exceeds 5 times of 100, by bisection.
-double FivePercentPoint(double dof) {
-  double low = 0, high = 100;
-  for (int i = 0; i < 100; ++i) {
-    const double middle = (low + high) / 2;
-    (StudentTail(middle, dof) > 0.05 ? low : high) = middle;
-  }
-  return low;
-}
-
 }  // namespace
 
 Figure AgainstDraws(double value, std::vector<double> draws, Structure structure) {
@@ -56,7 +46,7 @@ Figure AgainstNormal(double value, double mean, double deviation, double draws, 
   const double t = spread > 0 ? sign * (value - mean) / spread : 0;
   return {.value = value,
           .null = mean,
-          .level = mean + sign * FivePercentPoint(draws - 1) * spread,
+          .level = mean + sign * StudentPoint(0.05, draws - 1) * spread,
           .p = StudentTail(t, draws - 1),
           .structure = structure};
 }

@@ -161,6 +161,11 @@ class Measurement {
       const std::vector<double> products = FrameProducts(stack_.basis.vectors.Rows(0, k), directions_[k]);
       if (options_.nulls) frames_[k] = DrawAlignment(products, k, width(), kFrameDraws, options_.seed);
       KFigures& figures = result_.by_k[k];
+      if (k == width()) {  // every frame spans all
+        figures.subspace_overlap = Untested(SubspaceOverlap(products, k));
+        figures.mean_max_cosine = Untested(MeanMaxCosine(products, k));
+        continue;
+      }
       figures.subspace_overlap =
           AgainstDraws(SubspaceOverlap(products, k), frames_[k].subspace_overlap, Structure::kHigh);
       figures.mean_max_cosine = AgainstDraws(MeanMaxCosine(products, k), frames_[k].mean_max_cosine, Structure::kHigh);
@@ -227,7 +232,7 @@ class Measurement {
     }
     const size_t at = static_cast<size_t>(std::ranges::find(options_.ks, k) - options_.ks.begin());
     const bool universal = options_.basis == BasisKind::kUniversal;
-    figures.r2 = universal ? AgainstMoments(r2, null_.matrix_r2[i][at], Structure::kHigh) : Untested(r2);
+    figures.r2 = universal && k < width() ? AgainstMoments(r2, null_.matrix_r2[i][at], Structure::kHigh) : Untested(r2);
     const uint64_t stream = kScoreStream + (static_cast<uint64_t>(i) << 24) + (static_cast<uint64_t>(k) << 50);
     const ScoreNull null = DrawScoreNull(scores, sums, k, kScoreDraws, options_.seed, stream);
     const std::vector<double> kurtosis =
@@ -297,7 +302,7 @@ class Measurement {
       std::vector<double> shares;
       for (const std::vector<double>& eigenvalues : null_.eigenvalues) shares.push_back(TopShare(eigenvalues, k));
       const double r2 = total > 0 ? captured[k - 1] / total : 1;
-      figures.r2 = options_.nulls && options_.basis == BasisKind::kUniversal
+      figures.r2 = options_.nulls && options_.basis == BasisKind::kUniversal && k < width()
                        ? AgainstMoments(r2, shares, Structure::kHigh)
                        : Untested(r2);
       figures.variance_captured = TopShare(result_.eigenvalues, k);

@@ -61,6 +61,16 @@ double StudentTail(double t, double dof) {
   return t > 0 ? both / 2 : 1 - both / 2;
 }
 
+double StudentPoint(double tail, double dof) {
+  double low = 0, high = 1;
+  while (StudentTail(high, dof) > tail) high *= 2;
+  for (int i = 0; i < 100; ++i) {
+    const double middle = (low + high) / 2;
+    (StudentTail(middle, dof) > tail ? low : high) = middle;
+  }
+  return low;
+}
+
 KendallTau KendallWithOrder(const std::vector<double>& values) {
   const size_t n = values.size();
   const double nan = std::numeric_limits<double>::quiet_NaN();

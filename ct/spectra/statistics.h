@@ -8,6 +8,9 @@ namespace ampgrad::ct {
 /// P(T > t) for Student's t with `dof` degrees of freedom; infinite dof: the normal distribution.
 double StudentTail(double t, double dof);
 
+/// The t that Student's t exceeds with probability `tail` < 0.5.
+double StudentPoint(double tail, double dof);
+
 /// Kendall's τ of a sequence with its order.
 struct KendallTau {
   double tau;  // (concordant − discordant pairs)/(n(n−1)/2); NaN for fewer than two values

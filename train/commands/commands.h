@@ -25,6 +25,7 @@ Command EvalCommand();
 Command ChatCommand();
 Command MergeCommand();
 Command ExportCommand();
+Command AnalyzeCommand();
 Command CheckCommand();
 Command TraceCommand();
 Command AuditCommand();

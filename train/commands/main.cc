@@ -20,8 +20,8 @@ using ampgrad::train::OptionSpec;
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
   return {DemoCommand(),  PretrainCommand(), SftCommand(),   SweepCommand(),  GenerateCommand(),
-          ChatCommand(),  EvalCommand(),     MergeCommand(), ExportCommand(), CheckCommand(),
-          TraceCommand(), AuditCommand(),    SynthCommand(), VersionCommand()};
+          ChatCommand(),  EvalCommand(),     MergeCommand(), ExportCommand(), AnalyzeCommand(),
+          CheckCommand(), TraceCommand(),    AuditCommand(), SynthCommand(),  VersionCommand()};
 }
 
 void PrintUsage(std::FILE* out) {
