@@ -25,7 +25,8 @@ folders=(
   nn/forms nn
   ct ct/adapter
   models/unicode models/tokenizer models/chat models
-  train/data train/report train/methods train train/analysis train/study train/commands/options train/commands
+  train/data train/report train/methods train/counts train train/analysis train/study
+  train/commands/options train/commands
 )
 
 # Folders that may not see each other although the list alone would allow it: `ABOVE:BELOW`. The basis knows no model, a

@@ -27,6 +27,7 @@ Command MergeCommand();
 Command ExportCommand();
 Command AnalyzeCommand();
 Command CheckCommand();
+Command CountCommand();
 Command TraceCommand();
 Command AuditCommand();
 Command SynthCommand();
