@@ -23,9 +23,9 @@ folders=(
   tensor tensor/kernels/simd tensor/kernels/gemm tensor/kernels/eigen tensor/kernels tensor/io
   autograd
   nn/forms nn
-  ct ct/adapter
+  ct ct/spectra ct/adapter
   models/unicode models/tokenizer models/chat models
-  train/data train/report train/methods train/counts train train/analysis train/study
+  train/data train/report train/methods train/counts train train/change train/spectra train/analysis train/study
   train/commands/options train/commands
 )
 
