@@ -20,11 +20,14 @@ constexpr size_t kName = 34;  // columns of a name
 
 std::string Percent(double part) { return std::isfinite(part) ? report::Format("%.2f %%", 100 * part) : "-"; }
 
+// Up to d, so with few decimals.
+std::string Rank(double value) { return report::Format("%.2f", value); }
+
 std::string NameColumn(const std::string& name) { return Left(io::Shortened(io::Printable(name), kName), kName); }
 
 std::string Line(const std::string& first, const std::vector<std::string>& cells) {
   std::string line = first;
-  for (const std::string& cell : cells) line += Right(cell, 10);
+  for (const std::string& cell : cells) line += Right(cell, 9);
   return line + "\n";
 }
 
@@ -34,7 +37,7 @@ size_t Largest(const WeightChange& change) {
 }
 
 std::string InsideHead(const WeightChange& change) {
-  return change.ks.empty() ? "-" : report::Format("in K=%lld", static_cast<long long>(change.ks[Largest(change)]));
+  return change.ks.empty() ? "-" : report::Format("K=%lld", static_cast<long long>(change.ks[Largest(change)]));
 }
 
 std::string Inside(const WeightChange& change, const ChangeSums& sums) {
@@ -54,7 +57,7 @@ std::string FormatTotals(const WeightChange& change) {
   const size_t shown = std::min<size_t>(5, change.stacked.values.size());
   for (size_t i = 0; i < shown; ++i) values += (i > 0 ? ", " : "") + Decimal(change.stacked.values[i]);
   return text + report::Format("all ΔW stacked: effective rank %s of %lld, largest σ %s\n",
-                               Decimal(change.stacked.effective_rank).c_str(), static_cast<long long>(change.width),
+                               Rank(change.stacked.effective_rank).c_str(), static_cast<long long>(change.width),
                                values.c_str());
 }
 
@@ -96,25 +99,28 @@ std::vector<const MatrixChange*> Chosen(const WeightChange& change, size_t most)
 std::string FormatMatrices(const WeightChange& change, size_t most) {
   const std::vector<const MatrixChange*> chosen = Chosen(change, most);
   std::string text =
-      "\n" + Line(Left("matrix", kName), {"‖ΔW‖", "of ‖W‖", "eff. rank", "PR", "rank", InsideHead(change)});
+      "\n" + Line(Left("matrix", kName), {"‖ΔW‖", "of ‖W‖", "eff.rank", "PR", "stable", "rank", InsideHead(change)});
   for (const MatrixChange* matrix : chosen) {
     const ChangeSpectrum& spectrum = matrix->spectrum;
     text += Line(NameColumn(matrix->sums.name),
-                 {Decimal(matrix->sums.Norm()), Percent(matrix->sums.Relative()), Decimal(spectrum.effective_rank),
-                  Decimal(spectrum.participation_ratio), std::to_string(spectrum.rank), Inside(change, matrix->sums)});
+                 {Decimal(matrix->sums.Norm()), Percent(matrix->sums.Relative()), Rank(spectrum.effective_rank),
+                  Rank(spectrum.participation_ratio), Rank(spectrum.stable_rank), std::to_string(spectrum.rank),
+                  Inside(change, matrix->sums)});
   }
   if (chosen.size() < change.matrices.size()) {
     text += report::Format("the %zu of %zu that changed most for their size\n", chosen.size(), change.matrices.size());
   }
-  return text + "rank: singular values that rounding cannot explain; eff. rank, PR: of σ²\n";
+  return text +
+         "eff.rank: e to the entropy of the shares of σ²; PR: (Σσ²)²/Σσ⁴; stable: Σσ²/σ₁²;\n"
+         "rank: singular values that rounding cannot explain; K=…: share of ‖ΔW‖² inside the span of B\n";
 }
 
 std::string FormatRows(const std::string& head, const std::vector<RowChange>& rows) {
   if (rows.empty()) return "";
   std::string text = "\n" + Line(Left(head, kName), {"row", "of", "‖Δs‖", "‖Δw‖"});
   for (const RowChange& row : rows) {
-    std::string line = Line(NameColumn(row.matrix), {std::to_string(row.row), row.is_input ? "input" : "output",
-                                                     Decimal(row.score_change), Decimal(row.change)});
+    std::string line =
+        Line(NameColumn(row.matrix), {std::to_string(row.row), row.of, Decimal(row.score_change), Decimal(row.change)});
     line.pop_back();
     text += line + (row.token.empty() ? "" : "  '" + row.token + "'") + "\n";
   }
@@ -176,7 +182,7 @@ Json RowsJson(const std::vector<RowChange>& rows) {
   for (const RowChange& row : rows) {
     json.push_back({{"matrix", row.matrix},
                     {"row", row.row},
-                    {"of", row.is_input ? "input" : "output"},
+                    {"of", row.of},
                     {"score_change", row.score_change},
                     {"change", row.change},
                     {"token", row.token.empty() ? Json(nullptr) : Json(row.token)}});

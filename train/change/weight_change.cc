@@ -209,8 +209,11 @@ void Comparing::KeepTopRows(const Gathered& gathered, const ct::RowSource& sourc
   const bool vocabulary = source.matrix->kind == nn::MatrixKind::kVocabulary;
   for (size_t i = 0; i < count && gathered.scored[order[i]] > 0; ++i) {
     const Index row = order[i];
-    RowChange top{source.matrix->name, row, source.layout == ops::Layout::kInOut, std::sqrt(gathered.scored[row]),
-                  std::sqrt(gathered.moved[row])};
+    RowChange top{source.matrix->name, row,
+                  vocabulary                             ? "token"
+                  : source.layout == ops::Layout::kInOut ? "input"
+                                                         : "output",
+                  std::sqrt(gathered.scored[row]), std::sqrt(gathered.moved[row])};
     if (vocabulary && options_.tokenizer) top.token = TokenText(*options_.tokenizer, row);
     result_.top_rows.push_back(top);
     if (vocabulary) result_.top_tokens.push_back(top);

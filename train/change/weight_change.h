@@ -50,7 +50,7 @@ struct MatrixChange {
 struct RowChange {
   std::string matrix;
   Index row = 0;
-  bool is_input = false;    // the row belongs to an input of the matrix, not to an output
+  std::string of = {};      // what the row belongs to: an "output" or an "input" of the matrix, or a "token"
   double score_change = 0;  // ‖Δs‖
   double change = 0;        // ‖Δw‖
   std::string token = {};   // printable text of the row's token; "" for other rows

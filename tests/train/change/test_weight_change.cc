@@ -54,13 +54,13 @@ Tensor RankOne(Shape shape, double length) {
 // One matrix of each way to read rows, tall and wide, in both families.
 struct Place {
   const char* name;
-  bool is_input;
+  const char* of;
   Index rows;
 };
 
-constexpr Place kGptPlaces[] = {{"h.0.attn.c_attn.weight", false, 48}, {"h.1.mlp.c_proj.weight", true, 64}};
-constexpr Place kLlamaPlaces[] = {{"layers.0.self_attn.k_proj.weight", false, 8},
-                                  {"layers.1.mlp.down_proj.weight", true, 24}};
+constexpr Place kGptPlaces[] = {{"h.0.attn.c_attn.weight", "output", 48}, {"h.1.mlp.c_proj.weight", "input", 64}};
+constexpr Place kLlamaPlaces[] = {{"layers.0.self_attn.k_proj.weight", "output", 8},
+                                  {"layers.1.mlp.down_proj.weight", "input", 24}};
 
 void ExpectRankOne(models::LanguageModel& before, models::LanguageModel& after, const Place& place) {
   SCOPED_TRACE(place.name);
@@ -82,7 +82,7 @@ void ExpectRankOne(models::LanguageModel& before, models::LanguageModel& after, 
   const Tensor weight = FindMatrix(before, place.name)->form->Merged().Widened();
   EXPECT_NEAR(found.sums.weight_squares / kernels::SumSquares(weight.data(), weight.size()), 1, 1e-6);
   ASSERT_FALSE(change.top_rows.empty());
-  for (const RowChange& row : change.top_rows) EXPECT_EQ(row.is_input, place.is_input);
+  for (const RowChange& row : change.top_rows) EXPECT_EQ(row.of, place.of);
 }
 
 TEST(WeightChange, FindsAChangeOfRankOneInBothLayouts) {
@@ -148,11 +148,11 @@ TEST(WeightChange, TopRowsAreThoseWhoseScoresMovedMost) {
   ASSERT_EQ(change.top_rows.size(), 2u);
   EXPECT_EQ(change.top_rows[0].matrix, "h.1.mlp.c_proj.weight");
   EXPECT_EQ(change.top_rows[0].row, 63);
-  EXPECT_TRUE(change.top_rows[0].is_input);
+  EXPECT_EQ(change.top_rows[0].of, "input");
   EXPECT_NEAR(change.top_rows[0].score_change, 5, 50 * kRounding);
   EXPECT_EQ(change.top_rows[1].matrix, "h.0.attn.c_attn.weight");
   EXPECT_EQ(change.top_rows[1].row, 40);
-  EXPECT_FALSE(change.top_rows[1].is_input);
+  EXPECT_EQ(change.top_rows[1].of, "output");
   EXPECT_NEAR(change.top_rows[1].score_change, 3, 50 * kRounding);
   EXPECT_NEAR(change.top_rows[1].change, 3, 50 * kRounding);
 }
@@ -220,6 +220,7 @@ TEST(WeightChange, RowsOfTheVocabularyHaveTheirTokens) {
     const WeightChange found = Compare(*before, *after, {.policy = ct::RowsPolicy::kAll, .tokenizer = &bytes});
     ASSERT_EQ(found.top_tokens.size(), 2u);
     EXPECT_EQ(found.top_tokens[0].row, 10);
+    EXPECT_EQ(found.top_tokens[0].of, "token");
     EXPECT_EQ(found.top_tokens[0].token, "\\x0a");
     EXPECT_EQ(found.top_tokens[1].row, 22);
     EXPECT_NEAR(found.top_tokens[1].change, 4, 1e-5);
