@@ -61,8 +61,8 @@ struct RandomShare {
 /// a Haar-random subspace tr(PG)/tr G has mean K/d and variance
 ///   2K(d − K)/((d − 1)d(d + 2)) · (tr G² − (tr G)²/d)/(tr G)²,
 /// exactly; K = 1 is the variance of a quadratic form on the sphere. The level is mean + 1.645 standard deviations, a
-/// normal approximation: too low by up to a few hundredths where the change has few dimensions, as then the share is
-/// skewed (of one dimension, it follows Beta(K/2, (d − K)/2)).
+/// normal approximation. Where the change has few dimensions the share is skewed: of one dimension it follows
+/// Beta(K/2, (d − K)/2), and the level is too low, by up to a fifth for K = 1.
 RandomShare ShareOfRandomSpan(Index k, Index d, double participation_ratio);
 
 }  // namespace ampgrad::train
