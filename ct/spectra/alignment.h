@@ -5,7 +5,8 @@
 
 #include "tensor/tensor.h"
 
-/// How a frame of K orthonormal rows lies to K orthonormal directions, from their products M = frame·directionsᵀ [K, K].
+/// How a frame of K orthonormal rows lies to K orthonormal directions, from their products M = frame·directionsᵀ
+/// [K, K].
 namespace ampgrad::ct {
 
 /// The products, in double.

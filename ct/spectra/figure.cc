@@ -20,7 +20,7 @@ double Mean(const std::vector<double>& values) {
 
 Figure AgainstDraws(double value, std::vector<double> draws, Structure structure) {
   if (draws.empty()) return Untested(value);
-  const double sign = structure == Structure::kHigh ? 1 : -1;
+  const double sign = structure == Structure::kLow ? -1 : 1;
   const double mean = Mean(draws);
   for (double& draw : draws) draw *= sign;
   std::sort(draws.begin(), draws.end());
@@ -41,13 +41,16 @@ Figure AgainstDraws(double value, std::vector<double> draws, Structure structure
 }
 
 Figure AgainstNormal(double value, double mean, double deviation, double draws, Structure structure) {
-  const double sign = structure == Structure::kHigh ? 1 : -1;
-  const double spread = deviation * std::sqrt(1 + 1 / draws);
-  const double t = spread > 0 ? sign * (value - mean) / spread : 0;
+  const double spread = deviation * std::sqrt(1 + 1 / draws), dof = draws - 1;
+  const double apart = structure == Structure::kBoth   ? std::abs(value - mean)
+                       : structure == Structure::kHigh ? value - mean
+                                                       : mean - value;
+  const double sides = structure == Structure::kBoth ? 2 : 1;
+  const double reach = StudentPoint(0.05 / sides, dof) * spread;
   return {.value = value,
           .null = mean,
-          .level = mean + sign * StudentPoint(0.05, draws - 1) * spread,
-          .p = StudentTail(t, draws - 1),
+          .level = structure == Structure::kLow ? mean - reach : mean + reach,
+          .p = std::min(1.0, sides * StudentTail(spread > 0 ? apart / spread : 0, dof)),
           .structure = structure};
 }
 

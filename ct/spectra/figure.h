@@ -6,24 +6,30 @@
 /// Figures beside the level that chance would give.
 namespace ampgrad::ct {
 
+/// What a standard normal number exceeds in size 5 times of 100.
+inline constexpr double kTwoSidedPoint = 1.959963984540054;
+
 /// No such number.
 inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 /// Which way structure moves a figure away from chance.
-enum class Structure { kHigh, kLow };
+enum class Structure { kHigh, kLow, kBoth };
 
 /// A figure and what chance gives; kNone where there is no such number.
 struct Figure {
   double value = kNone;
   double null = kNone;   // the mean of chance
-  double level = kNone;  // what chance passes, in the direction of structure, 5 times of 100
+  double level = kNone;  // what chance passes, in the direction of structure, 5 times of 100; of kBoth, its upper end
   double p = kNone;      // the probability that chance goes as far as the value; kNone: not tested
   Structure structure = Structure::kHigh;
   bool marked = false;  // whether it survives MarkByHolm
 
   bool tested() const { return p == p; }
   /// Whether the value lies beyond the 95 % level.
-  bool Exceeds() const { return structure == Structure::kHigh ? value > level : value < level; }
+  bool Exceeds() const {
+    if (structure == Structure::kBoth) return (value > null ? value - null : null - value) > level - null;
+    return structure == Structure::kHigh ? value > level : value < level;
+  }
 };
 
 /// A figure without a test.

@@ -8,6 +8,8 @@
 #include "ct/spectra/alignment.h"
 #include "ct/spectra/score_nulls.h"
 #include "ct/spectra/spectrum.h"
+#include "ct/spectra/statistics.h"
+#include "ct/spectra/strength.h"
 #include "tensor/kernels/eigen/eigen.h"
 
 namespace ampgrad::ct {
@@ -181,6 +183,7 @@ class Measurement {
                            .layer = parts_[i].layer,
                            .rows = parts_[i].rows,
                            .norm = std::sqrt(stack_.matrix_square[i]),
+                           .strength = StrengthOf(i),
                            .weight_pr = WeightPr(i),
                            .iid_pr = IidParticipationRatio(parts_[i].rows, width()),
                            .by_k = {},
@@ -197,6 +200,15 @@ class Measurement {
       matrix.sums = sums;
       result_.matrices.push_back(std::move(matrix));
     }
+  }
+
+  Figure StrengthOf(size_t i) const {
+    NormPool pool;
+    for (size_t j = 0; j < parts_.size(); ++j) {
+      if (TypeOf(sources_[j].matrix->name) == TypeOf(sources_[i].matrix->name)) pool.Add(stack_.row_squares[j]);
+    }
+    const Figure strength = StrengthInPool(stack_.row_squares[i], pool);
+    return options_.nulls ? strength : Untested(strength.value, strength.null);
   }
 
   Figure WeightPr(size_t i) const {
@@ -259,11 +271,13 @@ class Measurement {
 
   void SetLayers() {
     std::map<Index, std::vector<double>> of_layer;
+    std::map<Index, std::vector<Figure>> strengths;
     std::map<std::string, std::vector<double>> of_type;
     std::vector<double> means, stacked;
     for (size_t i = 0; i < parts_.size(); ++i) {
       if (parts_[i].layer < 0) continue;
       of_layer[parts_[i].layer].push_back(stack_.matrix_pr[i]);
+      strengths[parts_[i].layer].push_back(result_.matrices[i].strength);
       of_type[result_.matrices[i].type].push_back(stack_.matrix_pr[i]);
     }
     for (const auto& [layer, prs] : of_layer) {
@@ -271,11 +285,17 @@ class Measurement {
       const double pr = stack_.layer_pr.at(layer);
       means.push_back(mean);
       stacked.push_back(pr);
-      result_.layers.push_back({layer, mean, LayerFigure(layer, pr)});
+      result_.layers.push_back({layer, mean, MeanStrength(strengths[layer]), LayerFigure(layer, pr)});
     }
-    for (const auto& [type, prs] : of_type) result_.depth[type] = KendallWithOrder(prs);
-    result_.depth["layer mean"] = KendallWithOrder(means);
-    result_.depth["layer stacked"] = KendallWithOrder(stacked);
+    for (const auto& [type, prs] : of_type) SetDepth(type, prs);
+    SetDepth("layer mean", means);
+    SetDepth("layer stacked", stacked);
+  }
+
+  void SetDepth(const std::string& name, const std::vector<double>& prs) {
+    if (prs.size() < 2) return;
+    const KendallTau tau = KendallWithOrder(prs);
+    result_.depth[name] = {.value = tau.tau, .null = 0, .level = tau.level, .p = tau.p, .structure = Structure::kBoth};
   }
 
   Figure LayerFigure(Index layer, double pr) const {
@@ -341,6 +361,7 @@ std::vector<Figure*> ModelSpectra::Figures() {
   std::vector<Figure*> figures = {&weight_pr, &share_above_edge};
   for (MatrixSpectra& matrix : matrices) {
     figures.push_back(&matrix.weight_pr);
+    figures.push_back(&matrix.strength);
     for (auto& [k, scores] : matrix.by_k) {
       for (Figure* figure : {&scores.r2, &scores.amplitude_pr, &scores.pc1, &scores.max_corr, &scores.kurtosis,
                              &scores.mean_max_cosine}) {
@@ -348,7 +369,11 @@ std::vector<Figure*> ModelSpectra::Figures() {
       }
     }
   }
-  for (LayerSpectra& layer : layers) figures.push_back(&layer.pr_stacked);
+  for (LayerSpectra& layer : layers) {
+    figures.push_back(&layer.pr_stacked);
+    figures.push_back(&layer.strength);
+  }
+  for (auto& [name, tau] : depth) figures.push_back(&tau);
   for (auto& [k, of_k] : by_k) {
     for (Figure* figure : {&of_k.r2, &of_k.subspace_overlap, &of_k.mean_max_cosine}) figures.push_back(figure);
   }

@@ -10,7 +10,6 @@
 #include "ct/spectra/figure.h"
 #include "ct/spectra/null_stack.h"
 #include "ct/spectra/score_sums.h"
-#include "ct/spectra/statistics.h"
 
 /// Every spectral figure of a model, beside what chance gives.
 namespace ampgrad::ct {
@@ -39,7 +38,8 @@ struct MatrixSpectra {
   std::string name, type;
   Index layer;  // −1: of no layer
   Index rows;
-  double norm;       // ‖R_m − μ‖
+  double norm;      // ‖R_m − μ‖
+  Figure strength;  // mean of ‖r − μ‖² relative to its kind in all layers; chance deals these rows out at random
   Figure weight_pr;  // of λ(R_m)
   double iid_pr;     // of rows of independent Gaussian numbers
   std::map<Index, MatrixScores> by_k;
@@ -51,6 +51,7 @@ struct MatrixSpectra {
 struct LayerSpectra {
   Index layer;
   double pr_mean;     // mean of its matrices' PR: the papers' "weight PR" of a layer
+  Figure strength;    // mean of its matrices' strengths
   Figure pr_stacked;  // of its rows stacked
 };
 
@@ -81,8 +82,9 @@ struct ModelSpectra {
   std::vector<MatrixSpectra> matrices;
   std::vector<LayerSpectra> layers;
   std::map<Index, KFigures> by_k;
-  std::map<std::string, KendallTau> depth;  // τ of PR with depth: by type of matrix, "layer mean" and "layer stacked"
-  Basis basis;                              // the universal one, with the largest K
+  // Kendall's τ of PR with depth, with its exact p: by type of matrix, "layer mean" and "layer stacked".
+  std::map<std::string, Figure> depth;
+  Basis basis;  // the universal one, with the largest K
 
   /// All figures, for what looks at each.
   std::vector<Figure*> Figures();

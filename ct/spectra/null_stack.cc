@@ -13,7 +13,6 @@
 namespace ampgrad::ct {
 namespace {
 
-constexpr Index kMostNumbers = Index{1} << 27;
 constexpr int kMostDraws = 200;
 constexpr uint64_t kStackStream = 0x737461636b;  // "stack"; followed by a stream for each part of each draw
 
@@ -122,11 +121,11 @@ std::vector<double> DrawSpectrum(const std::vector<StackPart>& parts, const Stac
 }  // namespace
 
 StackNull DrawStackNull(const std::vector<StackPart>& parts, const StackSpectra& spectra, const std::vector<Index>& ks,
-                        uint64_t seed) {
+                        uint64_t seed, Index most) {
   Index numbers = 0;
   for (const StackPart& part : parts) numbers += part.rows * spectra.basis.width();
-  const bool small = numbers <= kMostNumbers;
-  StackNull null{.draws = small ? static_cast<int>(std::min<Index>(kMostDraws, kMostNumbers / numbers)) : 1,
+  const bool small = numbers <= most;
+  StackNull null{.draws = small ? static_cast<int>(std::min<Index>(kMostDraws, most / numbers)) : 1,
                  .drawn_rows = small,
                  .eigenvalues = {},
                  .matrix_pr = std::vector<std::vector<double>>(parts.size()),

@@ -19,11 +19,15 @@ struct StackNull {
   std::vector<std::vector<std::vector<double>>> matrix_r2;  // [parts][K values][draws]
 };
 
-/// Draws the stack of `spectra` as often as 2²⁷ numbers allow, at most 200 times. `ks` are ascending. A stack with more
+/// The most numbers that the draws of a stack take by default.
+inline constexpr Index kMostDrawn = Index{1} << 27;
+
+/// Draws the stack of `spectra` as often as `most` numbers allow, at most 200 times. `ks` are ascending. A stack with
+/// more
 /// numbers is drawn once, and without rows: those of like norm, in steps of 5 %, are a Wishart matrix, which is drawn
 /// by its triangular factor (Bartlett, Proc. R. Soc. Edinburgh 53, 1933); their norms then vary as Gaussian ones do.
 StackNull DrawStackNull(const std::vector<StackPart>& parts, const StackSpectra& spectra, const std::vector<Index>& ks,
-                        uint64_t seed);
+                        uint64_t seed, Index most = kMostDrawn);
 
 /// The participation ratio of rows with these squared norms and random directions, without draws: its mean and
 /// deviation to first order. With q the squared norms and T = Σq, uncentred, E‖G‖² = Σq² + (T² − Σq²)/d and

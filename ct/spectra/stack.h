@@ -35,7 +35,8 @@ struct StackSpectra {
 };
 
 /// Reads every part twice, some rows at a time; holds three [d, d] matrices in double and no second copy of the stack.
-/// With `precise`, a stack of few numbers is multiplied in double, which the kernels of a float build are not. Throws std::invalid_argument when there are no rows or k is not in 1..d.
+/// With `precise`, a stack of few numbers is multiplied in double, which the kernels of a float build are not.
+/// Throws std::invalid_argument when there are no rows or k is not in 1..d.
 StackSpectra MeasureStack(const std::vector<StackPart>& parts, const RowsOf& rows_of, Index d, Index k, bool precise);
 
 /// Calls body(rows) with the rows of a part, some at a time, in order.

@@ -74,7 +74,7 @@ double StudentPoint(double tail, double dof) {
 KendallTau KendallWithOrder(const std::vector<double>& values) {
   const size_t n = values.size();
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  if (n < 2) return {nan, nan};
+  if (n < 2) return {nan, nan, nan};
   double discordant = 0;
   for (size_t i = 0; i < n; ++i) {
     if (!std::isfinite(values[i])) throw std::invalid_argument("[kendall] expected finite values, found another");
@@ -84,11 +84,16 @@ KendallTau KendallWithOrder(const std::vector<double>& values) {
   }
   const double pairs = static_cast<double>(n * (n - 1)) / 2, score = pairs - 2 * discordant;
   const std::vector<double> shares = SharesOfInversions(n);
-  double p = 0;
-  for (size_t i = 0; i < shares.size(); ++i) {
-    if (std::abs(pairs - 2 * static_cast<double>(i)) >= std::abs(score)) p += shares[i];
-  }
-  return {score / pairs, std::min(1.0, p)};
+  const auto p_of = [&](double least) {
+    double p = 0;
+    for (size_t i = 0; i < shares.size(); ++i) {
+      if (std::abs(pairs - 2 * static_cast<double>(i)) >= least) p += shares[i];
+    }
+    return std::min(1.0, p);
+  };
+  double least = pairs;
+  while (least - 2 >= 0 && p_of(least - 2) <= 0.05) least -= 2;
+  return {score / pairs, p_of(std::abs(score)), p_of(least) <= 0.05 ? (least - 1) / pairs : nan};
 }
 
 }  // namespace ampgrad::ct

@@ -15,6 +15,7 @@ double StudentPoint(double tail, double dof);
 struct KendallTau {
   double tau;  // (concordant − discordant pairs)/(n(n−1)/2); NaN for fewer than two values
   double p;    // exact, two-sided: the share of all n! orders whose |τ| is at least as large; equal values count half
+  double level;  // just below the least |τ| whose p is at most 0.05; NaN when n is too small for one
 };
 /// Throws std::invalid_argument when a value is not finite.
 KendallTau KendallWithOrder(const std::vector<double>& values);

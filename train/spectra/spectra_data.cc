@@ -33,6 +33,8 @@ ordered_json FitJson(const PowerFit& fit) {
 ordered_json MatrixJson(const ct::MatrixSpectra& matrix, Index k) {
   const ct::MatrixScores& f = matrix.by_k.at(k);
   ordered_json json = {{"n", matrix.rows},
+                       {"norm", matrix.norm},
+                       {"strength", FigureJson(matrix.strength)},
                        {"weight_pr", FigureJson(matrix.weight_pr)},
                        {"weight_pr_null", Number(matrix.iid_pr)},
                        {"r2", FigureJson(f.r2)},
@@ -98,6 +100,7 @@ void AddMatrix(const ct::MatrixSpectra& matrix, Lines& lines) {
   lines.Of("matrix", matrix.name, matrix.layer, 0);
   lines.Add("rows", static_cast<double>(matrix.rows));
   lines.Add("norm", matrix.norm);
+  lines.Add("strength", matrix.strength);
   lines.Add("weight_pr", matrix.weight_pr);
   for (const auto& [k, f] : matrix.by_k) {
     lines.Of("matrix", matrix.name, matrix.layer, k);
@@ -128,7 +131,7 @@ ordered_json SpectraJson(const ct::ModelSpectra& spectra, const KScaling& scalin
     json["layers"].push_back(
         {{"layer", layer.layer}, {"pr_mean", Number(layer.pr_mean)}, {"pr_stacked", FigureJson(layer.pr_stacked)}});
   }
-  for (const auto& [name, tau] : spectra.depth) json["depth"][name] = {{"tau", Number(tau.tau)}, {"p", Number(tau.p)}};
+  for (const auto& [name, tau] : spectra.depth) json["depth"][name] = FigureJson(tau);
   for (const auto& [k, figures] : spectra.by_k) json["by_k"][std::to_string(k)] = KJson(spectra, k);
   for (const ct::MatrixSpectra& matrix : spectra.matrices) json["histograms"][matrix.name] = matrix.histogram;
   json["k_scaling"] = ScalingJson(scaling);
@@ -155,6 +158,11 @@ std::string SpectraCsv(const ct::ModelSpectra& spectra) {
     lines.Of("layer", "", layer.layer, 0);
     lines.Add("pr_mean", layer.pr_mean);
     lines.Add("pr_stacked", layer.pr_stacked);
+    lines.Add("strength", layer.strength);
+  }
+  for (const auto& [name, tau] : spectra.depth) {
+    lines.Of("depth", name, -1, 0);
+    lines.Add("tau", tau);
   }
   for (const ct::MatrixSpectra& matrix : spectra.matrices) AddMatrix(matrix, lines);
   return lines.Take();

@@ -84,14 +84,15 @@ std::string ByK(const ct::ModelSpectra& s) {
 }
 
 std::string Layers(const ct::ModelSpectra& s) {
-  std::string text = Row("layer", 14, {"PR, mean", "PR, stacked", "chance"}, 13);
+  std::string text = Row("layer", 14, {"PR, mean", "PR, stacked", "chance", "strength"}, 13);
   for (const ct::LayerSpectra& layer : s.layers) {
-    text += Row(std::to_string(layer.layer), 14,
-                {Value(layer.pr_mean), Value(layer.pr_stacked), Value(layer.pr_stacked.null)}, 13);
+    text +=
+        Row(std::to_string(layer.layer), 14,
+            {Value(layer.pr_mean), Value(layer.pr_stacked), Value(layer.pr_stacked.null), Value(layer.strength)}, 13);
   }
   text += "\n" + Row("PR with depth", 34, {"Kendall's τ", "exact p"}, 13);
   for (const auto& [name, tau] : s.depth) {
-    text += Row(name, 34, {Value(tau.tau), std::isnan(tau.p) ? "–" : Format("%.2g", tau.p)}, 13);
+    text += Row(name, 34, {Value(tau), std::isnan(tau.p) ? "–" : Format("%.2g", tau.p)}, 13);
   }
   return text + "\n";
 }
@@ -101,14 +102,14 @@ std::string Matrices(const ct::ModelSpectra& s, Index k) {
   for (const ct::MatrixSpectra& matrix : s.matrices) width = std::max(width, report::Width(matrix.name));
   width = std::min<size_t>(width + 1, 36);
   std::string text = Format("every matrix, K = %lld\n", static_cast<long long>(k)) +
-                     Row("", width, {"PR", "R²", "ampl. PR", "PC1", "corr.", "kurt.", "cosine"}, 9);
+                     Row("", width, {"strength", "PR", "R²", "ampl.PR", "PC1", "corr.", "kurt.", "cosine"}, 8);
   for (const ct::MatrixSpectra& matrix : s.matrices) {
     const ct::MatrixScores& f = matrix.by_k.at(k);
     const std::string name =
         report::Width(matrix.name) < width ? matrix.name : "…" + matrix.name.substr(matrix.name.size() - width + 2);
     text += Row(name, width,
-                {Value(matrix.weight_pr), Value(f.r2), Value(f.amplitude_pr), Value(f.pc1), Value(f.max_corr),
-                 Value(f.kurtosis), Value(f.mean_max_cosine)},
+                {Value(matrix.strength), Value(matrix.weight_pr), Value(f.r2), Value(f.amplitude_pr), Value(f.pc1),
+                 Value(f.max_corr), Value(f.kurtosis), Value(f.mean_max_cosine)},
                 9);
   }
   return text + "\n";
