@@ -25,7 +25,8 @@ folders=(
   nn/forms nn
   ct ct/spectra ct/adapter
   models/unicode models/tokenizer models/chat models
-  train/data train/report train/methods train/counts train train/change train/spectra train/analysis train/study
+  train/data train/report train/corpus train/methods train/counts train train/change train/spectra train/analysis
+  train/study
   train/commands/options train/commands
 )
 
