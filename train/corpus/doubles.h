@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "tensor/real.h"
@@ -19,13 +20,24 @@ struct Doubles {
   std::vector<double> values;
 };
 
+/// c [columns] += a [k]·b for some columns of b, whose rows are n numbers apart. The sums stay in registers.
+template <Index columns>
+inline void AddRowProduct(const double* a, const double* b, Index k, Index n, double* c) {
+  double sums[columns];
+  for (Index j = 0; j < columns; ++j) sums[j] = c[j];
+  for (Index l = 0; l < k; ++l) {
+    for (Index j = 0; j < columns; ++j) sums[j] += a[l] * b[l * n + j];
+  }
+  for (Index j = 0; j < columns; ++j) c[j] = sums[j];
+}
+
 /// c [m, n] += a·b for a [m, k] and b [k, n], on the calling thread, summed over k in order.
 inline void AddProduct(const double* a, const double* b, Index m, Index k, Index n, double* c) {
   for (Index i = 0; i < m; ++i) {
-    for (Index l = 0; l < k; ++l) {
-      const double factor = a[i * k + l];
-      for (Index j = 0; j < n; ++j) c[i * n + j] += factor * b[l * n + j];
-    }
+    Index j = 0;
+    for (; j + 16 <= n; j += 16) AddRowProduct<16>(a + i * k, b + j, k, n, c + i * n + j);
+    for (; j + 4 <= n; j += 4) AddRowProduct<4>(a + i * k, b + j, k, n, c + i * n + j);
+    for (; j < n; ++j) AddRowProduct<1>(a + i * k, b + j, k, n, c + i * n + j);
   }
 }
 

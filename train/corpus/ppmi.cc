@@ -204,8 +204,8 @@ Sparse Ppmi(const Bigrams& counts) {
 LeftSingular TopLeftSingular(const Sparse& m, Index k, uint64_t seed) {
   const Index n = m.rows(), r = std::min(k, n);
   Iteration iteration(m, std::min(n, 2 * k + 8), seed);
-  LeftSingular result{Doubles(r, n), {}, iteration.Residual(r), true};
-  for (int round = 0; round < kSingularRounds && result.residual > kSingularResidual; ++round) {
+  LeftSingular result{Doubles(r, n), {}, iteration.Residual(r), true, 0};
+  for (; result.rounds < kSingularRounds && result.residual > kSingularResidual; ++result.rounds) {
     iteration.Round();
     result.residual = iteration.Residual(r);
   }

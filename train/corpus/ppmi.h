@@ -29,6 +29,7 @@ struct LeftSingular {
   std::vector<double> values;  // σ [r], descending
   double residual = 0;         // max_i ‖M·Mᵀu_i − σ_i²u_i‖ / σ_1², 0 where M is 0
   bool converged = true;       // residual <= kSingularResidual
+  int rounds = 0;              // of the iteration
 };
 
 /// Where the iteration ends, and how often it is tried.

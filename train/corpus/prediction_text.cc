@@ -18,7 +18,7 @@ long long Long(Index n) { return static_cast<long long>(n); }
 
 double Percent(Index part, Index whole) { return 100.0 * static_cast<double>(part) / static_cast<double>(whole); }
 
-std::string R2(double value) { return value > -1000 ? Format("%.3f", value) : report::Scientific(value); }
+std::string R2(double value) { return value > -1000 ? Format("%.4f", value) : report::Scientific(value); }
 
 std::string Row(const std::string& name, const Prediction& prediction, const std::string& without_text) {
   std::string line = Left(name, kNameWidth);
@@ -56,7 +56,7 @@ std::string Verdict(const ScorePrediction& prediction) {
   const Index above = std::count_if(prediction.layers.begin(), prediction.layers.end(),
                                     [](const LayerPrediction& layer) { return Stands(layer.scores); });
   text +=
-      Format(" %lld of %lld layers lie above 95 %% of their shuffles, where chance gives %.1f.", Long(above),
+      Format(" %lld of %lld layers lie above 95 %% of their shuffles, where chance gives %.2f.", Long(above),
              Long(static_cast<Index>(prediction.layers.size())), 0.05 * static_cast<double>(prediction.layers.size()));
   if (!Stands(prediction.all_layers.scores)) return text + " Over all layers the text predicts no scores.";
   const bool more = prediction.all_layers.scores.r2() > prediction.all_layers.without_text.r2();
@@ -69,8 +69,8 @@ std::string Verdict(const ScorePrediction& prediction) {
 std::string SizeNote(const TextSize& text) {
   return Format(
       "With a longer text, frequencies, bigrams and PPMI change, more than the %lld of %lld ids that occur here enter "
-      "the control, and so every R² but those without text may change; the scores, the folds and the shuffles of a "
-      "layer do not.",
+      "the control, and so every R² but those without text may change; the scores do not, nor do the folds and "
+      "shuffles of the layers.",
       Long(text.distinct_tokens), Long(text.vocabulary));
 }
 

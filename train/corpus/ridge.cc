@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "tensor/kernels/eigen/eigen.h"
 #include "tensor/random.h"
@@ -16,6 +17,9 @@ constexpr uint64_t kFoldStream = 0x666F6C6473;  // "folds"
 
 // A feature with less than this share of its variance within the training folds is constant there.
 constexpr double kConstant = 1e-12;
+
+// An eigenvalue below this share of the largest is rounding: no row of the training folds has a part there.
+constexpr double kNoPart = 1e-14;
 
 // Each column less its mean, over its deviation; zeros where it is constant.
 Doubles Standardised(Doubles x) {
@@ -47,7 +51,7 @@ void AddTo(const std::vector<double>& x, std::vector<double>& sum) {
 
 }  // namespace
 
-double Penalty(int i) { return std::pow(10, -4 + 0.5 * i); }
+double Penalty(int i) { return std::pow(10, -3.5 + 0.5 * i); }
 
 // Sums over the rows of a fold.
 struct CrossValidation::TargetSums {
@@ -56,54 +60,56 @@ struct CrossValidation::TargetSums {
   double squares = 0;     // ΣΣ y²
 };
 
-CrossValidation::CrossValidation(const Doubles& features, uint64_t seed)
-    : features_(Standardised(features)), folds_(static_cast<size_t>(features.rows)) {
-  if (features.rows < kFewestRows) {
+CrossValidation::CrossValidation(const Doubles& features, uint64_t seed) : rows_(features.rows), width_(features.cols) {
+  if (rows_ < kFewestRows) {
     throw std::invalid_argument("[ridge] expected at least " + std::to_string(kFewestRows) + " rows, found " +
-                                std::to_string(features.rows));
+                                std::to_string(rows_));
   }
   if (!std::all_of(features.values.begin(), features.values.end(), [](double x) { return std::isfinite(x); })) {
     throw std::invalid_argument("[ridge] expected finite features, found NaN or infinity");
   }
-  const std::vector<Index> order = Random(seed, kFoldStream).Permutation(features.rows);
-  for (Index i = 0; i < features.rows; ++i) folds_[order[i]] = i % kFolds;
-  sums_ = SumFolds();
-  std::vector<std::array<Index, 2>> left_out;
-  for (Index i = 0; i < kFolds; ++i) left_out.push_back({i, i});
+  const std::vector<Index> order = Random(seed, kFoldStream).Permutation(rows_);
+  std::vector<std::vector<Index>> rows(kFolds);
+  for (Index i = 0; i < rows_; ++i) rows[i % kFolds].push_back(order[i]);
+  const Doubles standardised = Standardised(features);  // a change of units that keeps digits
+  folds_.resize(kFolds);
+  ParallelFor(kFolds, [&](Index fold) { folds_[fold] = MakeFold(standardised, rows[fold]); });
+  for (Index i = 0; i < kFolds; ++i) outer_.push_back(Train(i, i));
   for (Index i = 0; i < kFolds; ++i) {
-    for (Index j = i + 1; j < kFolds; ++j) left_out.push_back({i, j});
+    for (Index j = i + 1; j < kFolds; ++j) inner_.push_back(Train(i, j));
   }
-  for (const auto& [i, j] : left_out) (i == j ? outer_ : inner_).push_back(Train(sums_, i, j));
 }
 
-std::vector<CrossValidation::FoldSums> CrossValidation::SumFolds() const {
-  const Index p = features_.cols;
-  std::vector<FoldSums> sums(kFolds);
-  ParallelFor(kFolds, [&](Index fold) {
-    FoldSums& sum = sums[fold];
-    sum.x.assign(static_cast<size_t>(p), 0.0);
-    sum.xx = Doubles(p, p);
-    for (Index i = 0; i < rows(); ++i) {
-      if (folds_[i] != fold) continue;
-      const double* x = features_.row(i);
-      ++sum.count;
-      for (Index j = 0; j < p; ++j) sum.x[j] += x[j];
-      AddProduct(x, x, p, 1, p, sum.xx.values.data());
-    }
-  });
-  return sums;
+std::vector<Index> CrossValidation::FoldOfEachRow() const {
+  std::vector<Index> fold_of(static_cast<size_t>(rows_));
+  for (Index fold = 0; fold < kFolds; ++fold) {
+    for (const Index row : folds_[fold].rows) fold_of[row] = fold;
+  }
+  return fold_of;
 }
 
-CrossValidation::Training CrossValidation::Train(const std::vector<FoldSums>& sums, Index out, Index also_out) const {
-  const Index p = features_.cols;
-  Training training{{}, 0, std::vector<double>(static_cast<size_t>(p), 0.0), {}, Doubles(p, p), {}};
+CrossValidation::Fold CrossValidation::MakeFold(const Doubles& features, std::vector<Index> rows) {
+  const Index p = features.cols, n = static_cast<Index>(rows.size());
+  Doubles x(n, p);
+  std::vector<double> sum(static_cast<size_t>(p), 0.0);
+  for (Index i = 0; i < n; ++i) {
+    std::copy_n(features.row(rows[i]), p, x.row(i));
+    for (Index j = 0; j < p; ++j) sum[j] += x.row(i)[j];
+  }
+  Doubles transposed = Transposed(x), xx = Product(transposed, x);
+  return {std::move(rows), std::move(transposed), std::move(sum), std::move(xx)};
+}
+
+CrossValidation::Training CrossValidation::Train(Index out, Index also_out) const {
+  const Index p = width_;
+  Training training{{}, 0, std::vector<double>(static_cast<size_t>(p), 0.0), {}, {}, {}};
   Doubles gram(p, p);
   for (Index fold = 0; fold < kFolds; ++fold) {
     training.uses[fold] = fold != out && fold != also_out;
     if (!training.uses[fold]) continue;
-    training.count += sums[fold].count;
-    AddTo(sums[fold].x, training.mean);
-    AddTo(sums[fold].xx.values, gram.values);
+    training.count += folds_[fold].count();
+    AddTo(folds_[fold].x, training.mean);
+    AddTo(folds_[fold].xx.values, gram.values);
   }
   for (double& x : training.mean) x /= training.count;
   AddOuter(-training.count, training.mean, training.mean, gram);
@@ -115,14 +121,22 @@ CrossValidation::Training CrossValidation::Train(const std::vector<FoldSums>& su
   for (Index i = 0; i < p; ++i) {
     for (Index j = 0; j < p; ++j) gram.row(i)[j] *= scale[i] * scale[j] / training.count;
   }
-  SymmetricEigen eigen = DecomposeSymmetric(gram.values, p, p);
-  for (const double value : eigen.values) training.eigenvalues.push_back(std::max(0.0, value));
-  for (Index i = 0; i < p * p; ++i) training.turn.values[i] = eigen.vectors[i] * scale[i % p];
+  const SymmetricEigen eigen = DecomposeSymmetric(gram.values, p, p);
+  const Index rank = std::count_if(eigen.values.begin(), eigen.values.end(),
+                                   [&](double value) { return value > kNoPart * eigen.values[0]; });
+  training.turn = Doubles(rank, p);
+  training.weights = Doubles(rank, kPenalties);
+  for (Index i = 0; i < rank; ++i) {
+    for (Index j = 0; j < p; ++j) training.turn.row(i)[j] = eigen.vectors[i * p + j] * scale[j];
+    for (int penalty = 0; penalty < kPenalties; ++penalty) {
+      training.weights.row(i)[penalty] = 1 / (eigen.values[i] + Penalty(penalty));
+    }
+  }
   for (const Index fold : out == also_out ? std::vector<Index>{out} : std::vector<Index>{out, also_out}) {
-    Doubles own = sums[fold].xx;  // Σ(x − mean)(x − mean)ᵀ
-    AddOuter(-1, training.mean, sums[fold].x, own);
-    AddOuter(-1, sums[fold].x, training.mean, own);
-    AddOuter(sums[fold].count, training.mean, training.mean, own);
+    Doubles own = folds_[fold].xx;  // Σ(x − mean)(x − mean)ᵀ
+    AddOuter(-1, training.mean, folds_[fold].x, own);
+    AddOuter(-1, folds_[fold].x, training.mean, own);
+    AddOuter(folds_[fold].count(), training.mean, training.mean, own);
     training.validated.push_back({fold, Product(Product(training.turn, own), Transposed(training.turn))});
   }
   return training;
@@ -130,22 +144,25 @@ CrossValidation::Training CrossValidation::Train(const std::vector<FoldSums>& su
 
 std::vector<CrossValidation::TargetSums> CrossValidation::SumTargets(const Doubles& targets,
                                                                      const std::vector<Index>& rows) const {
-  const Index p = features_.cols, q = targets.cols;
+  const Index p = width_, q = targets.cols;
   std::vector<double> mean(static_cast<size_t>(q), 0.0);  // taken away, which changes no error but keeps digits
   for (Index i = 0; i < targets.rows; ++i) {
     for (Index j = 0; j < q; ++j) mean[j] += targets.row(i)[j] / static_cast<double>(targets.rows);
   }
-  TargetSums none{std::vector<double>(static_cast<size_t>(q), 0.0), Doubles(p, q)};
-  std::vector<TargetSums> sums(kFolds, none);
-  std::vector<double> y(static_cast<size_t>(q));
-  for (Index i = 0; i < targets.rows; ++i) {
-    TargetSums& sum = sums[folds_[i]];
-    for (Index j = 0; j < q; ++j) {
-      y[j] = targets.row(rows[i])[j] - mean[j];
-      sum.y[j] += y[j];
-      sum.squares += y[j] * y[j];
+  std::vector<TargetSums> sums;
+  for (const Fold& fold : folds_) {
+    TargetSums sum{std::vector<double>(static_cast<size_t>(q), 0.0), Doubles(p, q)};
+    Doubles y(static_cast<Index>(fold.rows.size()), q);
+    for (Index i = 0; i < y.rows; ++i) {
+      for (Index j = 0; j < q; ++j) {
+        const double value = targets.row(rows[fold.rows[i]])[j] - mean[j];
+        y.row(i)[j] = value;
+        sum.y[j] += value;
+        sum.squares += value * value;
+      }
     }
-    AddProduct(features_.row(i), y.data(), p, 1, q, sum.xy.values.data());
+    AddProduct(fold.features.values.data(), y.values.data(), p, y.rows, q, sum.xy.values.data());
+    sums.push_back(std::move(sum));
   }
   return sums;
 }
@@ -153,7 +170,7 @@ std::vector<CrossValidation::TargetSums> CrossValidation::SumTargets(const Doubl
 // [validated folds][penalties]
 std::vector<std::vector<Explained>> CrossValidation::Errors(const Training& training,
                                                             const std::vector<TargetSums>& sums) const {
-  const Index p = features_.cols, q = sums[0].xy.cols;
+  const Index p = width_, q = sums[0].xy.cols;
   std::vector<double> mean(static_cast<size_t>(q), 0.0);  // ȳ
   Doubles xy(p, q);
   for (Index fold = 0; fold < kFolds; ++fold) {
@@ -170,31 +187,24 @@ std::vector<std::vector<Explained>> CrossValidation::Errors(const Training& trai
   std::vector<std::vector<Explained>> errors;
   for (const Validated& validated : training.validated) {
     const TargetSums& own = sums[validated.fold];
-    const FoldSums& fold = sums_[validated.fold];
-    Explained none{0, own.squares};
-    for (Index j = 0; j < q; ++j) none.total += mean[j] * (fold.count * mean[j] - 2 * own.y[j]);
+    const Fold& fold = folds_[validated.fold];
+    double total = own.squares;
+    for (Index j = 0; j < q; ++j) total += mean[j] * (fold.count() * mean[j] - 2 * own.y[j]);
+    errors.emplace_back(kPenalties, Explained{total, total});
     Doubles zy = own.xy;  // Σ(x − mean)(y − ȳ)ᵀ
     AddOuter(-1, training.mean, own.y, zy);
     AddOuter(-1, fold.x, mean, zy);
-    AddOuter(fold.count, training.mean, mean, zy);
+    AddOuter(fold.count(), training.mean, mean, zy);
     zy = Product(training.turn, zy);
-    std::vector<double> a(static_cast<size_t>(p), 0.0), w(static_cast<size_t>(p));
-    for (Index i = 0; i < p; ++i) {
-      for (Index j = 0; j < q; ++j) a[i] += zy.row(i)[j] * c.row(i)[j];
-    }
     Doubles quadratic = validated.gram;
-    for (Index i = 0; i < p * p; ++i) quadratic.values[i] *= cc.values[i];
-    errors.emplace_back();
-    for (int penalty = 0; penalty < kPenalties; ++penalty) {
-      Explained explained = none;
-      explained.error = none.total;
-      for (Index i = 0; i < p; ++i) w[i] = 1 / (training.eigenvalues[i] + Penalty(penalty));
-      for (Index i = 0; i < p; ++i) {
-        double sum = 0;
-        for (Index j = 0; j < p; ++j) sum += quadratic.row(i)[j] * w[j];
-        explained.error += w[i] * (sum - 2 * a[i]);
+    for (size_t i = 0; i < quadratic.values.size(); ++i) quadratic.values[i] *= cc.values[i];
+    const Doubles weighted = Product(quadratic, training.weights);
+    for (Index i = 0; i < c.rows; ++i) {
+      double a = 0;
+      for (Index j = 0; j < q; ++j) a += zy.row(i)[j] * c.row(i)[j];
+      for (Index penalty = 0; penalty < kPenalties; ++penalty) {
+        errors.back()[penalty].error += training.weights.row(i)[penalty] * (weighted.row(i)[penalty] - 2 * a);
       }
-      errors.back().push_back(explained);
     }
   }
   return errors;

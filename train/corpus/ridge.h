@@ -13,8 +13,8 @@ inline constexpr Index kFolds = 5;
 inline constexpr Index kFewestRows = 2 * kFolds;
 
 /// The penalties λ that are tried, of features with variance 1: from almost none to almost the mean alone.
-inline constexpr int kPenalties = 17;
-/// λ number i, ascending: 10^(−4 + i/2).
+inline constexpr int kPenalties = 16;
+/// λ number i, ascending: 10^(−3.5 + i/2).
 double Penalty(int i);
 
 /// How well targets were predicted out of sample, summed over rows and columns of the targets.
@@ -39,51 +39,54 @@ struct Explained {
 /// All that does not depend on the targets is decomposed once, ZᵀZ/n = V·diag(e)·Vᵀ, for the five unions of four folds
 /// and the ten of three. For targets, everything then follows from the products XᵀY of each fold: the error of fold v,
 ///     ‖Y_v − ȳ‖² − 2·Σ w_i·a_i + Σ w_i·w_j·(VᵀZ_vᵀZ_vV)_ij·(C·Cᵀ)_ij,   C = VᵀZᵀY/n,  a = diag(VᵀZ_vᵀ(Y_v − ȳ)·Cᵀ),
-/// with w_i = 1/(e_i + λ), costs p² operations for each λ and never forms a prediction.
+/// with w_i = 1/(e_i + λ), costs r² operations for each λ and never forms a prediction; r <= p is the rank of Z.
 class CrossValidation {
  public:
   /// Row order[i] belongs to fold i mod 5, the order being a permutation drawn from the seed. Throws
   /// std::invalid_argument when there are fewer than kFewestRows rows or a number is not finite.
   CrossValidation(const Doubles& features, uint64_t seed);
 
-  Index rows() const { return features_.rows; }
+  /// n
+  Index rows() const { return rows_; }
   /// [n], the fold of each row.
-  const std::vector<Index>& folds() const { return folds_; }
+  std::vector<Index> FoldOfEachRow() const;
 
   /// Predicts targets [n, q] out of sample. Row i of the features belongs to row rows[i] of the targets. Runs on the
   /// calling thread.
   Explained Predict(const Doubles& targets, const std::vector<Index>& rows) const;
 
  private:
-  // Sums over the rows of a fold.
-  struct FoldSums {
-    double count = 0;
+  // The rows of a fold, and sums over them.
+  struct Fold {
+    std::vector<Index> rows;
+    Doubles features;       // Xᵀ [p, rows]
     std::vector<double> x;  // [p]
     Doubles xx;             // XᵀX [p, p]
+
+    double count() const { return static_cast<double>(rows.size()); }
   };
   struct TargetSums;
   struct Validated {
     Index fold;
-    Doubles gram;  // VᵀZᵀZV [p, p] of its rows
+    Doubles gram;  // VᵀZᵀZV [r, r] of its rows
   };
   // What is trained on all folds but one or two, and those.
   struct Training {
     std::array<bool, kFolds> uses;
     double count;
-    std::vector<double> mean;         // [p], of the features
-    std::vector<double> eigenvalues;  // e [p]
-    Doubles turn;                     // Vᵀ·diag(1/deviation) [p, p]
+    std::vector<double> mean;  // [p], of the features
+    Doubles turn;              // Vᵀ·diag(1/deviation) [r, p], for the r eigenvalues that are not 0
+    Doubles weights;           // w [r, kPenalties]
     std::vector<Validated> validated;
   };
 
-  std::vector<FoldSums> SumFolds() const;
-  Training Train(const std::vector<FoldSums>& sums, Index out, Index also_out) const;
+  static Fold MakeFold(const Doubles& features, std::vector<Index> rows);
+  Training Train(Index out, Index also_out) const;
   std::vector<TargetSums> SumTargets(const Doubles& targets, const std::vector<Index>& rows) const;
   std::vector<std::vector<Explained>> Errors(const Training& training, const std::vector<TargetSums>& sums) const;
 
-  Doubles features_;  // less their mean, over their deviation, over all rows: a change of units that keeps digits
-  std::vector<Index> folds_;
-  std::vector<FoldSums> sums_;
+  Index rows_, width_;           // n, p
+  std::vector<Fold> folds_;      // [5]
   std::vector<Training> outer_;  // [5], without fold i
   std::vector<Training> inner_;  // [10], without folds i and j
 };

@@ -46,7 +46,8 @@ struct ScorePrediction {
 /// Scores S = (W − μ)·Bᵀ of attention's output projection W [out, in] in each layer, predicted from what the text says
 /// of its channels (ChannelFeatures); and those of the embedding's rows, (E − μ)·Bᵀ, from log frequency and the top K
 /// left singular vectors of the text's PPMI matrix. Each has its own 199 shuffles. All draws come from `seed`; the
-/// result has the same bits for any number of threads. `ids` is the text (TextIds).
+/// result has the same bits for any number of threads. `ids` is the text (TextIds). The embedding is held in Real
+/// for the time of the call, as a copy if its matrix holds another type.
 /// Throws std::invalid_argument when the basis has another width than the model, the model fewer than 10 channels, an
 /// id is outside the vocabulary, or fewer than 10 distinct tokens occur.
 ScorePrediction PredictScores(models::LanguageModel& model, const ct::Basis& basis, const std::vector<int>& ids,

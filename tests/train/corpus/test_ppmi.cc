@@ -74,6 +74,8 @@ TEST(TopLeftSingular, AreThoseOfADenseDecomposition) {
   const LeftSingular found = TopLeftSingular(ppmi, k, 1);
   EXPECT_TRUE(found.converged);
   EXPECT_LE(found.residual, kSingularResidual);
+  EXPECT_GE(found.rounds, 1);
+  EXPECT_LE(found.rounds, 5);  // powers of the same degree take 7
   ASSERT_EQ(found.vectors.rows, k);
   const Doubles dense = Dense(ppmi);
   const SymmetricEigen eigen = DecomposeSymmetric(Product(dense, Transposed(dense)).values, n, k);

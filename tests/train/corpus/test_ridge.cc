@@ -133,9 +133,10 @@ Rows InOrder(Index n) {
 TEST(Folds, AreAPermutationInFiveEqualParts) {
   const CrossValidation regression(RandomDoubles(53, 2, 1), 7), other(RandomDoubles(53, 2, 1), 8);
   std::vector<Index> sizes(kFolds, 0);
-  for (const Index fold : regression.folds()) ++sizes[fold];
+  const std::vector<Index> folds = regression.FoldOfEachRow();
+  for (const Index fold : folds) ++sizes[fold];
   EXPECT_EQ(sizes, (std::vector<Index>{11, 11, 11, 10, 10}));
-  EXPECT_NE(regression.folds(), other.folds());
+  EXPECT_NE(regression.FoldOfEachRow(), other.FoldOfEachRow());
 }
 
 // Strong, weak and no signal choose penalties all over the grid, of features with far means and unlike deviations.
@@ -151,7 +152,7 @@ TEST(Ridge, IsThatOfTheNormalEquations) {
   for (const double signal : {0.0, 0.03, 0.1, 1.0, 100.0}) {
     Doubles y = Planted(x, 4, signal, 5);
     for (double& value : y.values) value += 20;
-    const Explained expected = Defined(x, y, regression.folds(), &used);
+    const Explained expected = Defined(x, y, regression.FoldOfEachRow(), &used);
     const Explained found = PredictInOrder(regression, y);
     EXPECT_FALSE(!(std::abs(found.error - expected.error) <= 1e-9 * expected.error)) << signal;
     EXPECT_FALSE(!(std::abs(found.total - expected.total) <= 1e-12 * expected.total)) << signal;
@@ -188,7 +189,7 @@ TEST(Ridge, TakesMoreFeaturesThanRows) {
   const Doubles x = RandomDoubles(30, 45, 1), y = Planted(x, 2, 0.3, 2);
   std::vector<int> used;
   const CrossValidation regression(x, 3);
-  const Explained expected = Defined(x, y, regression.folds(), &used);
+  const Explained expected = Defined(x, y, regression.FoldOfEachRow(), &used);
   EXPECT_NEAR(PredictInOrder(regression, y).error, expected.error, 1e-9 * expected.error);
 }
 

@@ -161,7 +161,7 @@ TEST(FormatPrediction, FitsATerminalAndSaysWhatItMeans) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(report::Width(line), report::kColumns) << line;
   for (const char* part :
-       {"1234567 tokens", "20000 of 32000", "layer 1", "-1.2e+07", "200/200", "0.500", "1/200", "control is seen",
+       {"1234567 tokens", "20000 of 32000", "layer 1", "-1.2e+07", "200/200", "0.5000", "1/200", "control is seen",
         "0 of 2 layers", "predicts no scores", "did not converge", "longer text"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   }
