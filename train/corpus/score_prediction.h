@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -58,5 +59,8 @@ std::string SizeNote(const TextSize& text);
 
 /// The result as text of at most report::kColumns columns: sizes, a row for each target, and what it means.
 std::string FormatPrediction(const ScorePrediction& prediction);
+
+/// The same as data.
+nlohmann::ordered_json PredictionJson(const ScorePrediction& prediction);
 
 }  // namespace ampgrad::corpus

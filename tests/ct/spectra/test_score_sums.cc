@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "ct/spectra/score_nulls.h"
 #include "ct/spectra/score_sums.h"
 #include "ct/spectra/spectrum.h"
+#include "ct/spectra/statistics.h"
 #include "tensor/random.h"
 
 namespace ampgrad::ct {
@@ -83,10 +85,12 @@ TEST(ScoreNull, BothWaysOfDrawingAgree) {
   const ScoreNull drawn = DrawScoreNull(scores, sums, kWide, 200, 1, 0);
   ASSERT_TRUE(permuted.permuted);
   ASSERT_FALSE(drawn.permuted);
-  // Nearly normal numbers of variance 1/(n − 1): the largest of m of them is about √(2 ln 2m) deviations.
+  // Nearly normal numbers of variance 1/(n − 1): half the time, the largest of m of them in size lies beyond the point
+  // that one passes with probability ln 2/m.
   for (const auto& [null, k] : {std::pair{permuted, 40}, std::pair{drawn, 50}}) {
-    const double expected = std::sqrt(2 * std::log(k * (k - 1.0)) / (kRows - 1));
-    EXPECT_NEAR(Mean(null.max_corr) / expected, 0.95, 0.05) << k;
+    const double pairs = k * (k - 1.0) / 2, normal = std::numeric_limits<double>::infinity();
+    const double expected = StudentPoint(std::log(2.0) / pairs / 2, normal) / std::sqrt(kRows - 1.0);
+    EXPECT_NEAR(Mean(null.max_corr) / expected, 1, 0.03) << k;
     const ScoreFigures own = FiguresOf(sums, k);
     EXPECT_NEAR(own.amplitude_pr, Mean(null.amplitude_pr), 4 * Deviation(null.amplitude_pr)) << k;
     EXPECT_NEAR(own.pc1, Mean(null.pc1), 4 * Deviation(null.pc1)) << k;
