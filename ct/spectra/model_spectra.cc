@@ -295,7 +295,10 @@ class Measurement {
   void SetDepth(const std::string& name, const std::vector<double>& prs) {
     if (prs.size() < 2) return;
     const KendallTau tau = KendallWithOrder(prs);
-    result_.depth[name] = {.value = tau.tau, .null = 0, .level = tau.level, .p = tau.p, .structure = Structure::kBoth};
+    result_.depth[name] =
+        options_.nulls
+            ? Figure{.value = tau.tau, .null = 0, .level = tau.level, .p = tau.p, .structure = Structure::kBoth}
+            : Untested(tau.tau, 0);
   }
 
   Figure LayerFigure(Index layer, double pr) const {
