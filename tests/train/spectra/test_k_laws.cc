@@ -39,7 +39,8 @@ TEST(KLaws, NeededIsTheLeastKThatReachesTheLevel) {
   }
 }
 
-// Equal eigenvalues have PR = K, and so the exponent 1; λ_i ~ i^−½ gives Σλ ~ 2√K and Σλ² ~ log K, an exponent below it.
+// Equal eigenvalues have PR = K, and so the exponent 1; λ_i ~ i^−½ gives Σλ ~ 2√K and Σλ² ~ log K, an exponent below
+// it.
 TEST(KLaws, FitsTheExponent) {
   const PowerFit flat = ScaleK(PowerLaw(256, 0)).spectrum;
   EXPECT_NEAR(flat.exponent, 1, 1e-12);
