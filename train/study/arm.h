@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/language_model.h"
+#include "train/methods/method.h"
+
+namespace ampgrad::train {
+
+/// What becomes of the model before an arm trains it, or instead.
+enum class ArmKind {
+  kMethod,         // the method's own start
+  kRebuilt,        // every matrix in scope is first rebuilt as S·B + μ, then trained whole
+  kMeanRow,        // a level: K = 0, the mean row alone; nothing trains
+  kLayersRemoved,  // a level: the layers in scope add nothing to the residual stream; nothing trains
+};
+
+/// One way to fine-tune, to be run with several seeds: everything but the seed, and the rate where it is searched.
+struct Arm {
+  std::string name;                 // unique in a study: "exact K=8"
+  std::vector<std::string> groups;  // questions that it helps to answer: "frontier", "bases"
+  MethodSettings method = {};
+  ArmKind kind = ArmKind::kMethod;
+  Index steps = 0;      // 0: those of the study
+  double fixed_lr = 0;  // 0: the rate is searched
+
+  /// Whether nothing trains.
+  bool IsLevel() const { return kind == ArmKind::kMeanRow || kind == ArmKind::kLayersRemoved; }
+};
+
+/// Makes of `model` what the arm starts from. `bases` are those of its method. Throws as Prepare does.
+void PrepareArm(models::LanguageModel& model, const Arm& arm, const Bases& bases);
+
+}  // namespace ampgrad::train

@@ -1,0 +1,228 @@
+#include "train/study/plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "train/report/format.h"
+
+namespace ampgrad::train {
+namespace {
+
+// Collects arms under one name each.
+class Builder {
+ public:
+  Builder(models::LanguageModel& model, const PlanSettings& settings) : model_(model), settings_(settings) {}
+
+  void Frontier() {
+    group_ = "frontier";
+    Full();
+    for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
+      for (Index k = 1; k <= std::min<Index>(128, model_.width() / 2); k *= 2) Amplitude(start, k);
+    }
+    Arm mean = Of("amplitude");
+    mean.kind = ArmKind::kMeanRow;
+    mean.method.k = 0;
+    mean.method.start = ct::Start::kReconstructed;
+    Add("mean row alone", mean);
+    Arm removed = Of("full");
+    removed.kind = ArmKind::kLayersRemoved;
+    Add("layers removed", removed);
+  }
+
+  void BasisKinds() {
+    group_ = "bases";
+    Full();
+    for (const Index k : TwoKs()) {
+      for (const std::string& kind : ct::BasisKindNames()) Amplitude(ct::Start::kExact, k, ct::ParseBasisKind(kind));
+      for (const ct::BasisKind kind : {ct::BasisKind::kUniversal, ct::BasisKind::kRandom}) {
+        Amplitude(ct::Start::kReconstructed, k, kind);
+      }
+    }
+  }
+
+  void Peers() {
+    group_ = "peers";
+    Full();
+    for (const Index k : TwoKs()) {
+      Amplitude(ct::Start::kExact, k);
+      for (const char* method : {"lora", "lora-fa", "pissa", "dora", "core", "vera"}) LowRank(method, k);
+      LowRank("lora", MatchedRank(k));
+      LowRank("vera", k, FactorSource::kBasis);
+      Arm sparse = Of("sparse");
+      sparse.method.share = static_cast<double>(k) / static_cast<double>(model_.width());
+      Add(report::Format("sparse %.4g", sparse.method.share), sparse);
+    }
+  }
+
+  void Scopes() {
+    group_ = "scope";
+    Full();
+    Scope projection = settings_.scope;
+    projection.targets = {model_.CheckpointPrefix() == std::string("transformer.") ? "attn.c_proj" : "o_proj"};
+    Scoped("output projection", projection, true);
+    Scope last = settings_.scope;
+    last.all_layers = false;
+    last.last = model_.layers() - 1;
+    last.first = std::max<Index>(0, last.last - 1);
+    Scoped("last 2", last, true);
+    Scope with_head = last;
+    with_head.head = true;
+    Scoped("last 2 and head", with_head, false);
+    Scope head;
+    head.all_layers = false;
+    head.first = 0;
+    head.last = -1;
+    head.head = true;
+    Scoped("head", head, false);
+    Add("norms", Of("norms"));
+  }
+
+  void Starts() {
+    group_ = "starts";
+    Full();
+    for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) Amplitude(start, SmallK());
+    Arm rebuilt = Of("full");
+    rebuilt.kind = ArmKind::kRebuilt;
+    rebuilt.method.k = SmallK();
+    Add(report::Format("full, rebuilt K=%lld", static_cast<long long>(SmallK())), rebuilt);
+  }
+
+  void Lengths() {
+    group_ = "length";
+    for (const Index steps : {5, 50, 500}) {
+      steps_ = steps == settings_.steps ? 0 : steps;
+      Full();
+      for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
+        for (const Index k : TwoKs()) Amplitude(start, k);
+      }
+    }
+    steps_ = 0;
+  }
+
+  void Rates() {
+    group_ = "rates";
+    Full();
+    Arm full = Of("full");
+    full.fixed_lr = 1e-5;
+    Add("full, rate 1e-5", full);
+    for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
+      for (const Index k : TwoKs()) {
+        Amplitude(start, k);
+        Arm fixed = Of("amplitude");
+        fixed.method.k = k;
+        fixed.method.start = start;
+        fixed.fixed_lr = 5e-4;
+        Add(fixed.method.Label() + ", rate 5e-4", fixed);
+      }
+    }
+  }
+
+  std::vector<Arm> Take() { return std::move(arms_); }
+
+ private:
+  Index SmallK() const { return std::min<Index>(8, model_.width() / 2); }
+  std::vector<Index> TwoKs() const {
+    const Index large = std::min<Index>(32, model_.width() / 2);
+    return large > SmallK() ? std::vector<Index>{SmallK(), large} : std::vector<Index>{SmallK()};
+  }
+
+  Arm Of(const std::string& method) const {
+    Arm arm;
+    arm.method.method = method;
+    arm.method.scope = settings_.scope;
+    arm.method.chain = settings_.chain;
+    arm.steps = steps_;
+    return arm;
+  }
+
+  void Add(std::string name, Arm arm) {
+    if (steps_ > 0) name += report::Format(", %lld steps", static_cast<long long>(steps_));
+    const auto known = std::ranges::find(arms_, name, &Arm::name);
+    if (known != arms_.end()) {
+      if (std::ranges::find(known->groups, group_) == known->groups.end()) known->groups.push_back(group_);
+      return;
+    }
+    arm.name = std::move(name);
+    arm.groups = {group_};
+    arms_.push_back(std::move(arm));
+  }
+
+  void Full() { Add("full", Of("full")); }
+
+  void Amplitude(ct::Start start, Index k, ct::BasisKind basis = ct::BasisKind::kUniversal) {
+    Arm arm = Of("amplitude");
+    arm.method.k = k;
+    arm.method.start = start;
+    arm.method.basis = basis;
+    Add(arm.method.Label(), arm);
+  }
+
+  void LowRank(const std::string& method, Index rank, FactorSource factors = FactorSource::kDefault) {
+    Arm arm = Of(method);
+    arm.method.rank = rank;
+    arm.method.factors = factors;
+    Add(arm.method.Label() + (factors == FactorSource::kBasis ? " universal" : ""), arm);
+  }
+
+  void Scoped(const std::string& name, const Scope& scope, bool with_scores) {
+    Arm full = Of("full");
+    full.method.scope = scope;
+    Add("full, " + name, full);
+    if (!with_scores) return;
+    Arm scores = Of("amplitude");
+    scores.method.k = SmallK();
+    scores.method.scope = scope;
+    Add(scores.method.Label() + ", " + name, scores);
+  }
+
+  // The rank at which LoRA trains about as many numbers as K scores of every row, over the matrices in scope.
+  Index MatchedRank(Index k) const {
+    double rows = 0, sides = 0;
+    std::vector<nn::Matrix*> matrices = MatricesInScope(model_, settings_.scope);
+    for (const ct::RowSource& source : ct::SelectRows(matrices, model_.width(), ct::RowsPolicy::kBlocks)) {
+      rows += static_cast<double>(source.rows);
+      sides += static_cast<double>(source.matrix->in + source.matrix->out);
+    }
+    return std::max<Index>(1, std::llround(static_cast<double>(k) * rows / sides));
+  }
+
+  models::LanguageModel& model_;
+  const PlanSettings& settings_;
+  std::string group_;
+  Index steps_ = 0;
+  std::vector<Arm> arms_;
+};
+
+struct Plan {
+  const char* name;
+  void (Builder::*build)();
+};
+constexpr Plan kPlans[] = {
+    {"frontier", &Builder::Frontier}, {"bases", &Builder::BasisKinds}, {"peers", &Builder::Peers},
+    {"scope", &Builder::Scopes},      {"starts", &Builder::Starts},    {"length", &Builder::Lengths},
+    {"rates", &Builder::Rates},
+};
+
+}  // namespace
+
+std::vector<std::string> PlanNames() {
+  std::vector<std::string> names;
+  for (const Plan& plan : kPlans) names.push_back(plan.name);
+  names.push_back("all");
+  return names;
+}
+
+std::vector<Arm> ArmsOf(const std::string& plan, models::LanguageModel& model, const PlanSettings& settings) {
+  Builder builder(model, settings);
+  bool known = false;
+  for (const Plan& one : kPlans) {
+    if (plan != one.name && plan != "all") continue;
+    (builder.*one.build)();
+    known = true;
+  }
+  if (!known) throw std::invalid_argument("[plan] expected one of the plans' names, found '" + plan + "'");
+  return builder.Take();
+}
+
+}  // namespace ampgrad::train

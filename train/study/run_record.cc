@@ -1,0 +1,165 @@
+#include "train/study/run_record.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace ampgrad::train {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr const char* kKinds[] = {"method", "rebuilt", "mean row", "layers removed"};
+constexpr const char* kFactors[] = {"default", "gaussian", "orthonormal", "top", "minor", "basis"};
+
+ordered_json Number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
+double ReadNumber(const io::JsonValue& value) { return value.null() ? NAN : value.Number(); }
+
+template <size_t kCount>
+int Position(const char* const (&names)[kCount], const io::JsonValue& value) {
+  const std::string name = value.String();
+  for (size_t i = 0; i < kCount; ++i) {
+    if (name == names[i]) return static_cast<int>(i);
+  }
+  value.Fail("a known name");
+}
+
+ordered_json ScopeJson(const Scope& scope) {
+  const std::string layers = std::to_string(scope.first) + "-" + std::to_string(scope.last);
+  return {{"layers", scope.all_layers ? "all" : layers}, {"targets", scope.targets}, {"head", scope.head}};
+}
+
+Scope ReadScope(const io::JsonValue& json) {
+  Scope scope;
+  const std::string layers = json.Field("layers").String();
+  if (layers != "all") {
+    scope.all_layers = false;
+    scope.first = std::stoll(layers);
+    scope.last = std::stoll(layers.substr(layers.find('-', 1) + 1));
+  }
+  for (const io::JsonValue& target : json.Field("targets").Items()) scope.targets.push_back(target.String());
+  scope.head = json.Field("head").Boolean();
+  return scope;
+}
+
+ordered_json ArmJson(const Arm& arm) {
+  const MethodSettings& m = arm.method;
+  return {{"name", arm.name},
+          {"groups", arm.groups},
+          {"kind", kKinds[static_cast<int>(arm.kind)]},
+          {"steps", arm.steps},
+          {"fixed_lr", arm.fixed_lr},
+          {"method", m.method},
+          {"k", m.k},
+          {"start", ct::ToString(m.start)},
+          {"basis", ct::ToString(m.basis)},
+          {"rank", m.rank},
+          {"factors", kFactors[static_cast<int>(m.factors)]},
+          {"share", m.share},
+          {"chain", nn::ToString(m.chain)},
+          {"scope", ScopeJson(m.scope)}};
+}
+
+Arm ReadArm(const io::JsonValue& json) {
+  Arm arm;
+  arm.name = json.Field("name").String();
+  for (const io::JsonValue& group : json.Field("groups").Items()) arm.groups.push_back(group.String());
+  arm.kind = static_cast<ArmKind>(Position(kKinds, json.Field("kind")));
+  constexpr int64_t kMany = 1'000'000'000;
+  arm.steps = json.Field("steps").Integer(0, kMany);
+  arm.fixed_lr = json.Field("fixed_lr").Number();
+  arm.method.method = json.Field("method").String();
+  arm.method.k = json.Field("k").Integer(0, kMany);
+  arm.method.start = ct::ParseStart(json.Field("start").String());
+  arm.method.basis = ct::ParseBasisKind(json.Field("basis").String());
+  arm.method.rank = json.Field("rank").Integer(0, kMany);
+  arm.method.factors = static_cast<FactorSource>(Position(kFactors, json.Field("factors")));
+  arm.method.share = json.Field("share").Number();
+  arm.method.chain = nn::ParseChain(json.Field("chain").String());
+  arm.method.scope = ReadScope(json.Field("scope"));
+  return arm;
+}
+
+ordered_json RateJson(const RateSearch& rate) {
+  ordered_json tried = ordered_json::array();
+  for (const auto& [lr, loss] : rate.tried) tried.push_back({{"lr", lr}, {"loss", Number(loss)}});
+  return {{"lr", Number(rate.lr)}, {"tried", tried}, {"at_edge", rate.at_edge}};
+}
+
+RateSearch ReadRate(const io::JsonValue& json) {
+  RateSearch rate;
+  rate.lr = ReadNumber(json.Field("lr"));
+  for (const io::JsonValue& tried : json.Field("tried").Items()) {
+    const double loss = ReadNumber(tried.Field("loss"));
+    rate.tried.push_back({tried.Field("lr").Number(), std::isnan(loss) ? INFINITY : loss});
+  }
+  rate.at_edge = json.Field("at_edge").Boolean();
+  return rate;
+}
+
+}  // namespace
+
+ordered_json ToJson(const RunRecord& r) {
+  ordered_json held_out = ordered_json::array(), curve = ordered_json::array(), inside = ordered_json::object();
+  for (const auto& [step, loss] : r.held_out) held_out.push_back({{"step", step}, {"loss", Number(loss)}});
+  for (const double loss : r.curve) curve.push_back(Number(loss));
+  for (const auto& [k, share] : r.inside) inside[std::to_string(k)] = Number(share);
+  return {{"line", "run"},
+          {"arm", ArmJson(r.arm)},
+          {"seed", r.seed},
+          {"rate", RateJson(r.rate)},
+          {"diverged", r.diverged.empty() ? ordered_json() : ordered_json(r.diverged)},
+          {"base_loss", Number(r.base_loss)},
+          {"start_loss", Number(r.start_loss)},
+          {"end_loss", Number(r.end_loss)},
+          {"train_loss", Number(r.train_loss)},
+          {"curve", curve},
+          {"held_out", held_out},
+          {"num_trainable_params", r.trained},
+          {"num_total_params", r.total},
+          {"optimizer_bytes", r.optimizer_bytes},
+          {"memory_max", r.memory},
+          {"train_time", r.seconds},
+          {"seconds_per_step", Number(r.seconds_per_step)},
+          {"change", r.change},
+          {"change_norm", Number(r.change_norm)},
+          {"change_relative", Number(r.change_relative)},
+          {"inside", inside},
+          {"forgetting", r.forgetting ? Number(*r.forgetting) : ordered_json()},
+          {"instructions", r.instructions},
+          {"bits", r.bits}};
+}
+
+RunRecord ReadRunRecord(const io::JsonValue& line) {
+  constexpr int64_t kMost = int64_t{1} << 53;
+  RunRecord r;
+  r.arm = ReadArm(line.Field("arm"));
+  r.seed = static_cast<uint64_t>(line.Field("seed").Integer(0, kMost));
+  r.rate = ReadRate(line.Field("rate"));
+  r.diverged = line.Field("diverged").StringOr("");
+  r.base_loss = ReadNumber(line.Field("base_loss"));
+  r.start_loss = ReadNumber(line.Field("start_loss"));
+  r.end_loss = ReadNumber(line.Field("end_loss"));
+  r.train_loss = ReadNumber(line.Field("train_loss"));
+  for (const io::JsonValue& loss : line.Field("curve").Items()) r.curve.push_back(ReadNumber(loss));
+  for (const io::JsonValue& point : line.Field("held_out").Items()) {
+    r.held_out.emplace_back(point.Field("step").Integer(0, kMost), ReadNumber(point.Field("loss")));
+  }
+  r.trained = line.Field("num_trainable_params").Integer(0, kMost);
+  r.total = line.Field("num_total_params").Integer(0, kMost);
+  r.optimizer_bytes = line.Field("optimizer_bytes").Integer(0, kMost);
+  r.memory = line.Field("memory_max").Integer(0, kMost);
+  r.seconds = line.Field("train_time").Number();
+  r.seconds_per_step = ReadNumber(line.Field("seconds_per_step"));
+  for (const auto& [kind, norm] : line.Field("change").json().items()) r.change[kind] = norm.get<double>();
+  r.change_norm = ReadNumber(line.Field("change_norm"));
+  r.change_relative = ReadNumber(line.Field("change_relative"));
+  for (const auto& [k, share] : line.Field("inside").json().items()) {
+    r.inside[std::stoll(k)] = share.is_number() ? share.get<double>() : NAN;
+  }
+  if (line.Has("forgetting")) r.forgetting = line.Field("forgetting").Number();
+  r.instructions = line.Field("instructions").String();
+  r.bits = line.Field("bits").String();
+  return r;
+}
+
+}  // namespace ampgrad::train

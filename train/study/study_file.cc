@@ -1,0 +1,123 @@
+#include "train/study/study_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "tensor/io/own_file.h"
+#include "tensor/io/text_file.h"
+
+namespace ampgrad::train {
+namespace {
+
+// The file, open to be added to and locked until it is closed.
+class Locked {
+ public:
+  explicit Locked(const std::filesystem::path& file)
+      : file_(file), fd_(open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+    if (fd_ < 0 || flock(fd_, LOCK_EX) != 0) Fail("open");
+  }
+  ~Locked() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+  /// Cuts off a last line without its end.
+  void CutPartialLine() {
+    const off_t size = lseek(fd_, 0, SEEK_END);
+    off_t whole = size;
+    for (char last = 0; whole > 0; --whole) {
+      if (pread(fd_, &last, 1, whole - 1) != 1) Fail("read");
+      if (last == '\n') break;
+    }
+    if (whole != size && ftruncate(fd_, whole) != 0) Fail("shorten");
+  }
+  void Write(const std::string& line) {
+    if (write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size()) || fsync(fd_) != 0) Fail("write");
+  }
+
+ private:
+  [[noreturn]] void Fail(const char* what) const {
+    throw std::runtime_error(file_.string() + ": cannot " + what + " it: " + std::strerror(errno));
+  }
+
+  std::filesystem::path file_;
+  int fd_;
+};
+
+}  // namespace
+
+StudyFile::StudyFile(const std::filesystem::path& directory) : file_(directory / "runs.jsonl") {
+  if (!io::IsThere(file_)) return;
+  Locked(file_).CutPartialLine();
+  const std::string text = io::ReadTextFile(file_);
+  Index number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    ReadLine(text.substr(begin, end - begin), file_.string() + ":" + std::to_string(++number));
+    begin = end + 1;
+  }
+}
+
+void StudyFile::ReadLine(const std::string& text, const std::string& where) {
+  const nlohmann::json json = io::ParseJsonObject(text, where);
+  const io::JsonValue line(json, where);
+  const std::string kind = line.Field("line").String();
+  if (kind == "run") {
+    runs_.push_back(ReadRunRecord(line));
+  } else if (kind == "rate") {
+    const double loss = line.Has("loss") ? line.Field("loss").Number() : INFINITY;
+    tried_[line.Field("arm").String()][line.Field("lr").Number()] = loss;
+  } else if (kind == "capture") {
+    auto& by_k = captures_[static_cast<uint64_t>(line.Field("seed").Integer(0, int64_t{1} << 53))];
+    for (const auto& [k, share] : line.Field("by_k").json().items()) by_k[std::stoll(k)] = share.get<double>();
+  } else {
+    line.Field("line").Fail("run, rate or capture");
+  }
+}
+
+void StudyFile::Append(const nlohmann::ordered_json& line) {
+  Locked file(file_);
+  file.CutPartialLine();
+  file.Write(line.dump() + "\n");
+}
+
+bool StudyFile::HasRun(const std::string& arm, uint64_t seed) const {
+  for (const RunRecord& run : runs_) {
+    if (run.arm.name == arm && run.seed == seed) return true;
+  }
+  return false;
+}
+
+const std::map<Index, double>* StudyFile::Capture(uint64_t seed) const {
+  const auto found = captures_.find(seed);
+  return found == captures_.end() ? nullptr : &found->second;
+}
+
+void StudyFile::AddRun(const RunRecord& record) {
+  Append(ToJson(record));
+  runs_.push_back(record);
+}
+
+void StudyFile::AddTried(const std::string& arm, double lr, double loss) {
+  nlohmann::ordered_json line = {{"line", "rate"}, {"arm", arm}, {"lr", lr}};
+  line["loss"] = std::isfinite(loss) ? nlohmann::ordered_json(loss) : nlohmann::ordered_json();
+  Append(line);
+  tried_[arm][lr] = loss;
+}
+
+void StudyFile::AddCapture(uint64_t seed, const std::map<Index, double>& by_k) {
+  nlohmann::ordered_json shares = nlohmann::ordered_json::object();
+  for (const auto& [k, share] : by_k) shares[std::to_string(k)] = share;
+  Append({{"line", "capture"}, {"seed", seed}, {"by_k", shares}});
+  captures_[seed] = by_k;
+}
+
+}  // namespace ampgrad::train

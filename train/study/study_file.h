@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "train/study/run_record.h"
+
+namespace ampgrad::train {
+
+/// The lines of DIR/runs.jsonl: what a study has done. Several processes may add to it. A line is added by one write
+/// under a lock and brought to disk, so a process that is killed leaves whole lines, or at its end a part of one, which
+/// is cut off by the next process that opens the file.
+class StudyFile {
+ public:
+  /// Reads the file, if it is there. Throws std::runtime_error for a line that is no record, with its number.
+  explicit StudyFile(const std::filesystem::path& directory);
+
+  /// Runs that are done, in the order of the file.
+  const std::vector<RunRecord>& runs() const { return runs_; }
+  bool HasRun(const std::string& arm, uint64_t seed) const;
+  /// The validation losses that a search has seen, by rate.
+  const std::map<double, double>& Tried(const std::string& arm) { return tried_[arm]; }
+  /// The gradient capture by K of a seed, or null.
+  const std::map<Index, double>* Capture(uint64_t seed) const;
+
+  void AddRun(const RunRecord& record);
+  void AddTried(const std::string& arm, double lr, double loss);
+  void AddCapture(uint64_t seed, const std::map<Index, double>& by_k);
+
+ private:
+  void ReadLine(const std::string& text, const std::string& where);
+  void Append(const nlohmann::ordered_json& line);
+
+  std::filesystem::path file_;
+  std::vector<RunRecord> runs_;
+  std::map<std::string, std::map<double, double>> tried_;
+  std::map<uint64_t, std::map<Index, double>> captures_;
+};
+
+}  // namespace ampgrad::train
