@@ -19,6 +19,7 @@ struct Command {
 Command DemoCommand();
 Command PretrainCommand();
 Command SftCommand();
+Command StudyCommand();
 Command SweepCommand();
 Command GenerateCommand();
 Command EvalCommand();

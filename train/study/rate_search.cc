@@ -51,6 +51,8 @@ RateSearch SearchRate(std::vector<double> grid, const std::function<double(doubl
   return {best.lr, tried, highest() || lowest()};
 }
 
+std::vector<double> RatesAround(double rate) { return {NextRate(rate, false), rate, NextRate(rate, true)}; }
+
 std::string Describe(const std::vector<TriedRate>& tried) {
   std::string text;
   for (const auto& [lr, loss] : tried) {

@@ -27,6 +27,9 @@ struct RateSearch {
 /// loss that a short run at this rate ends with, infinite when it diverges.
 RateSearch SearchRate(std::vector<double> grid, const std::function<double(double lr)>& loss_of);
 
+/// A rate and its two neighbours of 1 and 3 times the powers of ten.
+std::vector<double> RatesAround(double rate);
+
 /// "0.001: 2.5310, 0.003: 2.4107, 0.01: diverged".
 std::string Describe(const std::vector<TriedRate>& tried);
 

@@ -96,6 +96,11 @@ bool StudyFile::HasRun(const std::string& arm, uint64_t seed) const {
   return false;
 }
 
+size_t StudyFile::TriedCount(const std::string& arm) const {
+  const auto found = tried_.find(arm);
+  return found == tried_.end() ? 0 : found->second.size();
+}
+
 const std::map<Index, double>* StudyFile::Capture(uint64_t seed) const {
   const auto found = captures_.find(seed);
   return found == captures_.end() ? nullptr : &found->second;

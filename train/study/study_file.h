@@ -22,6 +22,8 @@ class StudyFile {
   bool HasRun(const std::string& arm, uint64_t seed) const;
   /// The validation losses that a search has seen, by rate.
   const std::map<double, double>& Tried(const std::string& arm) { return tried_[arm]; }
+  /// How many rates the search of an arm has seen.
+  size_t TriedCount(const std::string& arm) const;
   /// The gradient capture by K of a seed, or null.
   const std::map<Index, double>* Capture(uint64_t seed) const;
 

@@ -16,9 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kInputs[] = {"model", "adapter", "basis-file", "data",
-                                   "valid", "text",    "reference",  "against"};  // files, and directories of files
-constexpr const char* kOutputs[] = {"log", "json", "csv", "html", "dump"};        // files
+constexpr const char* kInputs[] = {"model", "adapter",   "basis-file", "data",   "valid",
+                                   "text",  "reference", "forget",     "against"};  // files, and directories of files
+constexpr const char* kOutputs[] = {"log", "json", "csv", "html", "dump"};          // files
 constexpr const char* kOutputDirectory = "out";
 
 // Whether both names lead to one file: the same device and inode.
