@@ -16,6 +16,7 @@
 #include "train/corpus/score_prediction.h"
 #include "train/progress.h"
 #include "train/spectra/spectra_data.h"
+#include "train/spectra/spectra_page.h"
 #include "train/spectra/spectra_text.h"
 
 namespace ampgrad::train {
@@ -65,6 +66,15 @@ WeightChange Compare(const Options& options, const GivenModel& given, const std:
   return CompareWeights(*before, *given.model, ct::ComputeBasis(sources, ks.back()), change);
 }
 
+// What makes the same figures again.
+std::string CommandLine(const Options& options) {
+  std::string line = "ampgrad analyze";
+  for (const char* name : {"model", "adapter", "k", "rows", "basis", "text", "against", "seed"}) {
+    if (options.Given(name)) line += std::string(" --") + name + " " + options.String(name);
+  }
+  return line + (options.Has("no-nulls") ? " --no-nulls" : "");
+}
+
 int Run(const Options& options) {
   const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
   models::LanguageModel& model = *given.model;
@@ -77,20 +87,27 @@ int Run(const Options& options) {
   const ct::ModelSpectra spectra = Measure(sources, measured);
   const KScaling scaling = ScaleK(spectra);
   nlohmann::ordered_json json = SpectraJson(spectra, scaling);
+  std::vector<std::string> sections;
   std::fputs(FormatSpectra(spectra, scaling).c_str(), stdout);
   if (options.Has("text")) {
     const ct::Basis basis = ct::Truncated(spectra.basis, measured.ks.front());
     const corpus::ScorePrediction prediction = Predict(options, given, basis, measured.seed);
     std::printf("\n%s", corpus::FormatPrediction(prediction).c_str());
     json["corpus"] = corpus::PredictionJson(prediction);
+    sections.push_back(corpus::PredictionSection(prediction));
   }
   if (options.Has("against") || !given.adapter.empty()) {
     const WeightChange change = Compare(options, given, measured.ks);
     std::printf("\n%s", FormatChange(change).c_str());
     json["change"] = ChangeJson(change);
+    sections.push_back(ChangeSection(change));
   }
   if (options.Has("json")) io::WriteFileAtomically(options.String("json"), json.dump(1) + "\n");
   if (options.Has("csv")) io::WriteFileAtomically(options.String("csv"), SpectraCsv(spectra));
+  if (options.Has("html")) {
+    io::WriteFileAtomically(options.String("html"),
+                            SpectraPage(spectra, scaling, options.String("model"), CommandLine(options), sections));
+  }
   return 0;
 }
 
@@ -109,7 +126,8 @@ Command AnalyzeCommand() {
              {"no-nulls", nullptr, "", "draw no level of chance: faster, and no figure is tested"},
              {"seed", "N", "1", "draws chance"},
              {"json", "FILE", "", "write every figure as JSON"},
-             {"csv", "FILE", "", "write every figure of the spectra as a line of CSV"}}}),
+             {"csv", "FILE", "", "write every figure of the spectra as a line of CSV"},
+             {"html", "FILE", "", "write all of it as a page of pictures and tables that opens anywhere"}}}),
       Run};
 }
 

@@ -60,6 +60,8 @@ std::string SizeNote(const TextSize& text);
 /// The result as text of at most report::kColumns columns: sizes, a row for each target, and what it means.
 std::string FormatPrediction(const ScorePrediction& prediction);
 
+/// The same as a section of a page.
+std::string PredictionSection(const ScorePrediction& prediction);
 /// The same as data.
 nlohmann::ordered_json PredictionJson(const ScorePrediction& prediction);
 

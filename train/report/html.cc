@@ -4,8 +4,24 @@
 #include <cmath>
 
 #include "train/report/format.h"
+#include "train/report/style.h"
 
 namespace ampgrad::report {
+namespace {
+
+std::string MakeTable(const std::string& caption, const std::vector<Column>& columns, const std::string& rows,
+                      bool sortable) {
+  std::string html = R"(<div class="scroll" role="region" tabindex="0" aria-label=")" + Escape(caption) +
+                     "\">\n<table>\n<caption>" + Escape(caption) + "</caption>\n<thead><tr>";
+  for (const Column& column : columns) {
+    const std::string title = Escape(column.title);
+    html += std::string(R"(<th scope="col")") + (column.number ? R"( class="number">)" : ">") +
+            (sortable ? R"(<button type="button">)" + title + "</button>" : title) + "</th>";
+  }
+  return html + "</tr></thead>\n<tbody>\n" + rows + "</tbody>\n</table>\n</div>\n";
+}
+
+}  // namespace
 
 std::string Escape(const std::string& text) {
   std::string result;
@@ -34,6 +50,13 @@ std::string Escape(const std::string& text) {
   return result;
 }
 
+std::string Page(const std::string& title, const std::string& body, const std::string& script) {
+  return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
+         Escape(title) + "</title>\n<style>" + kReportStyle + "</style>\n</head>\n<body>\n<main>\n" + body +
+         "</main>\n" + (script.empty() ? "" : "<script>" + script + "</script>\n") + "</body>\n</html>\n";
+}
+
 std::string Mark(bool passed) {
   return passed ? R"(<span class="good">✓ ok</span>)" : R"(<span class="bad">✗ FAILED</span>)";
 }
@@ -42,14 +65,22 @@ std::string Section(const std::string& heading, const std::string& explanation, 
   return "<section>\n<h2>" + Escape(heading) + "</h2>\n<p>" + explanation + "</p>\n" + body + "</section>\n";
 }
 
+std::string Fact(const std::string& what, const std::string& figure, const std::string& note) {
+  return "<div><dt>" + what + "</dt><dd>" + figure + "<small>" + note + "</small></dd></div>\n";
+}
+
+std::string Key(const std::string& marks, const std::string& text) {
+  return R"(<li><svg class="key" viewBox="0 0 16 16" aria-hidden="true">)" + marks + "</svg> " + text + "</li>\n";
+}
+
+std::string Legend(const std::string& keys) { return "<ul class=\"legend\">\n" + keys + "</ul>\n"; }
+
 std::string Table(const std::string& caption, const std::vector<Column>& columns, const std::string& rows) {
-  std::string html = R"(<div class="scroll" role="region" tabindex="0" aria-label=")" + Escape(caption) +
-                     "\">\n<table>\n<caption>" + Escape(caption) + "</caption>\n<thead><tr>";
-  for (const Column& column : columns) {
-    html += std::string(R"(<th scope="col")") + (column.number ? R"( class="number">)" : ">") + Escape(column.title) +
-            "</th>";
-  }
-  return html + "</tr></thead>\n<tbody>\n" + rows + "</tbody>\n</table>\n</div>\n";
+  return MakeTable(caption, columns, rows, false);
+}
+
+std::string SortableTable(const std::string& caption, const std::vector<Column>& columns, const std::string& rows) {
+  return MakeTable(caption, columns, rows, true);
 }
 
 std::string NamedRow(const std::string& name, bool passed, const std::string& cells) {

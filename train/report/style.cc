@@ -83,6 +83,34 @@ svg text.good { fill: var(--good); } svg text.bad { fill: var(--bad); }
 figure { margin: 0; display: flex; flex-direction: column; justify-content: space-between; }
 figcaption { font-size: .85rem; line-height: 1.35; overflow-wrap: anywhere; margin-bottom: .25rem; }
 
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1.25rem; }
+.charts > figure, .plots > figure { min-width: 0; justify-content: flex-start; }
+.chart { display: block; width: 100%; max-width: 42rem; }
+.curve { fill: none; stroke: var(--complex); stroke-width: 2; } .curve.other { stroke: var(--adjoint); }
+.curve.null { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 5 4; }
+.curve.even { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 1.5 3; }
+.curve.edge { stroke: var(--ink); stroke-width: 1.5; }
+.hollow { fill: var(--card); stroke: var(--complex); stroke-width: 1.75; } .chance { fill: var(--soft); }
+.strip { fill: transparent; } g:hover > .strip { fill: rgb(var(--heat) / .14); }
+.column { fill: var(--bar); } .column:hover { fill: var(--complex); }
+.said { margin: .35rem 0 0; font-size: .9rem; color: var(--ink); }
+.star { display: inline-block; width: 1.1em; text-align: left; }
+.map table { width: auto; } .map thead th { text-align: center; font-weight: 400; padding: .2rem; }
+.map td { min-width: 1.9rem; height: 1.9rem; padding: 0; text-align: center; border: 1px solid var(--card); }
+.map td:hover { outline: 2px solid var(--ink); outline-offset: -2px; }
+.map th:first-child { position: sticky; left: 0; background: var(--card); text-align: left; padding-right: .5rem; }
+.map { margin-bottom: 1rem; } .pick select { font: inherit; max-width: 100%; }
+th button {
+  font: inherit; color: inherit; text-align: inherit; background: none; border: 0; padding: 0; cursor: pointer;
+}
+th button:hover { text-decoration: underline; }
+[aria-sort=ascending] button::after { content: " ▲"; } [aria-sort=descending] button::after { content: " ▼"; }
+.readout {
+  position: fixed; left: 0; right: 0; bottom: 0; padding: .5rem 1rem; background: var(--ink); color: var(--page);
+  font-size: .9rem; overflow-wrap: anywhere;
+}
+.readout:empty { display: none; }
+
 .squares, .faults { list-style: none; margin: 0; padding: 0; }
 .squares { display: flex; flex-wrap: wrap; gap: 3px; }
 .squares li {

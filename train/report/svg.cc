@@ -19,6 +19,7 @@ std::string Open(const char* element, const std::string& style) {
 }
 
 std::string WithTitle(const std::string& open, const char* element, const std::string& title) {
+  if (title.empty()) return open + "/>\n";
   return open + "><title>" + Escape(title) + "</title></" + element + ">\n";
 }
 
@@ -52,9 +53,11 @@ std::string SvgLine(const std::string& style, double x1, double y1, double x2, d
          "/>\n";
 }
 
-std::string SvgRect(const std::string& style, double x, double y, double width, double height) {
-  return Open("rect", style) + Attribute("x", x) + Attribute("y", y) + Attribute("width", width) +
-         Attribute("height", height) + "/>\n";
+std::string SvgRect(const std::string& style, double x, double y, double width, double height,
+                    const std::string& title) {
+  return WithTitle(Open("rect", style) + Attribute("x", x) + Attribute("y", y) + Attribute("width", width) +
+                       Attribute("height", height),
+                   "rect", title);
 }
 
 std::string SvgText(const std::string& style, double x, double y, const std::string& anchor, const std::string& text) {
@@ -71,6 +74,17 @@ std::string SvgDiamond(const std::string& style, double x, double y, double radi
   const std::string points =
       Format("%.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f", x, y - radius, x + radius, y, x, y + radius, x - radius, y);
   return WithTitle(Open("polygon", style) + " points=\"" + points + "\"", "polygon", title);
+}
+
+std::string SvgPolyline(const std::string& style, const std::vector<std::pair<double, double>>& pixels,
+                        const std::string& title) {
+  std::string points;
+  for (const auto& [x, y] : pixels) points += (points.empty() ? "" : " ") + Format("%.1f,%.1f", x, y);
+  return WithTitle(Open("polyline", style) + " points=\"" + points + "\"", "polyline", title);
+}
+
+std::string SvgGroup(const std::string& title, const std::string& marks) {
+  return "<g><title>" + Escape(title) + "</title>\n" + marks + "</g>\n";
 }
 
 }  // namespace ampgrad::report

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 /// Inline SVG. Colours are classes, so that the page's style decides them for light and dark.
 namespace ampgrad::report {
@@ -36,12 +38,19 @@ struct LogAxis {
 std::string OpenSvg(double width, double height, const std::string& label, const std::string& style);
 
 std::string SvgLine(const std::string& style, double x1, double y1, double x2, double y2);
-std::string SvgRect(const std::string& style, double x, double y, double width, double height);
+/// A mark with a tooltip, if it has a title.
+std::string SvgRect(const std::string& style, double x, double y, double width, double height,
+                    const std::string& title = "");
 /// `anchor` is start, middle or end.
 std::string SvgText(const std::string& style, double x, double y, const std::string& anchor, const std::string& text);
 
-/// Marks with a tooltip.
-std::string SvgCircle(const std::string& style, double x, double y, double radius, const std::string& title);
-std::string SvgDiamond(const std::string& style, double x, double y, double radius, const std::string& title);
+/// Marks with a tooltip, if they have a title.
+std::string SvgCircle(const std::string& style, double x, double y, double radius, const std::string& title = "");
+std::string SvgDiamond(const std::string& style, double x, double y, double radius, const std::string& title = "");
+/// A line through pixels.
+std::string SvgPolyline(const std::string& style, const std::vector<std::pair<double, double>>& pixels,
+                        const std::string& title = "");
+/// Marks that share a tooltip. `marks` is SVG.
+std::string SvgGroup(const std::string& title, const std::string& marks);
 
 }  // namespace ampgrad::report

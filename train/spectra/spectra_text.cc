@@ -7,6 +7,7 @@
 
 #include "train/report/columns.h"
 #include "train/report/format.h"
+#include "train/spectra/figure_text.h"
 #include "train/spectra/labels.h"
 
 namespace ampgrad::train {
@@ -16,19 +17,10 @@ using report::Format;
 using report::Left;
 using report::Right;
 
-// "12.3*": a value, its star where it is marked, "–" where there is none.
-std::string Value(double value, bool marked = false) {
-  if (std::isnan(value)) return "–";
-  const double size = std::abs(value);
-  return Format(size >= 1000  ? "%.0f"
-                : size >= 100 ? "%.1f"
-                : size >= 10  ? "%.2f"
-                              : "%.4f",
-                value) +
-         (marked ? "*" : "");
-}
+std::string Value(double value) { return ValueText(value); }
 
-std::string Value(const ct::Figure& figure) { return Value(figure.value, figure.marked); }
+// "12.3*": a value with its star where it is marked.
+std::string Value(const ct::Figure& figure) { return ValueText(figure.value) + (figure.marked ? "*" : ""); }
 
 std::string Row(const std::string& name, size_t width, const std::vector<std::string>& cells, size_t cell) {
   std::string line = Left(name, width);
@@ -154,17 +146,11 @@ std::string Scaling(const KScaling& scaling) {
 }
 
 std::string Legend(const ct::ModelSpectra& spectra) {
-  ct::ModelSpectra copy = spectra;
-  int tested = 0, exceeding = 0, marked = 0;
-  for (const ct::Figure* figure : copy.Figures()) {
-    tested += figure->tested();
-    exceeding += figure->tested() && figure->Exceeds();
-    marked += figure->marked;
-  }
-  if (tested == 0) return "No figure was tested against chance.\n";
+  const FigureCounts counts = CountFigures(spectra);
+  if (counts.tested == 0) return "No figure was tested against chance.\n";
   return report::Wrap(Format("Of %d figures tested, %d lie beyond the 95 %% level of chance, which alone would put %d "
                              "there; %d survive Holm's correction and bear a star.",
-                             tested, exceeding, (tested + 10) / 20, marked),
+                             counts.tested, counts.exceeding, counts.expected(), counts.marked),
                       2) +
          "\n";
 }

@@ -7,14 +7,9 @@
 #include "tests/audit/report/tables.h"
 #include "train/report/format.h"
 #include "train/report/html.h"
-#include "train/report/style.h"
 
 namespace ampgrad::audit {
 namespace {
-
-std::string Fact(const std::string& what, const std::string& figure, const std::string& note) {
-  return "<div><dt>" + what + "</dt><dd>" + figure + "<small>" + note + "</small></dd></div>\n";
-}
 
 // "20 of 20 hold".
 template <class Part>
@@ -31,27 +26,30 @@ std::string Facts(const Findings& findings) {
       worst =
           Worse(worst, Worse(report::Share(f.complex_step_error, f.bound), report::Share(f.adjoint_error, f.bound)));
     }
-    facts += Fact("op gradients", CountPassed(findings.ops),
-                  std::to_string(SummarizeOps(findings).size()) + " ops; worst error " + report::Scientific(worst) +
-                      " of its bound");
+    facts += report::Fact("op gradients", CountPassed(findings.ops),
+                          std::to_string(SummarizeOps(findings).size()) + " ops; worst error " +
+                              report::Scientific(worst) + " of its bound");
   }
   if (!findings.mutants.empty()) {
     const MutationScore score = ScoreMutants(findings);
-    facts += Fact("planted faults", CountPassed(findings.mutants),
-                  "noticed; the common check: " + std::to_string(score.common_killed));
+    facts += report::Fact("planted faults", CountPassed(findings.mutants),
+                          "noticed; the common check: " + std::to_string(score.common_killed));
   }
   if (!findings.ledger.empty()) {
     Index compared = 0;
     for (const LedgerEntry& entry : findings.ledger) compared += entry.compared;
-    facts += Fact("tensors of the model", CountPassed(findings.ledger), std::to_string(compared) + " entries compared");
+    facts += report::Fact("tensors of the model", CountPassed(findings.ledger),
+                          std::to_string(compared) + " entries compared");
   }
-  if (!findings.identities.empty()) facts += Fact("identities", CountPassed(findings.identities), "statements hold");
+  if (!findings.identities.empty())
+    facts += report::Fact("identities", CountPassed(findings.identities), "statements hold");
   if (!findings.kernels.empty()) {
     double worst = 0;
     for (const KernelFinding& f : findings.kernels) worst = Worse(worst, f.share);
-    facts += Fact("kernels", CountPassed(findings.kernels), "worst error " + report::Decimal(worst) + " of its bound");
+    facts += report::Fact("kernels", CountPassed(findings.kernels),
+                          "worst error " + report::Decimal(worst) + " of its bound");
   }
-  facts += Fact("time", report::Format("%.1f s", findings.seconds), "");
+  facts += report::Fact("time", report::Format("%.1f s", findings.seconds), "");
   return "<dl class=\"facts\">\n" + facts + "</dl>\n";
 }
 
@@ -137,12 +135,9 @@ std::string KernelSection(const Findings& findings) {
 }  // namespace
 
 std::string FormatHtml(const Findings& findings) {
-  return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Gradient audit: " +
-         report::Escape(findings.title) + "</title>\n<style>" + report::kReportStyle +
-         "</style>\n</head>\n<body>\n<main>\n" + Header(findings) + FailureSection(findings) + OpSections(findings) +
-         FaultSection(findings) + LedgerSection(findings) + IdentitySection(findings) + KernelSection(findings) +
-         "</main>\n</body>\n</html>\n";
+  return report::Page("Gradient audit: " + findings.title,
+                      Header(findings) + FailureSection(findings) + OpSections(findings) + FaultSection(findings) +
+                          LedgerSection(findings) + IdentitySection(findings) + KernelSection(findings));
 }
 
 }  // namespace ampgrad::audit

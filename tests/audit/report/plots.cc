@@ -103,15 +103,11 @@ std::string DrawOp(const OpSummary& op, const ErrorPlotFrame& frame, double top)
 }
 
 std::string Legend() {
-  const auto item = [](const std::string& mark, const std::string& text) {
-    return R"(<li><svg class="key" viewBox="0 0 16 16" aria-hidden="true">)" + mark + "</svg> " + text + "</li>\n";
-  };
-  return "<ul class=\"legend\">\n" +
-         item(report::SvgCircle("complex", 8, 8, 4.5, "circle"), "against the complex step") +
-         item(report::SvgDiamond("adjoint", 8, 8, 5.5, "diamond"), "adjoint identity") +
-         item(report::SvgRect("beyond", 8, 0, 8, 16) + report::SvgLine("bound", 8, 0, 8, 16),
-              "bound, and the zone beyond it") +
-         "<li>full marks: the worst; faint: the other shapes and inputs</li>\n</ul>\n";
+  return report::Legend(report::Key(report::SvgCircle("complex", 8, 8, 4.5, "circle"), "against the complex step") +
+                        report::Key(report::SvgDiamond("adjoint", 8, 8, 5.5, "diamond"), "adjoint identity") +
+                        report::Key(report::SvgRect("beyond", 8, 0, 8, 16) + report::SvgLine("bound", 8, 0, 8, 16),
+                                    "bound, and the zone beyond it") +
+                        "<li>full marks: the worst; faint: the other shapes and inputs</li>\n");
 }
 
 // Sizes of a Taylor plot.
