@@ -52,12 +52,13 @@ std::vector<double> Axis::EvenTicks(int count) const {
   const double rough = (high_ - low_) / count, unit = std::pow(10, std::floor(std::log10(rough)));
   double step = 10 * unit;
   for (const double multiple : {5.0, 2.0, 1.0}) {
-    if (multiple * unit >= rough) step = multiple * unit;
+    if (1.4 * multiple * unit >= rough) step = multiple * unit;
   }
   if (scale_ == Scale::kWhole) step = std::max(1.0, step);
   std::vector<double> ticks;
   const double slack = 1e-9 * step;
-  for (double i = std::ceil((low_ - slack) / step); i * step <= high_ + slack; ++i) ticks.push_back(i * step);
+  for (double i = std::ceil((low_ - slack) / step); i * step <= high_ + slack; ++i)
+    ticks.push_back(i * step + 0.0);  // never −0
   return ticks;
 }
 
@@ -80,7 +81,13 @@ std::vector<double> Axis::LogTicks(int count) const {
 Chart::Chart(Axis x, Axis y) : Chart(std::move(x), std::move(y), Size{}) {}
 
 Chart::Chart(Axis x, Axis y, Size size)
-    : x_(std::move(x)), y_(std::move(y)), size_(size), right_(size.width - 12), bottom_(size.height - 44) {}
+    : x_(std::move(x)),
+      y_(std::move(y)),
+      size_(size),
+      left_(size.left),
+      right_(size.width - 12),
+      top_(size.top),
+      bottom_(size.height - 44) {}
 
 double Chart::X(double value) const { return left_ + (right_ - left_) * x_.Fraction(value); }
 

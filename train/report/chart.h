@@ -43,6 +43,8 @@ class Chart {
  public:
   struct Size {
     double width = 480, height = 300;
+    double left = 52;  // room for the labels of y
+    double top = 26;   // room for the name of y
     int ticks = 5;
   };
   using Points = std::vector<std::pair<double, double>>;
@@ -72,7 +74,7 @@ class Chart {
 
   Axis x_, y_;
   Size size_;
-  double left_ = 52, right_, top_ = 26, bottom_;
+  double left_, right_, top_, bottom_;
   std::string marks_;
 };
 

@@ -34,10 +34,11 @@ footer { color: var(--soft); font-size: .85rem; }
   display: inline-block; margin: 0 0 .75rem; padding: .3rem .8rem; border-radius: 6px; font-weight: 700;
   font-size: 1.1rem;
 }
+.verdict.plain { background: var(--grid); }
 .verdict.good { background: var(--good-tint); } .verdict.bad { background: var(--bad-tint); }
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
 .failures { margin: 0; padding-left: 1.25rem; overflow-wrap: anywhere; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .75rem; margin: 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .75rem; margin: 0 0 .75rem; }
 .facts div { border-left: 3px solid var(--line); padding-left: .6rem; }
 .facts dt { font-size: .85rem; } .facts dd { margin: 0; font-size: 1.15rem; font-weight: 600; }
 .facts small { display: block; font-weight: 400; font-size: .8rem; }
@@ -84,7 +85,8 @@ figure { margin: 0; display: flex; flex-direction: column; justify-content: spac
 figcaption { font-size: .85rem; line-height: 1.35; overflow-wrap: anywhere; margin-bottom: .25rem; }
 
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1.25rem; }
-.charts > figure, .plots > figure { min-width: 0; justify-content: flex-start; }
+.charts > *, .plots > * { min-width: 0; } .charts > figure { justify-content: flex-start; }
+.scroll + .scroll, .tall + .scroll, .charts + .tall, .charts + .scroll, .said + .scroll { margin-top: 1.25rem; }
 .chart { display: block; width: 100%; max-width: 42rem; }
 .curve { fill: none; stroke: var(--complex); stroke-width: 2; } .curve.other { stroke: var(--adjoint); }
 .curve.null { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 5 4; }
@@ -99,10 +101,12 @@ figcaption { font-size: .85rem; line-height: 1.35; overflow-wrap: anywhere; marg
 .map td { min-width: 1.9rem; height: 1.9rem; padding: 0; text-align: center; border: 1px solid var(--card); }
 .map td:hover { outline: 2px solid var(--ink); outline-offset: -2px; }
 .map th:first-child { position: sticky; left: 0; background: var(--card); text-align: left; padding-right: .5rem; }
+.map .heat { background: rgb(var(--heat) / calc(var(--s) * .65)); }
 .map { margin-bottom: 1rem; } .pick select { font: inherit; max-width: 100%; }
 th button {
   font: inherit; color: inherit; text-align: inherit; background: none; border: 0; padding: 0; cursor: pointer;
 }
+.number button { min-width: 4.2rem; }
 th button:hover { text-decoration: underline; }
 [aria-sort=ascending] button::after { content: " ▲"; } [aria-sort=descending] button::after { content: " ▼"; }
 .readout {

@@ -21,7 +21,7 @@ std::string ChanceText(const ct::Figure& figure) {
   std::string text = std::isnan(figure.null) ? "" : "chance " + ValueText(figure.null);
   if (!figure.tested()) return text + ", not tested";
   if (!std::isnan(figure.level)) text += (text.empty() ? "" : ", ") + ("95 % level " + ValueText(figure.level));
-  return text + (text.empty() ? "p " : ", p ") + Format("%.1e", figure.p);
+  return text + (text.empty() ? "p " : ", p ") + Format("%.2g", figure.p);
 }
 
 std::string FigureText(const ct::Figure& figure) {
@@ -55,11 +55,13 @@ const std::vector<ScoreFigure>& ScoreFigures() {
   using Scores = ct::MatrixScores;
   static const std::vector<ScoreFigure> figures = {
       {"R²", &Scores::r2, "the R² of rows with the same norms and random directions, by their own basis"},
-      {"amplitude PR", &Scores::amplitude_pr, "the PR of the same scores with each column permuted, which is higher"},
+      {"amplitude PR", &Scores::amplitude_pr,
+       "the PR of the same scores with each column permuted, which structure lowers"},
       {"PC1", &Scores::pc1, "the PC1 of the same scores with each column permuted"},
       {"largest correlation", &Scores::max_corr, "that of the same scores with each column permuted"},
       {"excess kurtosis", &Scores::kurtosis, "that of as many Gaussian numbers, about 0"},
-      {"mean-max cosine with EᵀE", &Scores::mean_max_cosine, "that of random frames inside span(B)"},
+      {"mean-max cosine", &Scores::mean_max_cosine,
+       "that of random frames inside span(B), with the same top directions of EᵀE"},
   };
   return figures;
 }

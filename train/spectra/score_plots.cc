@@ -130,10 +130,17 @@ double Misplaced(const std::vector<double>& histogram) {
   return sum;
 }
 
+// Dots are where a long name may go on in the next line.
+std::string WrappingName(const std::string& name) {
+  std::string html;
+  for (const char c : report::Escape(name)) html += c == '.' ? ".<wbr>" : std::string(1, c);
+  return html;
+}
+
 std::string Histogram(const std::string& kind, const std::vector<double>& histogram, const Axis& share) {
   Axis deviations("deviations", Axis::Scale::kWhole);
   for (const double end : {-4.0, 4.0}) deviations.Include(end);
-  Chart chart(deviations, share, {.width = 260, .height = 180, .ticks = 4});
+  Chart chart(deviations, share, {.width = 200, .height = 160, .left = 36, .ticks = 4});
   Points gaussian;
   const std::vector<Bin> bins = Bins();
   for (size_t i = 0; i < bins.size(); ++i) {
@@ -145,8 +152,8 @@ std::string Histogram(const std::string& kind, const std::vector<double>& histog
     gaussian.emplace_back((bin.from + bin.to) / 2, bin.gaussian);
   }
   chart.Line("curve other", gaussian, "a Gaussian of the same deviation");
-  return "<figure>\n<figcaption><b>" + report::Escape(kind) + "</b><br><small>" +
-         Format("%.1f %% elsewhere than a Gaussian", 100 * Misplaced(histogram)) + "</small></figcaption>\n" +
+  return "<figure>\n<figcaption><b>" + WrappingName(kind) + "</b><br><small>" +
+         Format("%.1f %% off a Gaussian", 100 * Misplaced(histogram)) + "</small></figcaption>\n" +
          chart.Svg("Scores of " + kind) + "</figure>\n";
 }
 

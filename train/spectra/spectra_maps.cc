@@ -17,6 +17,8 @@ namespace {
 using report::Escape;
 using report::Format;
 
+constexpr double kFaintest = 0.08;  // so that the least stands out from an empty cell
+
 // The matrices of one kind by their layer.
 struct KindRow {
   std::string kind;
@@ -43,7 +45,7 @@ struct MapFigure {
 
 std::vector<MapFigure> MapFigures(const ct::ModelSpectra& s) {
   std::vector<MapFigure> figures = {
-      {"weight PR", "the PR of rows with the same norms in random directions, which is higher",
+      {"weight PR", "the PR of rows with the same norms in random directions, which structure lowers",
        [](const ct::MatrixSpectra& matrix) -> const ct::Figure& { return matrix.weight_pr; }},
       {"strength", "1, its kind's rows dealt out at random",
        [](const ct::MatrixSpectra& matrix) -> const ct::Figure& { return matrix.strength; }}};
@@ -79,9 +81,10 @@ std::string MapCell(const ct::MatrixSpectra* matrix, const MapFigure& figure, do
   if (!matrix) return "<td>–</td>";
   const ct::Figure& f = figure.of(*matrix);
   const std::string title = Escape(matrix->name + ", " + figure.name + ": " + FigureText(f));
-  const double shade = most > least ? (f.value - least) / (most - least) : 0;
-  return "<td class=\"heat\" style=\"--s:" + Format("%.3f", std::isnan(shade) ? 0 : shade) + "\" title=\"" + title +
-         "\">" + (f.marked ? "★" : "") + "</td>";
+  const double share = most > least ? (f.value - least) / (most - least) : 0;
+  const double shade = kFaintest + (1 - kFaintest) * (std::isnan(share) ? 0 : share);
+  return "<td class=\"heat\" style=\"--s:" + Format("%.3f", shade) + "\" title=\"" + title + "\">" +
+         (f.marked ? "★" : "") + "</td>";
 }
 
 std::string MapSentence(const ct::ModelSpectra& s, const MapFigure& figure, const Extremes& extremes) {
@@ -96,8 +99,8 @@ std::string MapSentence(const ct::ModelSpectra& s, const MapFigure& figure, cons
     ++with_null;
   }
   std::string text = "From " + ValueText(figure.of(*extremes.least).value) + " (" + extremes.least->name +
-                     ", palest) to " + ValueText(figure.of(*extremes.most).value) + " (" + extremes.most->name +
-                     ", deepest). ";
+                     ", faintest) to " + ValueText(figure.of(*extremes.most).value) + " (" + extremes.most->name +
+                     ", strongest). ";
   if (counts.tested == 0) return text + "It was not tested against chance.";
   text += "Chance is " + figure.chance + (with_null > 0 ? ": " + ValueText(nulls / with_null) + " on average" : "");
   return text + Format(

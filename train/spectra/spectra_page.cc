@@ -4,6 +4,7 @@
 #include "train/report/html.h"
 #include "train/report/script.h"
 #include "train/spectra/figure_text.h"
+#include "train/spectra/labels.h"
 #include "train/spectra/score_plots.h"
 #include "train/spectra/spectra_maps.h"
 #include "train/spectra/spectra_plots.h"
@@ -19,9 +20,9 @@ using report::Section;
 
 std::string Header(const ct::ModelSpectra& s, const std::string& title, const std::string& command) {
   const FigureCounts counts = CountFigures(s);
-  const std::string verdict =
-      counts.tested == 0 ? "No figure was tested against chance"
-                         : Format("%d of %d figures show more than chance gives", counts.marked, counts.tested);
+  const std::string verdict = counts.tested == 0 ? "No figure was tested against chance"
+                                                 : Format("%d of %d figures show more structure than chance gives",
+                                                          counts.marked, counts.tested);
   std::string facts =
       Fact("rows", std::to_string(s.rows),
            Format("of width %lld, from %zu matrices", static_cast<long long>(s.width), s.matrices.size()));
@@ -33,7 +34,7 @@ std::string Header(const ct::ModelSpectra& s, const std::string& title, const st
                   "Holm&#39;s correction for all tests at once; they bear a ★, and with probability 0.95 chance alone "
                   "marks none");
   }
-  return "<header>\n<h1>What the weights say: " + Escape(title) + "</h1>\n<p class=\"verdict\">" + verdict +
+  return "<header>\n<h1>What the weights say: " + Escape(title) + "</h1>\n<p class=\"verdict plain\">" + verdict +
          "</p>\n<dl class=\"facts\">\n" + facts + "</dl>\n<p>The same again: <code>" + Escape(command) +
          "</code></p>\n</header>\n";
 }
@@ -50,7 +51,7 @@ std::string WholeSection(const ct::ModelSpectra& s, const KScaling& scaling) {
   return Section(
       "The spectrum of all rows",
       "How much of the rows lies in few directions, and how much of that rows without structure would show. " + chance,
-      Charts(EigenvaluePlot(s) + R2Plot(s, scaling)) + WholeTable(s) + KTable(s));
+      Charts(EigenvaluePlot(s) + R2Plot(s, scaling)) + WholeTable(s) + KTable(s) + AlignmentTable(s));
 }
 
 std::string DepthSection(const ct::ModelSpectra& s) {
@@ -58,15 +59,18 @@ std::string DepthSection(const ct::ModelSpectra& s) {
   return Section("From layer to layer",
                  "The fewer directions a layer's rows share, the lower its participation ratio (PR) stands below "
                  "chance; a trend with depth shows in Kendall's τ.",
-                 Charts(DepthPlot(s)) + "<div class=\"tall\">\n" + LayerTable(s) + "</div>\n" + DepthTable(s));
+                 Charts(DepthPlot(s) + "<div>\n" + DepthTable(s) + "</div>\n") + "<div class=\"tall\">\n" +
+                     LayerTable(s) + "</div>\n");
 }
 
-std::string ScoreSection(const ct::ModelSpectra& s, const KScaling& scaling) {
-  return Section(
-      "The scores",
-      "By the universal basis the PR of all scores is a function of the weights' spectrum alone; that of "
-      "single matrices, and how the scores are spread, is not.",
-      Charts(AmplitudePlot(s, scaling)) + "<h3>Scores by kind of matrix</h3>\n" + ScoreHistograms(s) + LabelTable(s));
+std::string ScoreSection(const ct::ModelSpectra& s) {
+  const std::string table = LabelTable(s);
+  const std::string labels =
+      table.empty() ? "" : "<h3>The papers&#39; labels</h3>\n<p>" + Escape(kLabelRule) + "</p>\n" + table;
+  return Section("The scores, by kind of matrix",
+                 "How the scores S of all matrices of a kind are spread; many small ones beside few great ones make a "
+                 "peak that no Gaussian has.",
+                 ScoreHistograms(s) + labels);
 }
 
 std::string MatrixSection(const ct::ModelSpectra& s) {
@@ -78,14 +82,17 @@ std::string MatrixSection(const ct::ModelSpectra& s) {
   }
   return Section(
       "Matrix by matrix",
-      "A kind of matrix to a row, a layer to a column, the deeper the blue the greater the figure; a ★ marks "
+      "A kind of matrix to a row, a layer to a column, the stronger the blue the greater the figure; a ★ marks "
       "what survives Holm's correction. Hover over a cell, or tap it, for its numbers.",
       HeatMaps(s) + tables);
 }
 
-std::string ScalingSection(const KScaling& scaling) {
-  return Section("How K scales", "What the papers' laws say of this width, and what the spectrum itself asks for.",
-                 LawTable(scaling) + NeedTable(scaling));
+std::string ScalingSection(const ct::ModelSpectra& s, const KScaling& scaling) {
+  return Section("How K scales",
+                 "What the papers' laws say of this width, and what the spectrum itself asks for. By the universal "
+                 "basis the PR of all scores is a function of the weights' spectrum alone; that of single matrices is "
+                 "not.",
+                 Charts(AmplitudePlot(s, scaling) + "<div>\n" + LawTable(scaling) + NeedTable(scaling) + "</div>\n"));
 }
 
 }  // namespace
@@ -93,7 +100,7 @@ std::string ScalingSection(const KScaling& scaling) {
 std::string SpectraPage(const ct::ModelSpectra& spectra, const KScaling& scaling, const std::string& title,
                         const std::string& command, const std::vector<std::string>& more_sections) {
   std::string body = Header(spectra, title, command) + WholeSection(spectra, scaling) + DepthSection(spectra) +
-                     ScoreSection(spectra, scaling) + MatrixSection(spectra) + ScalingSection(scaling);
+                     ScoreSection(spectra) + MatrixSection(spectra) + ScalingSection(spectra, scaling);
   for (const std::string& section : more_sections) body += section;
   return report::Page("What the weights say: " + title, body, report::kReportScript);
 }

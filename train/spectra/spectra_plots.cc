@@ -49,7 +49,9 @@ std::string EigenvalueSentence(const ct::ModelSpectra& s) {
   return Format("%lld of %lld eigenvalues lie above the edge and hold this share of Σλ: ",
                 static_cast<long long>(above), static_cast<long long>(s.width)) +
          FigureInSentence(s.share_above_edge) + ". The participation ratio is " + FigureInSentence(s.weight_pr) +
-         ". Chance would follow the dashed curve, and where all rows had one scale, end at the edge.";
+         (s.null_eigenvalues.empty()
+              ? ". Rows of one scale without structure would end at the edge."
+              : ". Chance would follow the dashed curve, and where all rows had one scale, end at the edge.");
 }
 
 // The numbers at one K, and the papers' way to choose it.
@@ -68,17 +70,24 @@ std::string Formula(const std::string& law) {
   return begin == std::string::npos ? law : law.substr(begin + 2, law.find(',') - begin - 2);
 }
 
-// Names in two rows by turns, as laws may lie close to each other.
+// Room for the laws' names above the chart.
+constexpr double kNameRow = 13, kNameRows = 3;
+
+// Each name stands over its line in the lowest row where it meets no other: laws may lie close to each other.
 void AddLaws(const KScaling& scaling, Chart& chart) {
+  constexpr double kLetter = 7.5;
   std::vector<KLaw> laws = scaling.laws;
   std::ranges::sort(laws, {}, &KLaw::k);
-  bool second = false;
+  std::vector<double> ends(static_cast<size_t>(kNameRows), 0.0);
   for (const KLaw& law : laws) {
-    const double x = chart.X(std::max(1.0, law.k));
-    chart.Upright("curve even", std::max(1.0, law.k),
-                  law.law + ": K = " + LongText(law.k) + ", Σλ share " + ValueText(law.r2));
-    chart.Add(report::SvgText("tick", x + 3, chart.top() + (second ? 26 : 11), "start", Formula(law.law)));
-    second = !second;
+    const std::string name = Formula(law.law);
+    const double k = std::max(1.0, law.k), x = chart.X(k);
+    const auto free = std::ranges::find_if(ends, [x](double end) { return end <= x; });
+    const auto row = free == ends.end() ? ends.end() - 1 : free;
+    *row = x + kLetter * static_cast<double>(name.size());
+    chart.Upright("curve even", k, law.law + ": K = " + LongText(law.k) + ", Σλ share " + ValueText(law.r2));
+    chart.Add(report::SvgText("tick", x - 2, chart.top() - 5 - kNameRow * static_cast<double>(row - ends.begin()),
+                              "start", name));
   }
 }
 
@@ -92,9 +101,8 @@ std::string R2Sentence(const ct::ModelSpectra& s) {
   };
   text = at(first, of_first);
   if (last != first) text += "; " + at(last, of_last);
-  return text +
-         ". A basis that has not seen these rows would give K/d, and one computed from rows without structure "
-         "the dashed curve.";
+  return text + ". A basis that has not seen these rows would give K/d, and one computed from rows without structure " +
+         (s.null_eigenvalues.empty() ? "somewhat more." : "the dashed curve.");
 }
 
 std::string DepthSentence(const ct::ModelSpectra& s) {
@@ -112,7 +120,7 @@ std::string DepthSentence(const ct::ModelSpectra& s) {
   const auto tau = s.depth.find("layer stacked");
   if (tau != s.depth.end() && !std::isnan(tau->second.value)) {
     text += ". Its Kendall's τ with depth is " + Format("%.2f, p %.2g", tau->second.value, tau->second.p) +
-            (tau->second.p < 0.05 ? " before any correction" : ", which chance alone gives easily");
+            (tau->second.p < 0.05 ? " before any correction" : ", no more than chance alone gives");
   }
   return text + ". Rows without structure would lie on the dashed curve, and τ would be near 0.";
 }
@@ -142,7 +150,7 @@ std::string Picture(const std::string& heading, const std::string& legend, const
 }
 
 std::string EigenvaluePlot(const ct::ModelSpectra& s) {
-  const bool drawn = !s.null_eigenvalues.empty();
+  const bool drawn = !s.null_eigenvalues.empty(), dots = s.width <= 128;  // more would hide the curves
   Axis index("index", Axis::Scale::kEven);
   index.Include(1);
   index.Include(static_cast<double>(s.width));
@@ -154,11 +162,11 @@ std::string EigenvaluePlot(const ct::ModelSpectra& s) {
   for (size_t i = 0; i < shown.size(); ++i) {
     const double value = s.eigenvalues[shown[i] - 1];
     std::string title = Format("λ%lld = ", static_cast<long long>(shown[i])) + LongText(value);
-    std::string marks = report::SvgCircle("complex", chart.X(xs[i]), chart.Y(value), 2.2);
+    std::string marks = dots ? report::SvgCircle("complex", chart.X(xs[i]), chart.Y(value), 2.2) : "";
     if (drawn) {
       const double null = s.null_eigenvalues[shown[i] - 1];
       title += "; drawn stack " + LongText(null);
-      marks += report::SvgCircle("chance", chart.X(xs[i]), chart.Y(null), 1.6);
+      if (dots) marks += report::SvgCircle("chance", chart.X(xs[i]), chart.Y(null), 1.6);
     }
     chart.Column(xs, i, title + "; edge " + LongText(s.edge), marks);
   }
@@ -176,7 +184,7 @@ std::string R2Plot(const ct::ModelSpectra& s, const KScaling& scaling) {
   Axis ks("K, log", Axis::Scale::kLog), share("share of the variance", Axis::Scale::kEven);
   for (const double k : {1.0, d}) ks.Include(k);
   for (const double r2 : {0.0, 1.0}) share.Include(r2);
-  Chart chart(ks, share);
+  Chart chart(ks, share, {.height = 300 + kNameRow * kNameRows, .top = 26 + kNameRow * kNameRows});
   Points own, null, even;
   for (Index k = 1; k <= s.width; ++k) {
     const double x = static_cast<double>(k);
@@ -229,13 +237,14 @@ std::string DepthPlot(const ct::ModelSpectra& s) {
   chart.Line("curve null", null, "stacked PR of rows without structure");
   chart.Line("curve other", mean, "mean of the matrices' PR");
   chart.Line("curve", stacked, "PR of the layer's rows stacked");
+  const double radius = s.layers.size() > 40 ? 2.8 : 4.5;
   for (size_t i = 0; i < s.layers.size(); ++i) {
     const ct::LayerSpectra& layer = s.layers[i];
     const double x = chart.X(xs[i]);
     const char* sign = layer.pr_stacked.marked ? "complex" : "hollow";
     chart.Column(xs, i, DepthTitle(layer),
-                 report::SvgDiamond("adjoint", x, chart.Y(layer.pr_mean), 4.5) +
-                     report::SvgCircle(sign, x, chart.Y(layer.pr_stacked.value), 4.5));
+                 report::SvgDiamond("adjoint", x, chart.Y(layer.pr_mean), radius) +
+                     report::SvgCircle(sign, x, chart.Y(layer.pr_stacked.value), radius));
   }
   const std::string legend = Key(report::SvgCircle("complex", 8, 8, 4.5), "stacked, survives") +
                              Key(report::SvgCircle("hollow", 8, 8, 4.5), "stacked, does not survive") +

@@ -16,6 +16,8 @@ using report::NamedRow;
 using report::NumberCell;
 using report::SortableTable;
 
+constexpr const char* kNoStar = "<span class=\"star\"></span>";
+
 // A place for the star stands behind every figure, so that the numbers stay below each other.
 std::string FigureCell(const ct::Figure& figure) {
   return "<td class=\"number\" title=\"" + report::Escape(FigureText(figure)) + "\">" + ValueText(figure.value) +
@@ -34,11 +36,12 @@ std::string FigureCells(const ct::Figure& figure) {
 }  // namespace
 
 std::string WholeTable(const ct::ModelSpectra& s) {
-  const std::string rows =
-      NamedRow("participation ratio of the weights", true, FigureCells(s.weight_pr)) +
-      NamedRow("share of Σλ above the noise's edge", true, FigureCells(s.share_above_edge)) +
-      NamedRow("PR of independent Gaussian numbers", true, FigureCells(ct::Untested(s.iid_pr))) +
-      NamedRow("n_95 of the weights", true, CountCell(s.n95_weights) + FigureCells({}).substr(FigureCell({}).size()));
+  const std::string rows = NamedRow("participation ratio of the weights", true, FigureCells(s.weight_pr)) +
+                           NamedRow("share of Σλ above the noise's edge", true, FigureCells(s.share_above_edge)) +
+                           NamedRow("PR of independent Gaussian numbers", true, FigureCells(ct::Untested(s.iid_pr))) +
+                           NamedRow("n_95 of the weights", true,
+                                    NumberCell(std::to_string(s.n95_weights) + kNoStar) + NumberCell("–") +
+                                        NumberCell("–") + NumberCell("–"));
   return SortableTable("All rows", {{"figure"}, {"value", true}, {"chance", true}, {"95 % level", true}, {"p", true}},
                        rows);
 }
@@ -47,28 +50,46 @@ std::string KTable(const ct::ModelSpectra& s) {
   std::string rows;
   for (const auto& [k, f] : s.by_k) {
     rows += NamedRow(std::to_string(k), true,
-                     ValueCell(f.random_level) + FigureCell(f.r2) + ValueCell(f.r2.null) +
-                         ValueCell(f.variance_captured) + ValueCell(f.amplitude_pr) + ValueCell(f.spectrum_pr) +
-                         ValueCell(f.pc1) + CountCell(f.n95) + CountCell(f.scores) + FigureCell(f.subspace_overlap) +
-                         ValueCell(f.subspace_overlap.null) + FigureCell(f.mean_max_cosine) +
-                         ValueCell(f.mean_max_cosine.null) + ValueCell(f.cosine_within_span));
+                     ValueCell(f.random_level) + FigureCells(f.r2) + ValueCell(f.variance_captured) +
+                         ValueCell(f.amplitude_pr) + ValueCell(f.spectrum_pr) + ValueCell(f.pc1) + CountCell(f.n95) +
+                         CountCell(f.scores));
   }
-  return SortableTable("By K, over all rows; overlap and cosine are those of B with the top directions of EᵀE",
-                       {{"K", true},
+  return SortableTable("By K, over all rows",
+                       {{"K"},
                         {"K/d", true},
                         {"R²", true},
                         {"chance", true},
+                        {"95 % level", true},
+                        {"p", true},
                         {"variance captured", true},
                         {"amplitude PR", true},
                         {"PR of λ₁…λ_K", true},
                         {"PC1", true},
                         {"n_95", true},
-                        {"scores", true},
+                        {"scores", true}},
+                       rows);
+}
+
+std::string AlignmentTable(const ct::ModelSpectra& s) {
+  std::string rows;
+  for (const auto& [k, f] : s.by_k) {
+    if (std::isnan(f.subspace_overlap.value)) continue;
+    rows +=
+        NamedRow(std::to_string(k), true,
+                 FigureCells(f.subspace_overlap) + FigureCells(f.mean_max_cosine) + ValueCell(f.cosine_within_span));
+  }
+  if (rows.empty()) return "";
+  return SortableTable("B and the top directions of EᵀE",
+                       {{"K"},
                         {"overlap", true},
                         {"chance", true},
-                        {"cosine", true},
+                        {"95 % level", true},
+                        {"p", true},
+                        {"mean-max cosine", true},
                         {"chance", true},
-                        {"in span(B)", true}},
+                        {"95 % level", true},
+                        {"p", true},
+                        {"cosine of frames in span(B)", true}},
                        rows);
 }
 
@@ -79,7 +100,7 @@ std::string LayerTable(const ct::ModelSpectra& s) {
                      ValueCell(layer.pr_mean) + FigureCells(layer.pr_stacked) + FigureCell(layer.strength));
   }
   return SortableTable("By layer",
-                       {{"layer", true},
+                       {{"layer"},
                         {"PR, mean of its matrices", true},
                         {"PR, stacked", true},
                         {"chance", true},
@@ -131,7 +152,7 @@ std::string LabelTable(const ct::ModelSpectra& s) {
     for (const char* label : labels) cells += CountCell(of_type[label]);
     rows += NamedRow(type, true, cells);
   }
-  return SortableTable(Format("Matrices of each kind. %s", kLabelRule), columns, rows);
+  return SortableTable("Matrices of each kind by label", columns, rows);
 }
 
 std::string LawTable(const KScaling& scaling) {
@@ -145,8 +166,7 @@ std::string NeedTable(const KScaling& scaling) {
   for (const KNeeded& need : scaling.needed) {
     rows += NamedRow(Format("%.2f", need.r2), true, CountCell(need.k) + ValueCell(need.part));
   }
-  return SortableTable("The least K at which the spectrum reaches an R²", {{"R²", true}, {"K", true}, {"K/d", true}},
-                       rows);
+  return SortableTable("The least K at which the spectrum reaches an R²", {{"R²"}, {"K", true}, {"K/d", true}}, rows);
 }
 
 }  // namespace ampgrad::train

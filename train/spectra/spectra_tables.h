@@ -10,6 +10,8 @@ namespace ampgrad::train {
 
 std::string WholeTable(const ct::ModelSpectra& spectra);
 std::string KTable(const ct::ModelSpectra& spectra);
+/// Empty when no embedding was given.
+std::string AlignmentTable(const ct::ModelSpectra& spectra);
 std::string LayerTable(const ct::ModelSpectra& spectra);
 std::string DepthTable(const ct::ModelSpectra& spectra);
 std::string MatrixTable(const ct::ModelSpectra& spectra, Index k);
