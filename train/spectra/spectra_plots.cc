@@ -118,9 +118,12 @@ std::string DepthSentence(const ct::ModelSpectra& s) {
                          "Holm's correction",
                          static_cast<long long>(most.layer), counts.tested, counts.exceeding, counts.marked);
   const auto tau = s.depth.find("layer stacked");
-  if (tau != s.depth.end() && !std::isnan(tau->second.value)) {
-    text += ". Its Kendall's τ with depth is " + Format("%.2f, p %.2g", tau->second.value, tau->second.p) +
-            (tau->second.p < 0.05 ? " before any correction" : ", no more than chance alone gives");
+  if (tau != s.depth.end() && tau->second.tested()) {
+    const ct::Figure& f = tau->second;
+    text += ". Its Kendall's τ with depth is " + Format("%.2f, p %.2g", f.value, f.p) +
+            (f.marked     ? ", which survives the correction"
+             : f.p < 0.05 ? " before any correction"
+                          : ", no more than chance alone gives");
   }
   return text + ". Rows without structure would lie on the dashed curve, and τ would be near 0.";
 }

@@ -35,6 +35,7 @@ inline ct::MatrixSpectra MakeMatrix(const SpectraExample& example, const std::st
   const double base = 1 + std::sin(static_cast<double>(count)) / 2;
   const auto figure = [&](double value) { return MakeFigure(value * base, count, example.nulls); };
   matrix.weight_pr = figure(9);
+  matrix.strength = figure(1.2);
   matrix.iid_pr = 11;
   for (const Index k : example.ks) {
     matrix.by_k[k] = {figure(0.3), figure(1.7), figure(0.4), figure(0.5), figure(3), figure(0.35), k};
@@ -72,7 +73,7 @@ inline ct::ModelSpectra MakeSpectra(const SpectraExample& example = {}) {
     for (const std::string& kind : example.kinds) {
       s.matrices.push_back(example::MakeMatrix(example, kind, layer, count));
     }
-    s.layers.push_back({layer, 9, figure(5 + static_cast<double>(layer))});
+    s.layers.push_back({layer, 9, figure(1.1), figure(5 + static_cast<double>(layer))});
   }
   for (const Index k : example.ks) {
     ct::KFigures& f = s.by_k[k];
@@ -87,8 +88,8 @@ inline ct::ModelSpectra MakeSpectra(const SpectraExample& example = {}) {
     f.mean_max_cosine = figure(0.4);
     f.cosine_within_span = 0.3;
   }
-  s.depth["layer stacked"] = {0.6, 0.23};
-  s.depth["layer mean"] = {0, 1};
+  s.depth["layer stacked"] = {.value = 0.6, .null = 0, .p = example.nulls ? 0.23 : ct::kNone};
+  s.depth["layer mean"] = {.value = 0, .null = 0, .p = example.nulls ? 1 : ct::kNone};
   return s;
 }
 

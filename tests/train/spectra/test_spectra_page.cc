@@ -52,7 +52,7 @@ std::map<std::string, ct::Figure> ExpectedCells(const ct::ModelSpectra& s, const
                                                 ct::Figure ct::MatrixScores::*figure) {
   std::map<std::string, ct::Figure> expected;
   for (const ct::MatrixSpectra& matrix : s.matrices) {
-    const ct::Figure& f = figure ? matrix.by_k.at(k).*figure : matrix.weight_pr;
+    const ct::Figure& f = figure ? matrix.by_k.at(k).*figure : name == "strength" ? matrix.strength : matrix.weight_pr;
     expected[Escape(matrix.name + ", " + name + ": " + FigureText(f))] = f;
   }
   return expected;
@@ -62,7 +62,8 @@ TEST(SpectraPage, MarksInHeatMapsExactlyWhatSurvives) {
   const ct::ModelSpectra s = MakeSpectra();
   const std::string html = HeatMaps(s);
   const std::map<std::string, MapCell> cells = MapCells(html);
-  std::vector<std::map<std::string, ct::Figure>> maps = {ExpectedCells(s, "weight PR", 0, nullptr)};
+  std::vector<std::map<std::string, ct::Figure>> maps = {ExpectedCells(s, "weight PR", 0, nullptr),
+                                                         ExpectedCells(s, "strength", 0, nullptr)};
   for (const Index k : {Index{2}, Index{8}}) {
     for (const ScoreFigure& score : ScoreFigures()) {
       maps.push_back(ExpectedCells(s, score.name + Format(", K = %lld", static_cast<long long>(k)), k, score.figure));
@@ -90,7 +91,7 @@ TEST(SpectraPage, MarksInHeatMapsExactlyWhatSurvives) {
 TEST(SpectraPage, GivesASecondMatrixOfAKindItsOwnRow) {
   ct::ModelSpectra s = MakeSpectra({.layers = 1});
   s.matrices[1].type = s.matrices[0].type;
-  EXPECT_EQ(MapCells(HeatMaps(s)).size(), 2u * 13);
+  EXPECT_EQ(MapCells(HeatMaps(s)).size(), 2u * 14);
   s.matrices[1].layer = -1;
   EXPECT_TRUE(Contains(HeatMaps(s), ">none</th>"));
 }
@@ -102,8 +103,8 @@ TEST(SpectraPage, CountsWhatWasTested) {
   EXPECT_TRUE(Contains(html, Format("%d of %d figures show more", counts.marked, counts.tested)));
   EXPECT_TRUE(Contains(html, Format("chance alone would put about %d there", counts.expected())));
   EXPECT_TRUE(Contains(html, "ampgrad analyze --model M"));
-  EXPECT_EQ(counts.tested, 2 + 6 * 13 + 3 + 2 * 3);
-  EXPECT_EQ(counts.marked, counts.tested / 4);
+  EXPECT_EQ(counts.tested, 2 + 6 * 14 + 2 * 3 + 2 * 3 + 2);
+  EXPECT_EQ(counts.marked, (counts.tested - 2) / 4);  // every fourth, and neither τ
 }
 
 TEST(SpectraPage, HasEveryFigureInATableThatSorts) {
