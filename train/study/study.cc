@@ -142,10 +142,10 @@ class Study {
     });
   }
 
-  RunRecord RunArm(const Arm& arm, uint64_t seed, const RateSearch& rate) {
+  StudyRun RunArm(const Arm& arm, uint64_t seed, const RateSearch& rate) {
     const auto begin = std::chrono::steady_clock::now();
     Tensor::ResetPeakBytes();
-    RunRecord record;
+    StudyRun record;
     record.arm = arm;
     record.seed = seed;
     record.rate = rate;
@@ -165,7 +165,7 @@ class Study {
     return record;
   }
 
-  void Train(models::LanguageModel& model, RunRecord& record) {
+  void Train(models::LanguageModel& model, StudyRun& record) {
     if (std::isnan(record.rate.lr)) throw DivergedError("every rate of the search diverged");
     const TrainOptions train = OptionsOf(record.arm, record.seed, record.rate.lr);
     const std::vector<Param*> params = models::TrainableParameters(model);
@@ -194,7 +194,7 @@ class Study {
     SetChange(model, record);
   }
 
-  void SetChange(models::LanguageModel& model, RunRecord& record) {
+  void SetChange(models::LanguageModel& model, StudyRun& record) {
     const ct::Basis& basis = *bases_.Universal();
     ChangeOptions change;
     for (Index k = 1; k <= basis.k(); k *= 2) change.ks.push_back(k);

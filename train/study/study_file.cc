@@ -71,7 +71,7 @@ void StudyFile::ReadLine(const std::string& text, const std::string& where) {
   const io::JsonValue line(json, where);
   const std::string kind = line.Field("line").String();
   if (kind == "run") {
-    runs_.push_back(ReadRunRecord(line));
+    runs_.push_back(ReadStudyRun(line));
   } else if (kind == "rate") {
     const double loss = line.Has("loss") ? line.Field("loss").Number() : INFINITY;
     tried_[line.Field("arm").String()][line.Field("lr").Number()] = loss;
@@ -90,7 +90,7 @@ void StudyFile::Append(const nlohmann::ordered_json& line) {
 }
 
 bool StudyFile::HasRun(const std::string& arm, uint64_t seed) const {
-  for (const RunRecord& run : runs_) {
+  for (const StudyRun& run : runs_) {
     if (run.arm.name == arm && run.seed == seed) return true;
   }
   return false;
@@ -106,7 +106,7 @@ const std::map<Index, double>* StudyFile::Capture(uint64_t seed) const {
   return found == captures_.end() ? nullptr : &found->second;
 }
 
-void StudyFile::AddRun(const RunRecord& record) {
+void StudyFile::AddRun(const StudyRun& record) {
   Append(ToJson(record));
   runs_.push_back(record);
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "train/study/run_record.h"
+#include "train/study/study_run.h"
 
 namespace ampgrad::train {
 
@@ -18,7 +18,7 @@ class StudyFile {
   explicit StudyFile(const std::filesystem::path& directory);
 
   /// Runs that are done, in the order of the file.
-  const std::vector<RunRecord>& runs() const { return runs_; }
+  const std::vector<StudyRun>& runs() const { return runs_; }
   bool HasRun(const std::string& arm, uint64_t seed) const;
   /// The validation losses that a search has seen, by rate.
   const std::map<double, double>& Tried(const std::string& arm) { return tried_[arm]; }
@@ -27,7 +27,7 @@ class StudyFile {
   /// The gradient capture by K of a seed, or null.
   const std::map<Index, double>* Capture(uint64_t seed) const;
 
-  void AddRun(const RunRecord& record);
+  void AddRun(const StudyRun& record);
   void AddTried(const std::string& arm, double lr, double loss);
   void AddCapture(uint64_t seed, const std::map<Index, double>& by_k);
 
@@ -36,7 +36,7 @@ class StudyFile {
   void Append(const nlohmann::ordered_json& line);
 
   std::filesystem::path file_;
-  std::vector<RunRecord> runs_;
+  std::vector<StudyRun> runs_;
   std::map<std::string, std::map<double, double>> tried_;
   std::map<uint64_t, std::map<Index, double>> captures_;
 };

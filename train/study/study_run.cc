@@ -1,4 +1,4 @@
-#include "train/study/run_record.h"
+#include "train/study/study_run.h"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -98,7 +98,7 @@ RateSearch ReadRate(const io::JsonValue& json) {
 
 }  // namespace
 
-ordered_json ToJson(const RunRecord& r) {
+ordered_json ToJson(const StudyRun& r) {
   ordered_json held_out = ordered_json::array(), curve = ordered_json::array(), inside = ordered_json::object();
   for (const auto& [step, loss] : r.held_out) held_out.push_back({{"step", step}, {"loss", Number(loss)}});
   for (const double loss : r.curve) curve.push_back(Number(loss));
@@ -129,9 +129,9 @@ ordered_json ToJson(const RunRecord& r) {
           {"bits", r.bits}};
 }
 
-RunRecord ReadRunRecord(const io::JsonValue& line) {
+StudyRun ReadStudyRun(const io::JsonValue& line) {
   constexpr int64_t kMost = int64_t{1} << 53;
-  RunRecord r;
+  StudyRun r;
   r.arm = ReadArm(line.Field("arm"));
   r.seed = static_cast<uint64_t>(line.Field("seed").Integer(0, kMost));
   r.rate = ReadRate(line.Field("rate"));

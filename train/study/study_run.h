@@ -13,7 +13,7 @@
 namespace ampgrad::train {
 
 /// What one run of an arm gave. Losses are means over tokens; NaN where a run that diverged has none.
-struct RunRecord {
+struct StudyRun {
   Arm arm;
   uint64_t seed = 0;
   RateSearch rate;                                 // of the arm, the same for every seed; a level has none
@@ -37,8 +37,8 @@ struct RunRecord {
 };
 
 /// A line of runs.jsonl and back. Numbers that are not finite are null.
-nlohmann::ordered_json ToJson(const RunRecord& record);
+nlohmann::ordered_json ToJson(const StudyRun& record);
 /// Throws std::runtime_error for a line that lacks a field, with its place.
-RunRecord ReadRunRecord(const io::JsonValue& line);
+StudyRun ReadStudyRun(const io::JsonValue& line);
 
 }  // namespace ampgrad::train
