@@ -25,7 +25,7 @@ std::string Shares(const WeightChange& change) {
   }
   return report::SortableTable(
       "‖ΔW·Bᵀ‖²/‖ΔW‖², all ΔW stacked",
-      {{"K", true}, {"inside span(B)", true}, {"K/d", true}, {"95 % level", true}, {"best subspace", true}}, rows);
+      {{"K"}, {"inside span(B)", true}, {"K/d", true}, {"95 % level", true}, {"best subspace", true}}, rows);
 }
 
 std::vector<report::Column> SumColumns(const WeightChange& change, const char* what) {

@@ -1,0 +1,176 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tensor/io/text_file.h"
+#include "tests/support/expect_message.h"
+#include "tests/support/small_models.h"
+#include "tests/support/temp_dir.h"
+#include "train/study/study.h"
+
+namespace ampgrad::train {
+namespace {
+
+Batch BatchAt(Index step) {
+  const auto seed = static_cast<uint64_t>(2 * step);
+  return {6, RandomIds(12, 23, seed + 11), RandomIds(12, 23, seed + 12)};
+}
+
+Data SomeData() {
+  return {.train = [](Index step) { return BatchAt(step); },
+          .validation = {BatchAt(-1)},
+          .held_out = {BatchAt(-2), BatchAt(-3)}};
+}
+
+StudyOptions Options(models::LanguageModel& model, const std::string& plan) {
+  StudyOptions options;
+  options.arms = ArmsOf(plan, model, {.steps = 4});
+  options.seeds = 2;
+  options.train.steps = 4;
+  return options;
+}
+
+// The lines of a study without what time and memory make of them.
+std::set<std::string> LinesOf(const std::filesystem::path& directory) {
+  std::set<std::string> lines;
+  std::istringstream text(io::ReadTextFile(directory / "runs.jsonl"));
+  for (std::string line; std::getline(text, line);) {
+    nlohmann::json json = nlohmann::json::parse(line);
+    for (const char* key : {"train_time", "seconds_per_step", "memory_max"}) json.erase(key);
+    EXPECT_TRUE(lines.insert(json.dump()).second) << line;
+  }
+  return lines;
+}
+
+void RunWhole(const std::filesystem::path& directory, const StudyOptions& options) {
+  const auto model = TinyGpt(3);
+  StudyFile file(directory);
+  RunStudy(*model, SomeData(), options, file, [](const std::string&) {});
+}
+
+TEST(Study, EveryPlanRunsWithEverySeed) {
+  const auto model = TinyGpt(3);
+  const StudyOptions options = Options(*model, "all");
+  const TempDir directory;
+  StudyOptions one = options;
+  one.seeds = 1;
+  std::erase_if(one.arms, [](const Arm& arm) { return arm.steps > 5; });
+  RunWhole(directory.path(), one);
+  const StudyFile file(directory.path());
+  EXPECT_EQ(file.runs().size(), one.arms.size());
+  std::map<std::string, StudyRun> runs;
+  for (const StudyRun& run : file.runs()) runs[run.arm.name] = run;
+  for (const auto& [name, run] : runs) {
+    EXPECT_EQ(run.diverged, "") << name;
+    EXPECT_TRUE(std::isfinite(run.end_loss)) << name;
+    if (run.arm.IsLevel()) continue;
+    EXPECT_EQ(run.curve.size(), static_cast<size_t>(run.arm.steps > 0 ? run.arm.steps : 4)) << name;
+    EXPECT_GT(run.trained, 0) << name;
+    EXPECT_EQ(run.held_out.back().second, run.end_loss) << name;
+    if (run.arm.kind == ArmKind::kMethod && run.arm.method.start == ct::Start::kExact) {
+      EXPECT_NEAR(run.start_loss, run.base_loss, 1e-5) << name;  // every other start is the model itself
+    }
+  }
+  // The change of scores lies inside their basis, and only that.
+  EXPECT_NEAR(runs.at("exact K=8").inside.at(8), 1, 1e-4);
+  EXPECT_LT(runs.at("full").inside.at(8), 0.999);
+  EXPECT_EQ(runs.at("exact K=8").trained, 2 * 192 * 8);
+  EXPECT_NE(runs.at("reconstructed K=8").start_loss, runs.at("reconstructed K=8").base_loss);
+  EXPECT_EQ(runs.at("full, rate 1e-5").rate.lr, 1e-5);
+  // Of all of R^d a gradient keeps everything, of less less.
+  EXPECT_LT(file.Capture(1)->at(4), file.Capture(1)->at(8));
+  EXPECT_LT(file.Capture(1)->at(8), 1);
+}
+
+// Stopped anywhere, in parts, in another order: the lines are those of the study that ran alone.
+TEST(Study, GoesOnWhereItWasStoppedAndGathersParts) {
+  const auto model = TinyGpt(3);
+  StudyOptions options = Options(*model, "starts");
+  const TempDir whole, stopped, parts;
+  RunWhole(whole.path(), options);
+  const std::set<std::string> expected = LinesOf(whole.path());
+
+  for (int stop = 1; stop < 12; stop += 3) {
+    StudyFile file(stopped.path());
+    int left = stop;
+    EXPECT_THROW(RunStudy(*model, SomeData(), options, file,
+                          [&](const std::string&) {
+                            if (--left < 0) throw std::runtime_error("stopped");
+                          }),
+                 std::runtime_error);
+    // What a killed process may leave: a part of a line.
+    std::ofstream(stopped.path() / "runs.jsonl", std::ios::app) << R"({"line":"run","arm":{"na)";
+  }
+  RunWhole(stopped.path(), options);
+  EXPECT_EQ(LinesOf(stopped.path()), expected);
+
+  options.parts = 3;
+  for (const Index part : {2, 0, 1}) {
+    options.part = part;
+    RunWhole(parts.path(), options);
+  }
+  EXPECT_EQ(LinesOf(parts.path()), expected);
+}
+
+TEST(Study, ARunThatDivergesIsALine) {
+  const auto model = TinyGpt(3);
+  StudyOptions options = Options(*model, "frontier");
+  options.arms = {options.arms.front()};
+  options.arms[0].fixed_lr = 1e30;
+  options.seeds = 1;
+  const TempDir directory;
+  RunWhole(directory.path(), options);
+  const StudyFile file(directory.path());
+  ASSERT_EQ(file.runs().size(), 1u);
+  EXPECT_NE(file.runs()[0].diverged, "");
+  EXPECT_TRUE(std::isnan(file.runs()[0].train_loss));
+}
+
+// Seeds see batches of their own, the same for every arm.
+TEST(Study, ASeedDrivesTheBatches) {
+  const auto model = TinyGpt(3);
+  const TempDir directory;
+  RunWhole(directory.path(), Options(*model, "starts"));
+  const StudyFile file(directory.path());
+  std::map<uint64_t, double> first;
+  for (const StudyRun& run : file.runs()) {
+    if (run.arm.method.start == ct::Start::kReconstructed || run.arm.kind != ArmKind::kMethod) continue;
+    const auto [known, added] = first.emplace(run.seed, run.curve[0]);
+    EXPECT_NEAR(known->second, run.curve[0], 1e-5) << run.arm.name;
+  }
+  EXPECT_NE(first.at(1), first.at(2));
+}
+
+// A layer that is removed adds nothing, whatever its other weights are.
+TEST(Study, RemovedLayersAddNothing) {
+  const auto model = TinyGpt(3);
+  const Arm arm = {.name = "", .groups = {}, .method = {}, .kind = ArmKind::kLayersRemoved};
+  PrepareArm(*model, arm, {});
+  const double loss = Evaluate(*model, SomeData().held_out);
+  for (Index i = 0; i < model->layers(); ++i) {
+    for (nn::Matrix* matrix : model->BlockParts(i).matrices) {
+      if (matrix->name.ends_with("c_proj.weight")) continue;
+      matrix->MakeTrainable();
+      matrix->form->Part("weight").value.Fill(Real(0.3));
+    }
+  }
+  EXPECT_EQ(Evaluate(*model, SomeData().held_out), loss);
+}
+
+TEST(StudyFile, NamesALineThatIsNoRecord) {
+  const TempDir directory;
+  const std::string file = (directory.path() / "runs.jsonl").string();
+  std::ofstream(file) << R"({"line":"rate","arm":"full","lr":0.1,"loss":null})"
+                      << "\n"
+                      << R"({"line":"note"})"
+                      << "\n";
+  ExpectMessage<std::runtime_error>([&] { StudyFile read(directory.path()); },
+                                    file + ":2: expected line to be run, rate or capture, found \"note\"");
+}
+
+}  // namespace
+}  // namespace ampgrad::train
