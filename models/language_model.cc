@@ -5,6 +5,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "autograd/checkpoint.h"
 
@@ -40,24 +41,75 @@ Tensor RowsAt(const Tensor& table, const std::vector<int>& positions) {
   return rows;
 }
 
+// The parameters of the matrices first, then the vectors.
+std::vector<Param*> ParametersOf(const nn::Parts& parts) {
+  std::vector<Param*> params;
+  for (nn::Matrix* matrix : parts.matrices) {
+    for (const nn::FormPart& part : matrix->form->Parts()) params.push_back(part.param);
+  }
+  params.insert(params.end(), parts.vectors.begin(), parts.vectors.end());
+  return params;
+}
+
 }  // namespace
 
-Var LanguageModel::Logits(Tape& tape, const std::vector<int>& ids, Index length, const ops::Borders& borders) {
+// Where each row stands, and how blocks see the rows.
+struct LanguageModel::Rows {
+  std::vector<int> positions;
+  nn::Sequences sequences;
+};
+
+LanguageModel::Rows LanguageModel::Arrange(Index rows, Index length, const ops::Borders& borders) const {
   if (length < 1 || length > context()) {
     throw std::invalid_argument("[logits] expected sequences of 1 to " + std::to_string(context()) + " tokens, found " +
                                 std::to_string(length));
   }
-  const std::vector<int> positions = Positions(static_cast<Index>(ids.size()), length, borders);
+  std::vector<int> positions = Positions(rows, length, borders);
   nn::Sequences sequences{.length = length, .rotary = Rotations(length, 0), .borders = borders};
   if (borders && !sequences.rotary.cosines.empty()) {
     sequences.rotary = {RowsAt(sequences.rotary.cosines, positions), RowsAt(sequences.rotary.sines, positions)};
   }
-  Var x = Embed(tape, ids, positions);
-  for (Index i = 0; i < layers(); ++i) {
+  return {std::move(positions), std::move(sequences)};
+}
+
+// Blocks begin..end.
+Var LanguageModel::Through(Index begin, Index end, Var x, const nn::Sequences& sequences) {
+  for (Index i = begin; i < end; ++i) {
     const auto block = [this, i, sequences](const Var& in) { return Block(i, in, sequences); };
     x = checkpoint_blocks ? Checkpoint(x, block) : block(x);
   }
-  return Head(x);
+  return x;
+}
+
+void LanguageModel::RequireBlock(Index block) const {
+  if (block >= 0 && block <= layers()) return;
+  throw std::invalid_argument("[logits] expected a block of 0 to " + std::to_string(layers()) + ", found " +
+                              std::to_string(block));
+}
+
+Var LanguageModel::Logits(Tape& tape, const std::vector<int>& ids, Index length, const ops::Borders& borders) {
+  const Rows rows = Arrange(static_cast<Index>(ids.size()), length, borders);
+  const Var x = Embed(tape, ids, rows.positions);
+  return Head(Through(0, layers(), x, rows.sequences));
+}
+
+Tensor LanguageModel::HiddenBefore(Index block, const std::vector<int>& ids, Index length,
+                                   const ops::Borders& borders) {
+  RequireBlock(block);
+  const Rows rows = Arrange(static_cast<Index>(ids.size()), length, borders);
+  Tape tape(Tape::Mode::kInference);
+  return Through(0, block, Embed(tape, ids, rows.positions), rows.sequences).value;
+}
+
+Var LanguageModel::LogitsFrom(Tape& tape, Index block, const Tensor& hidden, Index length,
+                              const ops::Borders& borders) {
+  RequireBlock(block);
+  if (hidden.shape().rank() != 2 || hidden.cols() != width()) {
+    throw std::invalid_argument("[logits] expected hidden [N, " + std::to_string(width()) + "], found " +
+                                hidden.shape().ToString());
+  }
+  const Rows rows = Arrange(hidden.rows(), length, borders);
+  return Head(Through(block, layers(), tape.Constant(hidden), rows.sequences));
 }
 
 Tensor LanguageModel::NextLogits(const std::vector<int>& ids, nn::KvCache& cache) {
@@ -76,21 +128,35 @@ Tensor LanguageModel::NextLogits(const std::vector<int>& ids, nn::KvCache& cache
   return Head(tape.Constant(x.value.Rows(count - 1, count))).value;
 }
 
-std::vector<Param*> Parameters(LanguageModel& model) {
-  const nn::Parts parts = model.Parts();
-  std::vector<Param*> params;
-  for (nn::Matrix* matrix : parts.matrices) {
-    for (const nn::FormPart& part : matrix->form->Parts()) params.push_back(part.param);
-  }
-  params.insert(params.end(), parts.vectors.begin(), parts.vectors.end());
-  return params;
-}
+std::vector<Param*> Parameters(LanguageModel& model) { return ParametersOf(model.Parts()); }
 
 std::vector<Param*> TrainableParameters(LanguageModel& model) {
   const std::vector<Param*> all = Parameters(model);
   std::vector<Param*> trainable;
   std::copy_if(all.begin(), all.end(), std::back_inserter(trainable), [](const Param* p) { return p->trainable; });
   return trainable;
+}
+
+nn::Parts PartsBefore(LanguageModel& model, Index block) {
+  nn::Parts parts = model.Parts();
+  const nn::Parts first = model.BlockParts(0);
+  // In the order of the model, the embedding's parts are those before the first block's.
+  parts.matrices.erase(std::ranges::find(parts.matrices, first.matrices.front()), parts.matrices.end());
+  parts.vectors.erase(std::ranges::find(parts.vectors, first.vectors.front()), parts.vectors.end());
+  for (Index i = 0; i < block; ++i) {
+    const nn::Parts own = model.BlockParts(i);
+    parts.matrices.insert(parts.matrices.end(), own.matrices.begin(), own.matrices.end());
+    parts.vectors.insert(parts.vectors.end(), own.vectors.begin(), own.vectors.end());
+  }
+  return parts;
+}
+
+Index FirstTrainedBlock(LanguageModel& model) {
+  for (Index block = 0; block < model.layers(); ++block) {
+    const std::vector<Param*> params = ParametersOf(PartsBefore(model, block + 1));
+    if (std::ranges::any_of(params, [](const Param* param) { return param->trainable; })) return block;
+  }
+  return model.layers();
 }
 
 void SetTrainable(LanguageModel& model, bool trainable) {

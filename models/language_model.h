@@ -22,6 +22,14 @@ class LanguageModel {
   /// where `borders` cut them. Positions begin anew in each. Throws std::invalid_argument when `length` is not in
   /// 1..context(), an id is outside the vocabulary, or the borders do not rise from 0 to N by at most `length`.
   Var Logits(Tape& tape, const std::vector<int>& ids, Index length, const ops::Borders& borders = nullptr);
+  /// The first half of Logits, without recording: the residual stream [N, C] before block `block`, 0..layers(). Before
+  /// block 0 it is what the embedding gives, before block layers() what the head reads. Throws as Logits does, and
+  /// std::invalid_argument for another block.
+  Tensor HiddenBefore(Index block, const std::vector<int>& ids, Index length, const ops::Borders& borders = nullptr);
+  /// The second half: logits [N, V] from the residual stream `hidden` [N, C] before block `block`. It is a constant, so
+  /// nothing below is trained. Where nothing below trains anyway, the two halves have the bits of Logits, and so do the
+  /// gradients. Throws std::invalid_argument for another block or width.
+  Var LogitsFrom(Tape& tape, Index block, const Tensor& hidden, Index length, const ops::Borders& borders = nullptr);
   /// An empty cache for one sequence of at most `positions` tokens, positions <= context().
   nn::KvCache MakeCache(Index positions) const { return {layers(), positions, kv_width()}; }
   /// Logits [1, V] of the token after `ids`. The ids follow the tokens in the cache and are added to it: a whole prompt
@@ -65,6 +73,12 @@ class LanguageModel {
   virtual Var Block(Index i, const Var& x, const nn::Sequences& sequences) = 0;
   /// The last norm and the product with the head matrix: x [N, C] → [N, V].
   virtual Var Head(const Var& x) = 0;
+
+ private:
+  struct Rows;
+  Rows Arrange(Index rows, Index length, const ops::Borders& borders) const;
+  Var Through(Index begin, Index end, Var x, const nn::Sequences& sequences);
+  void RequireBlock(Index block) const;
 };
 
 /// All parameters: those of the matrices first, then the vectors.
@@ -72,6 +86,13 @@ std::vector<Param*> Parameters(LanguageModel& model);
 
 /// The parameters that are trained.
 std::vector<Param*> TrainableParameters(LanguageModel& model);
+
+/// What the residual stream before block `block` is made of: the embedding's parts and those of the blocks below.
+nn::Parts PartsBefore(LanguageModel& model, Index block);
+
+/// The lowest block that has a parameter that trains. 0 where the embedding trains, be it as a tied head; layers()
+/// where no block has one. The residual stream before this block does not change while the model trains.
+Index FirstTrainedBlock(LanguageModel& model);
 
 /// Marks every parameter as trained or as frozen. With `trainable`, a matrix without parameters becomes dense first.
 void SetTrainable(LanguageModel& model, bool trainable);

@@ -123,6 +123,7 @@ int Run(const Options& options) {
   ShowPlan(*model, samples.data, study, file);
   if (dry) return 0;
   std::fflush(stdout);
+  study.spill = out;
   RunStudy(*model, samples.data, study, file,
            [&](const std::string& what) { std::fprintf(stderr, "%s\n", what.c_str()); });
   std::printf("%zu runs are in %s\n", file.runs().size(), (out / "runs.jsonl").c_str());

@@ -27,7 +27,7 @@ Batch Batch::Shard(Index i, Index shards) const {
   const auto cut = [&](const std::vector<int>& ids) {
     return std::vector<int>(ids.begin() + Begin(begin), ids.begin() + Begin(end));
   };
-  Batch shard{length, cut(inputs), cut(targets)};
+  Batch shard{length, cut(inputs), cut(targets), nullptr, hidden};
   if (!borders) return shard;
   std::vector<Index> own;
   for (Index s = begin; s <= end; ++s) own.push_back(Begin(s) - Begin(begin));
@@ -50,6 +50,18 @@ void CutEvaluation(Data& data, Index shards) {
 void LimitEvaluation(Data& data, Index tokens) {
   Limit(data.validation, tokens);
   Limit(data.held_out, tokens);
+}
+
+Data WithHidden(Data data, std::shared_ptr<HiddenSource> steps, const std::shared_ptr<HiddenSource>& evaluations) {
+  data.train = [train = std::move(data.train), steps = std::move(steps)](Index step) {
+    Batch batch = train(step);
+    batch.hidden = steps;
+    return batch;
+  };
+  for (std::vector<Batch>* part : {&data.validation, &data.held_out}) {
+    for (Batch& batch : *part) batch.hidden = evaluations;
+  }
+  return data;
 }
 
 }  // namespace ampgrad::train

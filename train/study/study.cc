@@ -11,6 +11,7 @@
 #include "tensor/kernels/simd/simd_target.h"
 #include "train/change/weight_change.h"
 #include "train/report/format.h"
+#include "train/study/hidden_cache.h"
 #include "train/study/study_bases.h"
 
 namespace ampgrad::train {
@@ -66,7 +67,11 @@ std::map<Index, double> CaptureOf(models::LanguageModel& base, const Scope& scop
 class Study {
  public:
   Study(models::LanguageModel& base, const Data& data, const StudyOptions& options, StudyFile& file)
-      : base_(base), data_(data), options_(options), file_(file), bases_(base, LargestK(options), options.sample) {}
+      : base_(base),
+        data_(Shared(data, options)),
+        options_(options),
+        file_(file),
+        bases_(base, LargestK(options), options.sample) {}
 
   void Run(const OnRun& on_run) {
     base_loss_ = Evaluate(base_, data_.held_out);
@@ -86,6 +91,16 @@ class Study {
   }
 
  private:
+  // The data, whose losses ask a cache where to begin; when the first arm trains all layers, there is nothing to share.
+  static Data Shared(const Data& data, const StudyOptions& options) {
+    const Scope& scope = options.arms.front().method.scope;
+    if (options.spill.empty() || scope.all_layers || scope.first <= 0) return data;
+    const auto cache = [&] {
+      return std::make_shared<HiddenCache>(HiddenCache::Limits{.block = scope.first, .directory = options.spill});
+    };
+    return WithHidden(data, cache(), cache());
+  }
+
   static Index LargestK(const StudyOptions& options) {
     Index largest = 1;
     for (const Arm& arm : options.arms) {
@@ -206,7 +221,7 @@ class Study {
   }
 
   models::LanguageModel& base_;
-  const Data& data_;
+  const Data data_;
   const StudyOptions& options_;
   StudyFile& file_;
   StudyBases bases_;

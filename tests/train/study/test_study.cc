@@ -116,6 +116,20 @@ TEST(Study, GoesOnWhereItWasStoppedAndGathersParts) {
   EXPECT_EQ(LinesOf(parts.path()), expected);
 }
 
+// With frozen layers below, what they compute is shared, and no bit changes.
+TEST(Study, SharesWhatFrozenLayersComputeWithoutAnyDifference) {
+  const auto model = TinyGpt(3);
+  StudyOptions options;
+  options.arms = ArmsOf("frontier", *model, {.scope = {false, 1, 1}, .steps = 4});
+  options.seeds = 2;
+  options.train.steps = 4;
+  const TempDir alone, shared;
+  RunWhole(alone.path(), options);
+  options.spill = shared.path();
+  RunWhole(shared.path(), options);
+  EXPECT_EQ(LinesOf(shared.path()), LinesOf(alone.path()));
+}
+
 TEST(Study, ARunThatDivergesIsALine) {
   const auto model = TinyGpt(3);
   StudyOptions options = Options(*model, "frontier");
