@@ -76,9 +76,10 @@ void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index avai
     const Index middle = fits + (too_many - fits) / 2;
     (plan.Missing(middle) <= available ? fits : too_many) = middle;
   }
-  const std::string advice = fits == 0 ? "not even one token fits"
-                                       : "--batch " + std::to_string(std::max<Index>(1, fits / length) * plan.shards) +
-                                             " --length " + std::to_string(std::min(length, fits)) + " would fit";
+  const std::string advice =
+      fits == 0 ? "not even one token fits"
+                : "--batch " + std::to_string(std::max<Index>(1, fits / length - plan.Beyond()) * plan.shards) +
+                      " --length " + std::to_string(std::min(length, fits)) + " would fit";
   throw std::runtime_error("training needs " + Megabytes(missing) + " more memory for --batch " +
                            std::to_string(batch) + " --length " + std::to_string(length) + ", found " +
                            Megabytes(available) + " available; " + advice);

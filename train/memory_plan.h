@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct MemoryPlan {
   Index sums = 0;    // of the gradients of a step's shards, where there is more than one
   Index best = 0;    // the parameters of the best evaluation, where they are kept
   Index shards = 1;  // of which a step holds the activations of one at a time
+  bool packed =
+      false;  // whole sequences side by side: a shard may end beyond its part of the rows, by less than one row
 
   /// Activations, logits, gradients and work space of a step, at its peak.
   Index Step(Index tokens) const;
@@ -38,8 +41,9 @@ struct MemoryPlan {
   Index Missing(Index tokens) const { return moments + sums + best + Step(tokens) + Gaps(tokens); }
   /// All tensors except the mapped weights.
   Index Total(Index tokens) const { return weights + basis + scores + moments + sums + best + Step(tokens); }
-  /// Sequences of the largest shard of a step of `batch` sequences.
-  Index Shard(Index batch) const { return (batch + shards - 1) / shards; }
+  /// Sequences, or rows of packed ones, that the largest shard of a step of `batch` may hold.
+  Index Shard(Index batch) const { return std::min(batch, (batch + shards - 1) / shards + Beyond()); }
+  Index Beyond() const { return packed && shards > 1 ? 1 : 0; }
 };
 
 /// Runs steps of a few tokens through `model`, as it is prepared for training, and changes nothing in it. `basis` is

@@ -229,5 +229,22 @@ TEST_F(MemoryPlanBytes, StepsReuseTheMemoryOfTheFirst) {
 }
 #endif
 
+// Packed sequences stay whole, so the shard that ends with a long one holds more than its part of the rows.
+TEST(MemoryPlan, CountsTheRowThatAPackedShardMayAdd) {
+  MemoryPlan plan;
+  plan.shards = 4;
+  EXPECT_EQ(plan.Shard(10), 3);
+  plan.packed = true;
+  EXPECT_EQ(plan.Shard(10), 4);
+  EXPECT_EQ(plan.Shard(1), 1);
+  plan.shards = 1;
+  EXPECT_EQ(plan.Shard(10), 10);
+  // Rows of 8 tokens: 4 of 8, 8 and 8 tokens begin before the middle of 24, so two shards take 20 and 4.
+  const Batch packed = {8, std::vector<int>(24), std::vector<int>(24),
+                        std::make_shared<std::vector<Index>>(std::vector<Index>{0, 4, 12, 20, 24})};
+  plan.shards = 2;
+  for (Index i = 0; i < 2; ++i) EXPECT_LE(packed.Shard(i, 2).tokens(), plan.Shard(3) * 8);
+}
+
 }  // namespace
 }  // namespace ampgrad::train

@@ -92,7 +92,7 @@ int Run(const Options& options) {
   const double given_loss = lossy ? state->Once("base_loss", held_out_loss) : 0;
   MakeTrainable(options, given, method, bases, train);
   const bool level = begins && method.IsLevel();
-  if (!level) ShowMemory(model, bases.shared().get(), train, run, batch, samples.longest);
+  if (!level) ShowMemory(model, bases.shared().get(), train, run, batch, samples.longest, options.Has("pack"));
   const double start_loss = state->Once("start_loss", held_out_loss), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
   const DeferSignals until_saved;

@@ -88,7 +88,10 @@ RunPlan ReadRunPlan(const Options& options, models::LanguageModel& model, const 
   generate.end_tokens = ends;
   generate.vocabulary = tokenizer.vocabulary();
   generate.never = tokenizer.IdsWithoutToken();
-  plan.sample = [&model, &tokenizer, generate, prompt = SamplePrompt(options, tokenizer, data)] {
+  const std::vector<int> prompt = SamplePrompt(options, tokenizer, data);
+  const auto read = static_cast<Index>(prompt.size());
+  RequireMemoryToGenerate(model, read, read + generate.max_tokens, AvailableMemory(), "--sample-prompt");
+  plan.sample = [&model, &tokenizer, generate, prompt] {
     const std::vector<int> text = models::Generate(model, prompt, generate);
     return io::Printable(tokenizer.Decode(prompt, true) + " → " + tokenizer.Decode(text, true));
   };
@@ -118,8 +121,9 @@ std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const cha
 }
 
 void ShowMemory(models::LanguageModel& model, const ct::Basis* basis, const TrainOptions& train, const RunPlan& plan,
-                Index batch, Index longest) {
-  const MemoryPlan memory = PlanMemory(model, basis, train, plan.keep_best);
+                Index batch, Index longest, bool packed) {
+  MemoryPlan memory = PlanMemory(model, basis, train, plan.keep_best);
+  memory.packed = packed;
   std::printf("memory: %s\n", ToString(memory, memory.Shard(batch) * longest).c_str());
   RequireMemory(memory, batch, longest, AvailableMemory());
 }

@@ -30,9 +30,10 @@ RunPlan ReadRunPlan(const Options& options, models::LanguageModel& model, const 
 std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const char* command,
                                                const std::filesystem::path& base = {});
 
-/// Shows how much memory steps of `batch` sequences of at most `longest` tokens take. Throws as RequireMemory does.
+/// Shows how much memory steps of `batch` sequences of at most `longest` tokens take, or of as many rows of `packed`
+/// ones. Throws as RequireMemory does.
 void ShowMemory(models::LanguageModel& model, const ct::Basis* basis, const TrainOptions& train, const RunPlan& plan,
-                Index batch, Index longest);
+                Index batch, Index longest, bool packed = false);
 
 /// Says which parameters a run ended with, where the evaluations had a say in it: of the best step, or of fewer steps
 /// than the `steps` that were planned.
