@@ -20,6 +20,7 @@ Command DemoCommand();
 Command PretrainCommand();
 Command SftCommand();
 Command StudyCommand();
+Command ReportCommand();
 Command SweepCommand();
 Command GenerateCommand();
 Command EvalCommand();

@@ -67,6 +67,13 @@ std::vector<std::pair<std::string, fs::path>> Inputs(const Options& options) {
     const std::vector<std::string> one = {options.String(name)};
     for (const std::string& path : name == "data" ? options.Strings(name) : one) inputs.emplace_back(name, path);
   }
+  if (!Given(options, "study")) return inputs;
+  // A study's directory is a good place for its report, so only what the report reads is an input.
+  for (const std::string& directory : options.Strings("study")) {
+    for (const char* file : {"runs.jsonl", "study.json", "analysis.json"}) {
+      inputs.emplace_back("study", fs::path(directory) / file);
+    }
+  }
   return inputs;
 }
 

@@ -1,0 +1,147 @@
+// The claims that analysis.json answers: C15 to C18.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "tensor/io/json.h"
+#include "tensor/random.h"
+#include "train/claims/finding.h"
+#include "train/report/format.h"
+
+namespace ampgrad::train {
+namespace {
+
+constexpr const char* kNeedAnalysis = "analysis.json in the study's directory, by `ampgrad analyze --json`";
+const std::vector<std::string> kSource = {"analysis.json"};
+
+io::JsonValue Analysis(const StudyInput& study) { return {study.analysis, study.name + "/analysis.json"}; }
+
+double NumberOr(const io::JsonValue& value) { return value.null() ? NAN : value.Number(); }
+
+// log PR over log K of resampled matrices: the slope of their mean PR.
+double Slope(const std::vector<double>& log_k, const std::vector<std::vector<double>>& pr,
+             const std::vector<size_t>& drawn) {
+  const auto n = static_cast<double>(log_k.size());
+  std::vector<double> log_pr;
+  double mean_k = 0, products = 0, squares = 0;
+  for (size_t i = 0; i < log_k.size(); ++i) {
+    double sum = 0;
+    for (const size_t m : drawn) sum += pr[i][m];
+    log_pr.push_back(std::log(sum / static_cast<double>(drawn.size())));
+    mean_k += log_k[i] / n;
+  }
+  for (size_t i = 0; i < log_k.size(); ++i) {
+    products += (log_k[i] - mean_k) * log_pr[i];
+    squares += (log_k[i] - mean_k) * (log_k[i] - mean_k);
+  }
+  return products / squares;
+}
+
+// The exponent and its 95 % interval over resampled matrices (percentiles of 2000 draws).
+Interval BootstrapExponent(const std::vector<double>& log_k, const std::vector<std::vector<double>>& pr) {
+  constexpr int kDraws = 2000;
+  const size_t matrices = pr.front().size();
+  std::vector<size_t> drawn(matrices);
+  for (size_t m = 0; m < matrices; ++m) drawn[m] = m;
+  Interval interval;
+  interval.mean = Slope(log_k, pr, drawn);
+  const Random random(1, 0);
+  std::vector<double> slopes;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    for (size_t m = 0; m < matrices; ++m) {
+      const uint64_t at = static_cast<uint64_t>(draw) * matrices + m;
+      drawn[m] = static_cast<size_t>(random.Below(at, static_cast<Index>(matrices)));
+    }
+    slopes.push_back(Slope(log_k, pr, drawn));
+  }
+  std::ranges::sort(slopes);
+  interval.low = slopes[kDraws / 40 - 1];
+  interval.high = slopes[kDraws - kDraws / 40];
+  return interval;
+}
+
+}  // namespace
+
+Findings CorpusPredicts(const StudyInput& study) {
+  const std::string rule =
+      "R² out of sample of all layers is within the 199 shuffled ones (p above 5 %), and that of the positive control, "
+      "the vocabulary, is not";
+  if (study.analysis.is_null() || !Analysis(study).Field("corpus").Has("all_layers")) {
+    return {NotTestable(rule, std::string(kNeedAnalysis) + " with --text")};
+  }
+  const io::JsonValue corpus = Analysis(study).Field("corpus");
+  const io::JsonValue scores = corpus.Field("all_layers"), control = corpus.Field("vocabulary");
+  const bool inside = scores.Field("p").Number() > 0.05, seen = control.Field("p").Number() <= 0.05;
+  const Verdict verdict = !inside ? Verdict::kDoesNotHold : seen ? Verdict::kHolds : Verdict::kUndecided;
+  const auto figure = [](const char* name, const io::JsonValue& of) {
+    return Plain(report::Format("R² of %s (p %.3g)", name, of.Field("p").Number()), of.Field("r2").Number());
+  };
+  return {ByFact(rule, verdict, {figure("the scores", scores), figure("the positive control", control)}, kSource,
+                 verdict == Verdict::kUndecided ? "more text: the positive control is not seen either" : "")};
+}
+
+Findings Alignment(const StudyInput& study) {
+  const std::string rule = "mean largest cosine of B with EᵀE is above the 95 % levels of frames in R^d and in span(B)";
+  if (study.analysis.is_null()) return {NotTestable(rule, kNeedAnalysis)};
+  Findings findings;
+  for (const auto& [k, figures] : Analysis(study).Field("by_k").json().items()) {
+    const io::JsonValue at = Analysis(study).Field("by_k").Field(k), cosine = at.Field("mean_max_cosine");
+    const double value = NumberOr(cosine.Field("value")), level = NumberOr(cosine.Field("level"));
+    const double within = NumberOr(at.Field("cosine_within_span"));
+    if (std::isnan(value) || std::isnan(level)) continue;
+    // Of frames inside span(B) the mean is known: a figure that is not above it is not above their 95 % level either.
+    const bool fails = !(value > level) || !(value > within);
+    findings.push_back(ByFact("K = " + k + ": " + rule, fails ? Verdict::kDoesNotHold : Verdict::kUndecided,
+                              {Plain("cosine", value), Plain("95 % level of frames in R^d", level),
+                               Plain("mean of frames in span(B)", within)},
+                              kSource, fails ? "" : "the 95 % level of frames inside span(B)"));
+  }
+  if (findings.empty()) findings.push_back(NotTestable(rule, std::string(kNeedAnalysis) + ", of a model with levels"));
+  return findings;
+}
+
+Findings AmplitudePr(const StudyInput& study) {
+  const std::string rule = "exponent over K of the matrices' mean amplitude PR contains 0.5 and not 1";
+  const std::string need = std::string(kNeedAnalysis) + ", with three values of --k or more";
+  if (study.analysis.is_null()) return {NotTestable(rule, need)};
+  std::map<Index, std::vector<double>> by_k;
+  for (const auto& [k, figures] : Analysis(study).Field("by_k").json().items()) {
+    const io::JsonValue matrices = Analysis(study).Field("by_k").Field(k).Field("matrices");
+    for (const auto& [name, figure] : matrices.json().items()) {
+      by_k[std::stoll(k)].push_back(matrices.Field(name).Field("amplitude_pr").Field("value").Number());
+    }
+  }
+  if (by_k.size() < 3) return {NotTestable(rule, need)};
+  std::vector<double> log_k;
+  std::vector<std::vector<double>> pr;
+  for (const auto& [k, values] : by_k) {
+    if (values.size() != by_k.begin()->second.size()) return {NotTestable(rule, "every matrix at every K")};
+    log_k.push_back(std::log(static_cast<double>(k)));
+    pr.push_back(values);
+  }
+  Interval interval = BootstrapExponent(log_k, pr);
+  const bool contains = interval.Contains(0.5), narrow = interval.HalfWidth() <= kNarrowExponent;
+  const Verdict verdict = !contains                         ? Verdict::kDoesNotHold
+                          : narrow && !interval.Contains(1) ? Verdict::kHolds
+                                                            : Verdict::kUndecided;
+  return {ByFact(rule, verdict,
+                 {{report::Format("exponent over %zu values of K, %zu matrices resampled", pr.size(), pr[0].size()),
+                   interval, FigureUnit::kNumber}},
+                 kSource, verdict == Verdict::kUndecided ? "more matrices, or more values of K" : "")};
+}
+
+Findings PrWithDepth(const StudyInput& study) {
+  const std::string rule =
+      "Kendall's τ of the layers' mean weight PR with depth is above 0, exact two-sided p at most 5 %";
+  if (study.analysis.is_null()) return {NotTestable(rule, kNeedAnalysis)};
+  const io::JsonValue tau = Analysis(study).Field("depth").Field("layer mean");
+  const double value = NumberOr(tau.Field("value")), p = NumberOr(tau.Field("p"));
+  if (std::isnan(value) || std::isnan(p))
+    return {NotTestable(rule, std::string(kNeedAnalysis) + ", of several layers")};
+  const bool clear = p <= 0.05;
+  const Verdict verdict = !clear ? Verdict::kUndecided : value > 0 ? Verdict::kHolds : Verdict::kDoesNotHold;
+  return {ByFact(rule, verdict, {Plain(report::Format("τ (p %.2g)", p), value)}, kSource,
+                 clear ? "" : "a model of more layers")};
+}
+
+}  // namespace ampgrad::train

@@ -1,0 +1,101 @@
+#include "train/claims/study_input.h"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "models/model_directory.h"
+#include "tensor/io/json.h"
+#include "tensor/io/own_file.h"
+#include "tensor/io/text_file.h"
+#include "train/counts/model_shape.h"
+#include "train/study/study_file.h"
+
+namespace ampgrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Index kWidest = Index{1} << 24;
+
+// Notes the lines that are runs and captures. StudyFile has read each of them.
+void NumberLines(const fs::path& file, StudyInput& study) {
+  const std::string text = io::ReadTextFile(file);
+  Index number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const nlohmann::json line = nlohmann::json::parse(text.substr(begin, end - begin));
+    ++number;
+    if (line.at("line") == "run") study.lines.push_back(number);
+    if (line.at("line") == "capture") study.capture_lines.push_back(number);
+    begin = end + 1;
+  }
+}
+
+// The width of the model that the settings name, if its config.json is still there.
+Index WidthOfModel(const nlohmann::json& settings) {
+  const auto found = settings.find("settings");
+  if (found == settings.end() || !found->is_object() || !found->contains("model")) return 0;
+  const nlohmann::json& model = found->at("model");
+  if (!model.is_string() || !fs::exists(fs::path(model.get<std::string>()) / "config.json")) return 0;
+  return ReadShape(model.get<std::string>()).model->width();
+}
+
+Index FindWidth(const StudyInput& study, const nlohmann::json& settings, const std::string& where) {
+  if (!study.analysis.is_null()) {
+    return io::JsonValue(study.analysis, where + "/analysis.json").Field("width").IntegerOr(0, 1, kWidest);
+  }
+  if (!settings.is_object()) return 0;
+  const Index told = io::JsonValue(settings, where + "/study.json").Field("width").IntegerOr(0, 1, kWidest);
+  return told > 0 ? told : WidthOfModel(settings);
+}
+
+}  // namespace
+
+Index StudyInput::LineOf(const StudyRun& run) const { return lines.at(static_cast<size_t>(&run - runs.runs().data())); }
+
+std::vector<Index> StudyInput::LinesOf(const std::string& arm) const {
+  if (arm == kCaptureSource) return capture_lines;
+  std::vector<Index> of_arm;
+  for (const StudyRun& run : runs.runs()) {
+    if (run.arm.name == arm) of_arm.push_back(LineOf(run));
+  }
+  return of_arm;
+}
+
+SeedValues StudyInput::Capture(Index k) const {
+  SeedValues values;
+  for (const auto& [seed, by_k] : captures) {
+    const auto found = by_k.find(k);
+    if (found != by_k.end() && std::isfinite(found->second)) values.values[seed] = found->second;
+  }
+  for (const uint64_t seed : runs.seeds()) {
+    if (!values.values.contains(seed)) values.missing.insert(seed);
+  }
+  return values;
+}
+
+StudyInput ReadStudy(const fs::path& directory, Index width) {
+  const fs::path file = directory / "runs.jsonl";
+  if (!io::IsThere(file))
+    throw std::runtime_error(file.string() + ": expected the runs of a study, found no such file");
+  StudyInput study;
+  study.name = directory.string();
+  const StudyFile runs(directory);
+  study.runs = StudyRuns(runs.runs());
+  NumberLines(file, study);
+  std::set<uint64_t> seeds;
+  for (const StudyRun& run : runs.runs()) seeds.insert(run.seed);
+  for (const uint64_t seed : seeds) {
+    if (const auto* capture = runs.Capture(seed)) study.captures[seed] = *capture;
+  }
+  nlohmann::json settings;
+  if (io::IsThere(directory / "study.json")) {
+    study.settings = io::ReadTextFile(directory / "study.json");
+    settings = io::ReadJsonObject(directory / "study.json");
+  }
+  if (io::IsThere(directory / "analysis.json")) study.analysis = io::ReadJsonObject(directory / "analysis.json");
+  study.width = width > 0 ? width : FindWidth(study, settings, study.name);
+  return study;
+}
+
+}  // namespace ampgrad::train
