@@ -48,13 +48,13 @@ class StudyText {
   }
 
   std::string Arms() const {
-    std::string text = Left("arm", 30) + Right("trained", 11) + Right("end loss", 17) + Right("papers' eff., %", 21) +
-                       Right("from base, %", 21) + "\n";
+    std::string text = Left("arm", 26) + Right("trained", 11) + Right("end loss", 17) + Right("papers' eff., %", 23) +
+                       Right("from base, %", 23) + "\n";
     for (const ArmRow& row : rows_) {
-      if (report::Width(row.arm->name) > 29) text += row.arm->name + "\n";
-      text += Left(report::Width(row.arm->name) > 29 ? "" : row.arm->name, 30) +
+      if (report::Width(row.arm->name) > 25) text += row.arm->name + "\n";
+      text += Left(report::Width(row.arm->name) > 25 ? "" : row.arm->name, 26) +
               Right(report::Grouped(row.trained), 11) + Right(LossText(row.end_loss), 17) +
-              Right(ShareText(row.from_start), 21) + Right(ShareText(row.from_base), 21) + "\n" +
+              Right(ShareText(row.from_start), 23) + Right(ShareText(row.from_base), 23) + "\n" +
               Incomplete(row.end_loss, row.from_base);
     }
     return text + "\n";
@@ -63,15 +63,15 @@ class StudyText {
   std::string Curve(ct::Start start) const {
     const std::vector<CurvePoint> curve = KCurve(runs_, start);
     if (curve.empty()) return "";
-    std::string text = Left(std::string(ct::ToString(start)) + ", K", 18) + Right("captured", 10) + Right("R²", 8) +
-                       Right("papers', %", 21) + Right("from base, %", 21) + Right("each %", 9) + "  phase\n";
+    std::string text = Left(std::string(ct::ToString(start)) + ", K", 17) + Right("captured", 9) + Right("R²", 7) +
+                       Right("papers', %", 23) + Right("from base, %", 23) + Right("each %", 8) + "  phase\n";
     const auto share = [](double value) { return std::isnan(value) ? std::string("–") : Format("%.4f", value); };
     for (const CurvePoint& point : curve) {
       const double each = point.TrainedPerPoint();
-      text += Left(std::to_string(point.k), 18) + Right(share(AnalysisAt(study_, point.k, "variance_captured")), 10) +
-              Right(share(AnalysisAt(study_, point.k, "r2")), 8) + Right(ShareText(point.from_start), 21) +
-              Right(ShareText(point.from_base), 21) +
-              Right(std::isnan(each) ? "–" : report::Grouped(std::llround(each)), 9) + "  " + PhaseOf(point.from_base) +
+      text += Left(std::to_string(point.k), 17) + Right(share(AnalysisAt(study_, point.k, "variance_captured")), 9) +
+              Right(share(AnalysisAt(study_, point.k, "r2")), 7) + Right(ShareText(point.from_start), 23) +
+              Right(ShareText(point.from_base), 23) +
+              Right(std::isnan(each) ? "–" : report::Grouped(std::llround(each)), 8) + "  " + PhaseOf(point.from_base) +
               "\n" + Incomplete(point.end_loss, point.from_base);
     }
     if (const Arm* best = BestK(runs_, start)) {

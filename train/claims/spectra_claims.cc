@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "tensor/io/json.h"
 #include "tensor/random.h"
@@ -11,7 +12,11 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr const char* kNeedAnalysis = "analysis.json in the study's directory, by `ampgrad analyze --json`";
+// What would decide it: the analysis, and what else it needs.
+std::string NeedAnalysis(const char* more = "") {
+  return report::Format("analysis.json in the study's directory, by `ampgrad analyze --json`%s", more);
+}
+
 const std::vector<std::string> kSource = {"analysis.json"};
 
 io::JsonValue Analysis(const StudyInput& study) { return {study.analysis, study.name + "/analysis.json"}; }
@@ -67,7 +72,7 @@ Findings CorpusPredicts(const StudyInput& study) {
       "R² out of sample of all layers is within the 199 shuffled ones (p above 5 %), and that of the positive control, "
       "the vocabulary, is not";
   if (study.analysis.is_null() || !Analysis(study).Field("corpus").Has("all_layers")) {
-    return {NotTestable(rule, std::string(kNeedAnalysis) + " with --text")};
+    return {NotTestable(rule, NeedAnalysis(" with --text"))};
   }
   const io::JsonValue corpus = Analysis(study).Field("corpus");
   const io::JsonValue scores = corpus.Field("all_layers"), control = corpus.Field("vocabulary");
@@ -82,9 +87,12 @@ Findings CorpusPredicts(const StudyInput& study) {
 
 Findings Alignment(const StudyInput& study) {
   const std::string rule = "mean largest cosine of B with EᵀE is above the 95 % levels of frames in R^d and in span(B)";
-  if (study.analysis.is_null()) return {NotTestable(rule, kNeedAnalysis)};
+  if (study.analysis.is_null()) return {NotTestable(rule, NeedAnalysis())};
+  std::set<Index> ks;
+  for (const auto& [k, figures] : Analysis(study).Field("by_k").json().items()) ks.insert(std::stoll(k));
   Findings findings;
-  for (const auto& [k, figures] : Analysis(study).Field("by_k").json().items()) {
+  for (const Index number : ks) {
+    const std::string k = std::to_string(number);
     const io::JsonValue at = Analysis(study).Field("by_k").Field(k), cosine = at.Field("mean_max_cosine");
     const double value = NumberOr(cosine.Field("value")), level = NumberOr(cosine.Field("level"));
     const double within = NumberOr(at.Field("cosine_within_span"));
@@ -96,13 +104,13 @@ Findings Alignment(const StudyInput& study) {
                                Plain("mean of frames in span(B)", within)},
                               kSource, fails ? "" : "the 95 % level of frames inside span(B)"));
   }
-  if (findings.empty()) findings.push_back(NotTestable(rule, std::string(kNeedAnalysis) + ", of a model with levels"));
+  if (findings.empty()) findings.push_back(NotTestable(rule, NeedAnalysis(", of a model with levels")));
   return findings;
 }
 
 Findings AmplitudePr(const StudyInput& study) {
   const std::string rule = "exponent over K of the matrices' mean amplitude PR contains 0.5 and not 1";
-  const std::string need = std::string(kNeedAnalysis) + ", with three values of --k or more";
+  const std::string need = NeedAnalysis(", with three values of --k or more");
   if (study.analysis.is_null()) return {NotTestable(rule, need)};
   std::map<Index, std::vector<double>> by_k;
   for (const auto& [k, figures] : Analysis(study).Field("by_k").json().items()) {
@@ -133,11 +141,10 @@ Findings AmplitudePr(const StudyInput& study) {
 Findings PrWithDepth(const StudyInput& study) {
   const std::string rule =
       "Kendall's τ of the layers' mean weight PR with depth is above 0, exact two-sided p at most 5 %";
-  if (study.analysis.is_null()) return {NotTestable(rule, kNeedAnalysis)};
+  if (study.analysis.is_null()) return {NotTestable(rule, NeedAnalysis())};
   const io::JsonValue tau = Analysis(study).Field("depth").Field("layer mean");
   const double value = NumberOr(tau.Field("value")), p = NumberOr(tau.Field("p"));
-  if (std::isnan(value) || std::isnan(p))
-    return {NotTestable(rule, std::string(kNeedAnalysis) + ", of several layers")};
+  if (std::isnan(value) || std::isnan(p)) return {NotTestable(rule, NeedAnalysis(", of several layers"))};
   const bool clear = p <= 0.05;
   const Verdict verdict = !clear ? Verdict::kUndecided : value > 0 ? Verdict::kHolds : Verdict::kDoesNotHold;
   return {ByFact(rule, verdict, {Plain(report::Format("τ (p %.2g)", p), value)}, kSource,

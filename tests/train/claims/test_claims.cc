@@ -235,7 +235,7 @@ TEST(JudgeClaims, ReadsTheAnalysis) {
     }
   }
   EXPECT_EQ(VerdictsOf(study, "C15"), Words{"holds"});
-  EXPECT_EQ(VerdictsOf(study, "C16"), (Words{"undecided", "does not hold", "undecided"}));  // keys "16", "4", "64"
+  EXPECT_EQ(VerdictsOf(study, "C16"), (Words{"does not hold", "undecided", "undecided"}));
   EXPECT_EQ(VerdictsOf(study, "C17"), Words{"holds"});
   EXPECT_EQ(VerdictsOf(study, "C18"), Words{"holds"});
   study.analysis["corpus"]["vocabulary"]["p"] = 0.4;

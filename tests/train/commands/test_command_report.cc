@@ -34,6 +34,12 @@ TEST_F(CommandReport, PrintsVerdictsAndWritesFiles) {
   ExpectRuns({"report", "--study", Path("a"), "--json", Path("a/r.json")});  // again, in the study's own directory
 }
 
+TEST_F(CommandReport, DrawsEachFigureIntoADirectory) {
+  ExpectRuns({"report", "--study", Path("a"), "--svg", Path("figures"), "--html", Path("page.html")});
+  EXPECT_TRUE(Get(Path("figures/k_curve_reconstructed.svg")).starts_with("<svg xmlns="));
+  EXPECT_TRUE(Get(Path("page.html")).starts_with("<!DOCTYPE html>"));
+}
+
 TEST_F(CommandReport, TakesSeveralStudies) {
   const Result result = ExpectRuns({"report", "--study", Path("a") + "," + Path("b"), "--width", "64,256"});
   EXPECT_NE(result.out.find("the studies beside each other"), std::string::npos);

@@ -1,0 +1,71 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/train/study/planted_study.h"
+#include "train/claims/report_figures.h"
+#include "train/claims/report_page.h"
+
+namespace ampgrad::train {
+namespace {
+
+constexpr auto kExact = ct::Start::kExact;
+
+StudyInput Study() {
+  std::vector<StudyRun> runs;
+  Plant(runs, FullArm(), 4, 4, Around(2, 0.01), 64000);
+  Plant(runs, AmplitudeArm(kExact, 8), 4, 4, Around(2.5, 0.01, 1), 4000);
+  Plant(runs, AmplitudeArm(kExact, 16), 4, 4, Around(2.6, 0.01, 1), 8000);
+  Plant(runs, AmplitudeArm(kExact, 32), 4, 4, {2.1, NAN, 2.1, 2.1, 2.1}, 16000);
+  StudyInput study;
+  study.name = "a<b>";
+  study.runs = StudyRuns(runs);
+  for (Index line = 1; line <= 20; ++line) study.lines.push_back(line);
+  study.width = 256;
+  return study;
+}
+
+size_t Count(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+// Dominated is K = 16, which trains more than K = 8 and ends higher; K = 32 diverged in part and has no point.
+TEST(ParetoFigure, HoldsWhatIsNotBeaten) {
+  const std::vector<ArmRow> rows = ArmRows(Study());
+  const ReportFigure figure = ParetoFigure(rows, Metrics()[0], Metrics()[1]);
+  EXPECT_EQ(Count(figure.svg, "<circle class=\"complex\""), 2u);
+  EXPECT_EQ(Count(figure.svg, "<circle class=\"chance\""), 1u);
+  EXPECT_EQ(figure.svg.find("K=32"), std::string::npos);
+}
+
+// At K = 32 seeds 1, 3, 4 and 5 gain 1.9 of 2.01, 2, 1.99 and 2.005: 94.94 % on average.
+TEST(KCurveFigure, NamesTheSeedsOfEachPoint) {
+  const ReportFigure figure = KCurveFigure(Study(), kExact);
+  EXPECT_EQ(Count(figure.svg, "<circle"), 6u);  // two efficiencies at three K
+  EXPECT_NE(figure.svg.find("from base at 32: 94.94 "), std::string::npos) << figure.svg;
+  EXPECT_EQ(Count(figure.svg, "4 seeds, 1 diverged"), 2u);
+  EXPECT_TRUE(KCurveFigure(Study(), ct::Start::kReconstructed).svg.empty());
+}
+
+TEST(StandaloneSvg, BringsItsStyle) {
+  const std::string svg = StandaloneSvg(KCurveFigure(Study(), kExact));
+  EXPECT_TRUE(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\"")) << svg.substr(0, 100);
+  EXPECT_EQ(Count(svg, "<style>"), 1u);
+  EXPECT_TRUE(svg.ends_with("</svg>\n"));
+}
+
+TEST(ReportPage, HasEveryClaimAndTheLinesOfEveryArm) {
+  const StudyInput study = Study();
+  const std::string page = ReportPage({study}, JudgeClaims({study}), "ampgrad report");
+  for (int claim = 1; claim <= kClaims; ++claim) {
+    EXPECT_NE(page.find(">C" + std::to_string(claim) + ": "), std::string::npos) << claim;
+  }
+  EXPECT_NE(page.find("<td>16–20</td>"), std::string::npos);
+  EXPECT_NE(page.find("a&lt;b&gt;"), std::string::npos);
+  EXPECT_EQ(page.find("a<b>"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ampgrad::train
