@@ -42,8 +42,8 @@ void ReadPart(const Options& options, StudyOptions& study) {
 }
 
 // What a line of runs.jsonl depends on and does not say itself. A study goes on only with the same.
-std::string Recipe(const Options& options) {
-  nlohmann::ordered_json recipe;
+std::string Recipe(const Options& options, Index width) {
+  nlohmann::ordered_json recipe = {{"width", width}};
   const auto settings = nlohmann::ordered_json::parse(options.Settings());
   for (const auto& [name, value] : settings.items()) {
     const bool chooses = name == "plan" || name == "seeds" || name == "part" || name == "dry-run" || name == "out";
@@ -117,7 +117,7 @@ int Run(const Options& options) {
                                options.Integer("batch", 1, 1 << 20), 16, file);
   }
   const bool dry = options.Has("dry-run");
-  if (!dry) RequireSameRecipe(out, Recipe(options));
+  if (!dry) RequireSameRecipe(out, Recipe(options, model->width()));
   StudyFile file(out);
   std::printf("%s\n", Describe(samples).c_str());
   ShowPlan(*model, samples.data, study, file);
