@@ -65,6 +65,7 @@ TEST(ReportPage, HasEveryClaimAndTheLinesOfEveryArm) {
   EXPECT_NE(page.find("<td>16–20</td>"), std::string::npos);
   EXPECT_NE(page.find("a&lt;b&gt;"), std::string::npos);
   EXPECT_EQ(page.find("a<b>"), std::string::npos);
+  EXPECT_EQ(page.find(">nan<"), std::string::npos);  // a level has no rate
 }
 
 }  // namespace
