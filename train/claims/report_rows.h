@@ -22,7 +22,9 @@ struct ArmRow {
   std::vector<Index> lines = {};  // of runs.jsonl
 };
 
+/// They point into the study, which must outlive them.
 std::vector<ArmRow> ArmRows(const StudyInput& study);
+std::vector<ArmRow> ArmRows(StudyInput&& study) = delete;
 
 /// S78's phases, by an interval of efficiency: "destructive" below 0, "breakeven" around it, "above 0", and "above
 /// full" beyond 100 %; "–" without an interval.

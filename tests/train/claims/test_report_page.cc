@@ -33,7 +33,8 @@ size_t Count(const std::string& text, const std::string& part) {
 
 // Dominated is K = 16, which trains more than K = 8 and ends higher; K = 32 diverged in part and has no point.
 TEST(ParetoFigure, HoldsWhatIsNotBeaten) {
-  const std::vector<ArmRow> rows = ArmRows(Study());
+  const StudyInput study = Study();
+  const std::vector<ArmRow> rows = ArmRows(study);
   const ReportFigure figure = ParetoFigure(rows, Metrics()[0], Metrics()[1]);
   EXPECT_EQ(Count(figure.svg, "<circle class=\"complex\""), 2u);
   EXPECT_EQ(Count(figure.svg, "<circle class=\"chance\""), 1u);
