@@ -71,12 +71,12 @@ std::string Arms(const StudyInput& study) {
   std::string rows;
   for (const ArmRow& row : ArmRows(study)) {
     const auto share = [](const Interval& interval) { return NumberCell(Escape(ShareText(interval))); };
-    rows +=
-        report::NamedRow(row.arm->name, true,
-                         NumberCell(report::Grouped(row.trained)) + NumberCell(std::isnan(row.lr) ? "–" : report::Format("%g", row.lr)) +
-                             NumberCell(Escape(LossText(row.start_loss))) + NumberCell(Escape(LossText(row.end_loss))) +
-                             share(row.from_start) + share(row.from_base) + NumberCell(Escape(LossText(row.gap))) +
-                             Cell(Escape(DescribeSeeds(row.end_loss))) + Cell(LineRanges(row.lines)));
+    rows += report::NamedRow(
+        row.arm->name, true,
+        NumberCell(report::Grouped(row.trained)) + NumberCell(std::isnan(row.lr) ? "–" : report::Format("%g", row.lr)) +
+            NumberCell(Escape(LossText(row.start_loss))) + NumberCell(Escape(LossText(row.end_loss))) +
+            share(row.from_start) + share(row.from_base) + NumberCell(Escape(LossText(row.gap))) +
+            Cell(Escape(DescribeSeeds(row.end_loss))) + Cell(LineRanges(row.lines)));
   }
   const std::vector<report::Column> columns = {{"arm"},
                                                {"trained", true},
