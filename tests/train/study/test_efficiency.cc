@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/train/study/planted_study.h"
 #include "train/study/efficiency.h"
 

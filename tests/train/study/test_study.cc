@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "tensor/io/text_file.h"
 #include "tests/support/expect_message.h"
