@@ -1,5 +1,6 @@
 #include "ct/spectra/strength.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

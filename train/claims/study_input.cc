@@ -1,5 +1,6 @@
 #include "train/claims/study_input.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
