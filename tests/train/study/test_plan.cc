@@ -10,7 +10,7 @@
 namespace ampgrad::train {
 namespace {
 
-const Arm& Find(const std::vector<Arm>& arms, const std::string& name) {
+Arm Find(const std::vector<Arm>& arms, const std::string& name) {
   const auto found = std::ranges::find(arms, name, &Arm::name);
   EXPECT_NE(found, arms.end()) << name;
   return found == arms.end() ? arms.front() : *found;
@@ -54,7 +54,7 @@ TEST(Plan, KeepsTheScopeOfTheStudy) {
   const auto model = TinyGpt(1);
   const Scope last = {false, 1, 1};
   for (const Arm& arm : ArmsOf("bases", *model, {.scope = last})) EXPECT_EQ(arm.method.scope.first, 1) << arm.name;
-  const Arm& head = Find(ArmsOf("scope", *model, {}), "full, head");
+  const Arm head = Find(ArmsOf("scope", *model, {}), "full, head");
   EXPECT_TRUE(MatricesInScope(*model, head.method.scope).empty());
   EXPECT_TRUE(head.method.scope.head);
 }
