@@ -41,6 +41,17 @@ std::vector<std::vector<RowSource>> ByType(const std::vector<RowSource>& sources
   return groups;
 }
 
+// Where the first part of a name that is a number lies, before its dot; an empty place without one.
+std::pair<size_t, size_t> FindNumber(const std::string& name) {
+  size_t begin = 0;
+  for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+    const std::string part = name.substr(begin, dot - begin);
+    if (!part.empty() && part.find_first_not_of("0123456789") == std::string::npos) return {begin, dot};
+    begin = dot + 1;
+  }
+  return {0, 0};
+}
+
 }  // namespace
 
 std::vector<std::string> BasisKindNames() { return {std::begin(kNames), std::end(kNames)}; }
@@ -56,13 +67,13 @@ BasisKind ParseBasisKind(const std::string& word) {
 }
 
 std::string TypeOf(const std::string& matrix) {
-  size_t begin = 0;
-  for (size_t dot = matrix.find('.'); dot != std::string::npos; dot = matrix.find('.', dot + 1)) {
-    const std::string part = matrix.substr(begin, dot - begin);
-    if (!part.empty() && part.find_first_not_of("0123456789") == std::string::npos) return matrix.substr(dot + 1);
-    begin = dot + 1;
-  }
-  return matrix;
+  const auto [begin, end] = FindNumber(matrix);
+  return begin == end ? matrix : matrix.substr(end + 1);
+}
+
+Index LayerOf(const std::string& matrix) {
+  const auto [begin, end] = FindNumber(matrix);
+  return begin == end || end - begin > 9 ? -1 : std::stoll(matrix.substr(begin, end - begin));
 }
 
 std::vector<BasisGroup> ComputeBases(BasisKind kind, const std::vector<RowSource>& sources, Index k,

@@ -41,5 +41,7 @@ std::vector<BasisGroup> ComputeBases(BasisKind kind, const std::vector<RowSource
 /// The last part of the name of a matrix that is not a number, with what follows it: "attn.c_attn.weight" of
 /// "h.3.attn.c_attn.weight". Matrices of one type share it.
 std::string TypeOf(const std::string& matrix);
+/// The first part of the name of a matrix that is a number, which is its layer: 3 of that name; −1 without one.
+Index LayerOf(const std::string& matrix);
 
 }  // namespace ampgrad::ct

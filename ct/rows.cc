@@ -1,5 +1,6 @@
 #include "ct/rows.h"
 
+#include <algorithm>
 #include <numeric>
 #include <stdexcept>
 
@@ -26,6 +27,11 @@ std::vector<RowSource> SelectRows(const std::vector<nn::Matrix*>& matrices, Inde
     }
   }
   return sources;
+}
+
+nn::Matrix* FindEmbedding(const std::vector<nn::Matrix*>& matrices) {
+  const auto found = std::ranges::find(matrices, nn::MatrixKind::kVocabulary, &nn::Matrix::kind);
+  return found == matrices.end() ? nullptr : *found;
 }
 
 Index CountRows(const std::vector<RowSource>& sources) {

@@ -30,6 +30,9 @@ struct RowSource {
 /// The matrices that `policy` decomposes at width d, in the model's order.
 std::vector<RowSource> SelectRows(const std::vector<nn::Matrix*>& matrices, Index d, RowsPolicy policy);
 
+/// The embedding E [V, d], the first matrix of the vocabulary; null when there is none.
+nn::Matrix* FindEmbedding(const std::vector<nn::Matrix*>& matrices);
+
 /// Number of rows, repeats included.
 Index CountRows(const std::vector<RowSource>& sources);
 

@@ -8,8 +8,6 @@
 namespace ampgrad::ct {
 namespace {
 
-constexpr double kFamilyError = 0.05;
-
 double Mean(const std::vector<double>& values) {
   double sum = 0;
   for (const double value : values) sum += value;
@@ -55,10 +53,9 @@ Figure AgainstNormal(double value, double mean, double deviation, double draws, 
 }
 
 Figure AgainstMoments(double value, const std::vector<double>& draws, Structure structure) {
-  constexpr size_t kFewest = 20;
   if (draws.empty()) return Untested(value);
   const double mean = Mean(draws);
-  if (draws.size() < kFewest) return Untested(value, mean);
+  if (draws.size() < kFewestDraws) return Untested(value, mean);
   double squares = 0;
   for (const double draw : draws) squares += (draw - mean) * (draw - mean);
   const double n = static_cast<double>(draws.size());
@@ -66,15 +63,10 @@ Figure AgainstMoments(double value, const std::vector<double>& draws, Structure 
 }
 
 void MarkByHolm(const std::vector<Figure*>& figures) {
-  std::vector<Figure*> tested;
-  for (Figure* figure : figures) {
-    if (figure->tested()) tested.push_back(figure);
-  }
-  std::stable_sort(tested.begin(), tested.end(), [](const Figure* a, const Figure* b) { return a->p < b->p; });
-  for (size_t i = 0; i < tested.size(); ++i) {
-    if (!(tested[i]->p <= kFamilyError / static_cast<double>(tested.size() - i))) break;
-    tested[i]->marked = true;
-  }
+  std::vector<double> ps;
+  for (const Figure* figure : figures) ps.push_back(figure->p);
+  const std::vector<bool> survive = SurviveHolm(ps);
+  for (size_t i = 0; i < figures.size(); ++i) figures[i]->marked = survive[i];
 }
 
 }  // namespace ampgrad::ct

@@ -44,11 +44,12 @@ Figure AgainstDraws(double value, std::vector<double> draws, Structure structure
 /// The value against a nearly normal figure of chance with this mean and deviation, estimated from `draws` draws
 /// (Student's t for one more draw), or known: infinitely many.
 Figure AgainstNormal(double value, double mean, double deviation, double draws, Structure structure);
-/// The same, with mean and deviation of these draws; not tested for fewer than 20.
+/// The fewest draws that a test takes its mean and deviation from.
+inline constexpr size_t kFewestDraws = 20;
+/// The same, with mean and deviation of these draws; not tested for fewer than kFewestDraws.
 Figure AgainstMoments(double value, const std::vector<double>& draws, Structure structure);
 
-/// Marks the figures that survive Holm's correction (Scand. J. Statist. 6, 1979): with probability 0.95 chance alone
-/// marks none. Figures that are not tested are left out.
+/// Marks the figures that survive Holm's correction. Figures that are not tested are left out.
 void MarkByHolm(const std::vector<Figure*>& figures);
 
 }  // namespace ampgrad::ct

@@ -18,19 +18,6 @@ namespace {
 constexpr int kScoreDraws = 200, kFrameDraws = 100;
 constexpr uint64_t kScoreStream = 0x73636f7265;  // "score"
 
-// The number behind "layers." or "h." in a name, or −1.
-Index LayerOf(const std::string& name) {
-  for (size_t begin = 0; begin < name.size();) {
-    const size_t dot = std::min(name.find('.', begin), name.size());
-    const std::string part = name.substr(begin, dot - begin);
-    if (!part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos) {
-      return std::stoll(part);
-    }
-    begin = dot + 1;
-  }
-  return -1;
-}
-
 // The top directions [K, d] of EᵀE, E [V, d] as it is.
 Tensor TopDirections(nn::Matrix& embedding, Index k) {
   const RowReader reader({&embedding, ops::Layout::kOutIn, embedding.out, 1});
@@ -149,8 +136,8 @@ class Measurement {
     }
     result_.weight_pr = AgainstMoments(ParticipationRatio(basis.eigenvalues), pr, Structure::kLow);
     const double share = ShareAbove(basis.eigenvalues, result_.edge);
-    result_.share_above_edge = above.size() < 20 ? AgainstMoments(share, above, Structure::kHigh)
-                                                 : AgainstDraws(share, above, Structure::kHigh);
+    result_.share_above_edge = above.size() < kFewestDraws ? AgainstMoments(share, above, Structure::kHigh)
+                                                           : AgainstDraws(share, above, Structure::kHigh);
   }
 
   // B's products with the top directions of EᵀE for each K, and what random frames give.
@@ -175,6 +162,9 @@ class Measurement {
   }
 
   void SetMatrices() {
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      pools_[TypeOf(sources_[i].matrix->name)].Add(stack_.row_squares[i]);
+    }
     for (size_t i = 0; i < parts_.size(); ++i) {
       const std::string& name = sources_[i].matrix->name;
       Say("the scores of " + name + ", " + std::to_string(i + 1) + " of " + std::to_string(parts_.size()));
@@ -203,17 +193,14 @@ class Measurement {
   }
 
   Figure StrengthOf(size_t i) const {
-    NormPool pool;
-    for (size_t j = 0; j < parts_.size(); ++j) {
-      if (TypeOf(sources_[j].matrix->name) == TypeOf(sources_[i].matrix->name)) pool.Add(stack_.row_squares[j]);
-    }
+    const NormPool& pool = pools_.at(TypeOf(sources_[i].matrix->name));
     const Figure strength = StrengthInPool(stack_.row_squares[i], pool);
     return options_.nulls ? strength : Untested(strength.value, strength.null);
   }
 
   Figure WeightPr(size_t i) const {
     if (!options_.nulls) return Untested(stack_.matrix_pr[i]);
-    if (null_.drawn_rows && null_.draws >= 20) {
+    if (null_.TestsRows()) {
       return AgainstMoments(stack_.matrix_pr[i], null_.matrix_pr[i], Structure::kLow);
     }
     return AgainstRandomDirections(stack_.matrix_pr[i], stack_.row_squares[i], width());
@@ -303,7 +290,7 @@ class Measurement {
 
   Figure LayerFigure(Index layer, double pr) const {
     if (!options_.nulls) return Untested(pr);
-    if (null_.drawn_rows && null_.draws >= 20) return AgainstMoments(pr, null_.layer_pr.at(layer), Structure::kLow);
+    if (null_.TestsRows()) return AgainstMoments(pr, null_.layer_pr.at(layer), Structure::kLow);
     std::vector<double> squares;
     for (size_t i = 0; i < parts_.size(); ++i) {
       if (parts_[i].layer != layer) continue;
@@ -353,6 +340,7 @@ class Measurement {
   std::vector<std::shared_ptr<const Basis>> bases_;  // by part
   std::map<Index, Tensor> directions_;
   std::map<Index, AlignmentDraws> frames_;
+  std::map<std::string, NormPool> pools_;  // by type
   ScoreSums all_;
   std::vector<std::vector<double>> captured_;  // by part
   ModelSpectra result_;
@@ -381,11 +369,6 @@ std::vector<Figure*> ModelSpectra::Figures() {
     for (Figure* figure : {&of_k.r2, &of_k.subspace_overlap, &of_k.mean_max_cosine}) figures.push_back(figure);
   }
   return figures;
-}
-
-nn::Matrix* FindEmbedding(const std::vector<nn::Matrix*>& matrices) {
-  const auto found = std::ranges::find(matrices, nn::MatrixKind::kVocabulary, &nn::Matrix::kind);
-  return found == matrices.end() ? nullptr : *found;
 }
 
 ModelSpectra MeasureSpectra(const std::vector<RowSource>& sources, const SpectraOptions& options,

@@ -95,9 +95,6 @@ struct ModelSpectra {
 ModelSpectra MeasureSpectra(const std::vector<RowSource>& sources, const SpectraOptions& options,
                             const std::function<void(const std::string&)>& progress = nullptr);
 
-/// E [V, d], the first matrix of the vocabulary; null when there is none.
-nn::Matrix* FindEmbedding(const std::vector<nn::Matrix*>& matrices);
-
 /// Bins of a histogram of scores.
 inline constexpr int kHistogramBins = 32;
 

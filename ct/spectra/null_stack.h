@@ -17,6 +17,9 @@ struct StackNull {
   std::vector<std::vector<double>> matrix_pr;               // [parts][draws]
   std::map<Index, std::vector<double>> layer_pr;            // [draws]
   std::vector<std::vector<std::vector<double>>> matrix_r2;  // [parts][K values][draws]
+
+  /// Whether there are draws enough of rows to test a matrix or a layer by them.
+  bool TestsRows() const { return drawn_rows && draws >= static_cast<int>(kFewestDraws); }
 };
 
 /// The most numbers that the draws of a stack take by default.

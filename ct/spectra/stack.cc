@@ -94,18 +94,6 @@ std::vector<double> CentredInDouble(const Tensor& rows, const std::vector<double
   return centred;
 }
 
-// The upper triangle of gram [d, d] += rowsᵀ·rows, for rows [n, d].
-void AddGramInDouble(const std::vector<double>& rows, Index d, std::vector<double>& gram) {
-  const Index n = static_cast<Index>(rows.size()) / d;
-  ParallelFor(d, [&](Index i) {
-    double* to = &gram[i * d];
-    for (Index r = 0; r < n; ++r) {
-      const double* row = &rows[r * d];
-      for (Index j = i; j < d; ++j) to[j] += row[i] * row[j];
-    }
-  });
-}
-
 std::vector<double> MeanRow(const std::vector<StackPart>& parts, const RowsOf& rows_of, Index d, Index* count) {
   std::vector<double> sum(d, 0.0);
   *count = 0;
@@ -128,7 +116,7 @@ void AddCentred(const Tensor& rows, const StackSpectra& spectra, std::vector<dou
   if (spectra.in_double) {
     const std::vector<double> centred = CentredInDouble(rows, spectra.mean);
     AddRows(centred.data(), n, d, sum, &squares);
-    AddGramInDouble(centred, d, gram);
+    AddGramInDouble(rows, gram, spectra.mean);
   } else {
     const Tensor centred = Centred(rows, spectra.basis.mean);
     AddRows(centred.data(), n, d, sum, &squares);

@@ -71,6 +71,41 @@ double StudentPoint(double tail, double dof) {
   return low;
 }
 
+std::vector<bool> SurviveHolm(const std::vector<double>& ps) {
+  constexpr double kFamilyError = 0.05;
+  std::vector<size_t> tested;
+  for (size_t i = 0; i < ps.size(); ++i) {
+    if (!std::isnan(ps[i])) tested.push_back(i);
+  }
+  std::stable_sort(tested.begin(), tested.end(), [&](size_t a, size_t b) { return ps[a] < ps[b]; });
+  std::vector<bool> survive(ps.size(), false);
+  for (size_t i = 0; i < tested.size(); ++i) {
+    if (!(ps[tested[i]] <= kFamilyError / static_cast<double>(tested.size() - i))) break;
+    survive[tested[i]] = true;
+  }
+  return survive;
+}
+
+LogFit FitLogs(const std::vector<double>& x, const std::vector<double>& y) {
+  const double n = static_cast<double>(x.size());
+  double mean_x = 0, mean_y = 0, xx = 0, xy = 0, residual = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    mean_x += std::log(x[i]) / n;
+    mean_y += std::log(y[i]) / n;
+  }
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double apart = std::log(x[i]) - mean_x;
+    xx += apart * apart;
+    xy += apart * (std::log(y[i]) - mean_y);
+  }
+  const double slope = xy / xx;
+  for (size_t i = 0; i < x.size(); ++i) {
+    residual += std::pow(std::log(y[i]) - mean_y - slope * (std::log(x[i]) - mean_x), 2);
+  }
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  return {slope, x.size() > 2 ? std::sqrt(residual / (n - 2) / xx) : nan};
+}
+
 KendallTau KendallWithOrder(const std::vector<double>& values) {
   const size_t n = values.size();
   const double nan = std::numeric_limits<double>::quiet_NaN();

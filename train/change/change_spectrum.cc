@@ -5,53 +5,8 @@
 #include <limits>
 
 #include "ct/basis.h"
-#include "tensor/thread_pool.h"
 
 namespace ampgrad::train {
-namespace {
-
-// A task computes kTile x kTile sums, which stay in the L1 cache, from kDeep rows at a time.
-constexpr Index kTile = 32;
-constexpr Index kDeep = 4;
-
-using Panel = double[kDeep][kTile];
-
-// Rows begin..begin + kDeep of columns `from`..from + kTile, widened; zeros where there are none.
-void Load(const Tensor& rows, Index begin, Index from, Panel& panel) {
-  const Index deep = std::min(kDeep, rows.rows() - begin), width = std::min(kTile, rows.cols() - from);
-  for (Index r = 0; r < kDeep; ++r) {
-    for (Index j = 0; j < kTile; ++j) panel[r][j] = r < deep && j < width ? rows.row(begin + r)[from + j] : 0.0;
-  }
-}
-
-// One tile of the Gram matrix, its first entry at (top, left).
-void AddTile(const Tensor& rows, Index top, Index left, std::vector<double>& gram) {
-  const Index d = rows.cols();
-  double sums[kTile][kTile] = {};
-  Panel a, b;
-  for (Index begin = 0; begin < rows.rows(); begin += kDeep) {
-    Load(rows, begin, top, a);
-    Load(rows, begin, left, b);
-    for (Index i = 0; i < kTile; ++i) {
-      const double a0 = a[0][i], a1 = a[1][i], a2 = a[2][i], a3 = a[3][i];
-      for (Index j = 0; j < kTile; ++j) sums[i][j] += a0 * b[0][j] + a1 * b[1][j] + a2 * b[2][j] + a3 * b[3][j];
-    }
-  }
-  for (Index i = top; i < std::min(d, top + kTile); ++i) {
-    for (Index j = std::max(i, left); j < std::min(d, left + kTile); ++j) gram[i * d + j] += sums[i - top][j - left];
-  }
-}
-
-}  // namespace
-
-void AddGramInDouble(const Tensor& rows, std::vector<double>& gram) {
-  const Index tiles = (rows.cols() + kTile - 1) / kTile;
-  ParallelFor(tiles * tiles, [&](Index task) {
-    const Index i = task / tiles, j = task % tiles;
-    if (i <= j) AddTile(rows, i * kTile, j * kTile, gram);
-  });
-}
-
 double RankFloor(double sigma1, Index rows, Index width, double rounding) {
   const double size = static_cast<double>(std::max(rows, width));
   const double arithmetic = size * static_cast<double>(std::numeric_limits<Real>::epsilon());

@@ -21,10 +21,6 @@ struct ChangeSpectrum {
   double floor = 0;                // below it a σ may be rounding: RankFloor
 };
 
-/// gram [d, d] += rowsᵀ·rows for rows [n, d]; the upper triangle alone. Products and sums are in double, each sum in
-/// the order of the rows: σ comes out of σ², so a Gram matrix in float would lose every σ below 3e-4·σ₁.
-void AddGramInDouble(const Tensor& rows, std::vector<double>& gram);
-
 /// The floor of the numerical rank, the largest of three:
 ///   σ₁·max(n, d)·ε of Real       the usual convention for numbers computed in Real (Golub and Van Loan, 5.4.1)
 ///   σ₁·√(max(n, d)·ε of double)  what the Gram matrix can tell from zero, as it holds σ²

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -87,7 +86,7 @@ struct Gathered {
 // Walks over the matrices of two models.
 class Comparing {
  public:
-  Comparing(const ct::Basis& basis, const ChangeOptions& options, models::LanguageModel& before);
+  Comparing(const ct::Basis& basis, const ChangeOptions& options);
 
   void Add(const ct::RowSource& before, const ct::RowSource& after);
   // What the policy leaves out.
@@ -104,18 +103,14 @@ class Comparing {
   const ct::Basis& basis_;
   const ChangeOptions& options_;
   const Index d_;
-  std::map<std::string, Index> layers_;  // of a matrix
-  std::vector<double> stack_;            // ΣΔWᵀΔW [d, d]
-  RoundingNorm rounding_;                // of all matrices stacked
-  Index rows_ = 0;                       // of all matrices
+  std::vector<double> stack_;  // ΣΔWᵀΔW [d, d]
+  RoundingNorm rounding_;      // of all matrices stacked
+  Index rows_ = 0;             // of all matrices
   WeightChange result_;
 };
 
-Comparing::Comparing(const ct::Basis& basis, const ChangeOptions& options, models::LanguageModel& before)
+Comparing::Comparing(const ct::Basis& basis, const ChangeOptions& options)
     : basis_(basis), options_(options), d_(basis.width()), stack_(static_cast<size_t>(d_ * d_), 0.0), rounding_(d_) {
-  for (Index i = 0; i < before.layers(); ++i) {
-    for (const nn::Matrix* matrix : before.BlockParts(i).matrices) layers_[matrix->name] = i;
-  }
   result_.width = d_;
   result_.k = basis.k();
   result_.ks = options.ks;
@@ -124,8 +119,8 @@ Comparing::Comparing(const ct::Basis& basis, const ChangeOptions& options, model
 
 // A block of ΔW that is not zero, from row `begin` on; all of ΔW unless it is tall.
 void Comparing::AddBlock(const Tensor& change, Index begin, Gathered& gathered) {
-  AddGramInDouble(gathered.tall ? change : kernels::Transposed(change), gathered.gram);
-  if (!gathered.tall) AddGramInDouble(change, stack_);
+  ct::AddGramInDouble(gathered.tall ? change : kernels::Transposed(change), gathered.gram);
+  if (!gathered.tall) ct::AddGramInDouble(change, stack_);
   Tensor scores = Tensor::Uninitialized({change.rows(), basis_.k()});
   kernels::ProductNT(change, basis_.vectors, {scores.data()});
   const std::vector<double> columns = SquaresOfColumns(scores);
@@ -141,13 +136,13 @@ Gathered Comparing::Gather(const ct::RowSource& before, const ct::RowSource& aft
   const double epsilon = EpsilonOf(after.matrix->form->Merged().type());
   const ct::RowReader old_rows(before), new_rows(after);
   const Index n = old_rows.count(), side = std::min(n, d_);
-  Gathered gathered{.change = {.sums = Empty(name, options_.ks), .kind = ct::TypeOf(name), .rows = n},
-                    .tall = n >= d_,
-                    .gram = std::vector<double>(static_cast<size_t>(side * side), 0.0),
-                    .rounding = RoundingNorm(d_),
-                    .scored = std::vector<double>(static_cast<size_t>(n), 0.0),
-                    .moved = std::vector<double>(static_cast<size_t>(n), 0.0)};
-  if (const auto layer = layers_.find(name); layer != layers_.end()) gathered.change.layer = layer->second;
+  Gathered gathered{
+      .change = {.sums = Empty(name, options_.ks), .kind = ct::TypeOf(name), .layer = ct::LayerOf(name), .rows = n},
+      .tall = n >= d_,
+      .gram = std::vector<double>(static_cast<size_t>(side * side), 0.0),
+      .rounding = RoundingNorm(d_),
+      .scored = std::vector<double>(static_cast<size_t>(n), 0.0),
+      .moved = std::vector<double>(static_cast<size_t>(n), 0.0)};
   ChangeSums& sums = gathered.change.sums;
   const Index step = gathered.tall ? ct::kGramRows : n;
   for (Index begin = 0; begin < n; begin += step) {
@@ -267,7 +262,7 @@ WeightChange CompareWeights(models::LanguageModel& before, models::LanguageModel
   const nn::Parts old_parts = before.Parts(), new_parts = after.Parts();
   RequireSameShape(old_parts, new_parts);
   CheckBasis(basis, before.width(), options.ks);
-  Comparing comparing(basis, options, before);
+  Comparing comparing(basis, options);
   const auto old_sources = ct::SelectRows(old_parts.matrices, before.width(), options.policy);
   const auto new_sources = ct::SelectRows(new_parts.matrices, before.width(), options.policy);
   size_t next = 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ct/spectra/statistics.h"
 #include "train/claims/finding.h"
 #include "train/report/format.h"
 
@@ -45,7 +46,7 @@ Finding PhasesBy(const StudyRuns& runs, Gain gain) {
     figures.push_back(EfficiencyFigure(runs, *arm, gain));
     ps.push_back(PValue(figures.back().interval, 0));
   }
-  const std::vector<bool> survive = SurviveHolm(ps);
+  const std::vector<bool> survive = ct::SurviveHolm(ps);
   bool below = false, around = false, above = false, all_above = true;
   std::vector<Interval> intervals;
   for (size_t i = 0; i < arms.size(); ++i) {
@@ -235,7 +236,7 @@ Findings ConstantReturns(const StudyInput& study) {
       intervals.push_back(figures.back().interval);
       ps.push_back(PValue(intervals.back(), 0));
     }
-    const std::vector<bool> survive = SurviveHolm(ps);
+    const std::vector<bool> survive = ct::SurviveHolm(ps);
     for (size_t i = 0; i < intervals.size(); ++i) {
       const Verdict alone = JudgeContains(intervals[i], 0, kNarrowShare, {});
       verdicts.push_back(alone == Verdict::kDoesNotHold && !survive[i] ? Verdict::kUndecided : alone);

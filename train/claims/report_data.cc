@@ -11,19 +11,20 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json Number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
-
 ordered_json IntervalJson(const Interval& i) {
-  ordered_json json = {{"mean", Number(i.mean)}, {"low", Number(i.low)}, {"high", Number(i.high)},
-                       {"seeds", i.seeds},       {"missing", i.missing}, {"diverged", i.diverged}};
+  ordered_json json = {{"mean", i.mean},   {"low", i.low},         {"high", i.high},
+                       {"seeds", i.seeds}, {"missing", i.missing}, {"diverged", i.diverged}};
   if (!i.why.empty()) json["why"] = i.why;
   return json;
 }
 
 ordered_json ArmJson(const ArmRow& row) {
-  ordered_json json = {
-      {"name", row.arm->name},         {"groups", row.arm->groups}, {"num_trainable_params", row.trained},
-      {"num_total_params", row.total}, {"lr", Number(row.lr)},      {"lines", row.lines}};
+  ordered_json json = {{"name", row.arm->name},
+                       {"groups", row.arm->groups},
+                       {"num_trainable_params", row.trained},
+                       {"num_total_params", row.total},
+                       {"lr", row.lr},
+                       {"lines", row.lines}};
   for (const ArmFigure& figure : ArmFigures()) json[figure.name] = IntervalJson(row.*figure.interval);
   return json;
 }
@@ -37,7 +38,7 @@ ordered_json CurveJson(const StudyInput& study, ct::Start start) {
                               {"efficiency", IntervalJson(point.from_start)},
                               {"from_base_efficiency", IntervalJson(point.from_base)},
                               {"phase", PhaseOf(point.from_base)},
-                              {"numbers_per_point", Number(point.TrainedPerPoint())},
+                              {"numbers_per_point", point.TrainedPerPoint()},
                               {"lines", study.LinesOf(point.arm->name)}});
   }
   const Arm* best = BestK(study.runs, start);

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "ct/spectra/statistics.h"
 #include "tensor/io/json.h"
 #include "tensor/random.h"
 #include "train/claims/finding.h"
@@ -23,33 +24,26 @@ io::JsonValue Analysis(const StudyInput& study) { return {study.analysis, study.
 
 double NumberOr(const io::JsonValue& value) { return value.null() ? NAN : value.Number(); }
 
-// log PR over log K of resampled matrices: the slope of their mean PR.
-double Slope(const std::vector<double>& log_k, const std::vector<std::vector<double>>& pr,
+// The exponent over K of the mean PR of resampled matrices.
+double Slope(const std::vector<double>& ks, const std::vector<std::vector<double>>& pr,
              const std::vector<size_t>& drawn) {
-  const auto n = static_cast<double>(log_k.size());
-  std::vector<double> log_pr;
-  double mean_k = 0, products = 0, squares = 0;
-  for (size_t i = 0; i < log_k.size(); ++i) {
+  std::vector<double> means;
+  for (const std::vector<double>& of_k : pr) {
     double sum = 0;
-    for (const size_t m : drawn) sum += pr[i][m];
-    log_pr.push_back(std::log(sum / static_cast<double>(drawn.size())));
-    mean_k += log_k[i] / n;
+    for (const size_t m : drawn) sum += of_k[m];
+    means.push_back(sum / static_cast<double>(drawn.size()));
   }
-  for (size_t i = 0; i < log_k.size(); ++i) {
-    products += (log_k[i] - mean_k) * log_pr[i];
-    squares += (log_k[i] - mean_k) * (log_k[i] - mean_k);
-  }
-  return products / squares;
+  return ct::FitLogs(ks, means).slope;
 }
 
 // The exponent and its 95 % interval over resampled matrices (percentiles of 2000 draws).
-Interval BootstrapExponent(const std::vector<double>& log_k, const std::vector<std::vector<double>>& pr) {
+Interval BootstrapExponent(const std::vector<double>& ks, const std::vector<std::vector<double>>& pr) {
   constexpr int kDraws = 2000;
   const size_t matrices = pr.front().size();
   std::vector<size_t> drawn(matrices);
   for (size_t m = 0; m < matrices; ++m) drawn[m] = m;
   Interval interval;
-  interval.mean = Slope(log_k, pr, drawn);
+  interval.mean = Slope(ks, pr, drawn);
   const Random random(1, 0);
   std::vector<double> slopes;
   for (int draw = 0; draw < kDraws; ++draw) {
@@ -57,7 +51,7 @@ Interval BootstrapExponent(const std::vector<double>& log_k, const std::vector<s
       const uint64_t at = static_cast<uint64_t>(draw) * matrices + m;
       drawn[m] = static_cast<size_t>(random.Below(at, static_cast<Index>(matrices)));
     }
-    slopes.push_back(Slope(log_k, pr, drawn));
+    slopes.push_back(Slope(ks, pr, drawn));
   }
   std::ranges::sort(slopes);
   interval.low = slopes[kDraws / 40 - 1];
@@ -120,14 +114,14 @@ Findings AmplitudePr(const StudyInput& study) {
     }
   }
   if (by_k.size() < 3) return {NotTestable(rule, need)};
-  std::vector<double> log_k;
+  std::vector<double> ks;
   std::vector<std::vector<double>> pr;
   for (const auto& [k, values] : by_k) {
     if (values.size() != by_k.begin()->second.size()) return {NotTestable(rule, "every matrix at every K")};
-    log_k.push_back(std::log(static_cast<double>(k)));
+    ks.push_back(static_cast<double>(k));
     pr.push_back(values);
   }
-  Interval interval = BootstrapExponent(log_k, pr);
+  Interval interval = BootstrapExponent(ks, pr);
   const bool contains = interval.Contains(0.5), narrow = interval.HalfWidth() <= kNarrowExponent;
   const Verdict verdict = !contains                         ? Verdict::kDoesNotHold
                           : narrow && !interval.Contains(1) ? Verdict::kHolds

@@ -18,20 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr Index kWidest = Index{1} << 24;
 
-// Notes the lines that are runs and captures. StudyFile has read each of them.
-void NumberLines(const fs::path& file, StudyInput& study) {
-  const std::string text = io::ReadTextFile(file);
-  Index number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const nlohmann::json line = nlohmann::json::parse(text.substr(begin, end - begin));
-    ++number;
-    if (line.at("line") == "run") study.lines.push_back(number);
-    if (line.at("line") == "capture") study.capture_lines.push_back(number);
-    begin = end + 1;
-  }
-}
-
 // The width of the model that the settings name, if its config.json is still there.
 Index WidthOfModel(const nlohmann::json& settings) {
   const auto found = settings.find("settings");
@@ -83,12 +69,9 @@ StudyInput ReadStudy(const fs::path& directory, Index width) {
   study.name = directory.string();
   const StudyFile runs(directory);
   study.runs = StudyRuns(runs.runs());
-  NumberLines(file, study);
-  std::set<uint64_t> seeds;
-  for (const StudyRun& run : runs.runs()) seeds.insert(run.seed);
-  for (const uint64_t seed : seeds) {
-    if (const auto* capture = runs.Capture(seed)) study.captures[seed] = *capture;
-  }
+  study.lines = runs.run_lines();
+  study.captures = runs.captures();
+  study.capture_lines = runs.capture_lines();
   nlohmann::json settings;
   if (io::IsThere(directory / "study.json")) {
     study.settings = io::ReadTextFile(directory / "study.json");

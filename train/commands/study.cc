@@ -1,5 +1,6 @@
 #include "train/study/study.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -71,32 +72,47 @@ void RequireSameRecipe(const fs::path& directory, const std::string& recipe) {
   }
 }
 
-// Prints what is done and what is to do, with the time of a step of full fine-tuning of all layers.
-void ShowPlan(models::LanguageModel& model, const Data& data, const StudyOptions& study, const StudyFile& file) {
+// Prints the arms, what of each is to do, and the steps that this takes with a search of five rates.
+double ShowArms(const StudyOptions& study, const StudyFile& file) {
   double steps = 0;
-  Index runs = 0, done = 0;
-  for (const auto& [arm, seeds] : Missing(study, file)) {
-    const double own = static_cast<double>(arm->steps > 0 ? arm->steps : study.train.steps);
-    const bool searched = !arm->IsLevel() && arm->fixed_lr == 0;
-    const double search = searched ? std::max(0.0, 5.0 - static_cast<double>(file.TriedCount(arm->name))) : 0;
-    runs += static_cast<Index>(seeds.size());
-    done += (arm->IsLevel() ? 1 : study.seeds) - static_cast<Index>(seeds.size());
-    if (!arm->IsLevel()) steps += own * (static_cast<double>(seeds.size()) + (seeds.empty() ? 0 : search));
+  size_t done = 0, left = 0;
+  const auto arms = Missing(study, file);
+  for (const auto& [arm, seeds] : arms) {
+    const Index all = arm->IsLevel() ? 1 : study.seeds;
+    const Index own = arm->IsLevel() ? 0 : arm->steps > 0 ? arm->steps : study.train.steps;
+    const bool searches = !arm->IsLevel() && arm->fixed_lr == 0 && !seeds.empty();
+    const double tried = static_cast<double>(file.TriedCount(arm->name));
+    steps += static_cast<double>(own) * (static_cast<double>(seeds.size()) + (searches ? std::max(0.0, 5 - tried) : 0));
+    left += seeds.size();
+    done += static_cast<size_t>(all) - seeds.size();
     std::string groups;
     for (const std::string& group : arm->groups) groups += (groups.empty() ? "" : ", ") + group;
-    std::printf("%-34s %4.0f steps, %2zu of %lld runs to do  (%s)\n", arm->name.c_str(), arm->IsLevel() ? 0 : own,
-                seeds.size(), static_cast<long long>(arm->IsLevel() ? 1 : study.seeds), groups.c_str());
+    std::printf("%-34s %4lld steps, %2zu of %lld runs to do  (%s)\n", arm->name.c_str(), static_cast<long long>(own),
+                seeds.size(), static_cast<long long>(all), groups.c_str());
   }
-  const double seconds = StepSeconds(model, data);
-  std::printf(
-      "\n%zu arms in this part; %lld runs done, %lld to do: about %.1f h, as a step of full fine-tuning takes "
-      "%.3f s\n",
-      Missing(study, file).size(), static_cast<long long>(done), static_cast<long long>(runs), steps * seconds / 3600,
-      seconds);
+  std::printf("\n%zu arms in this part; %zu runs done, %zu to do\n", arms.size(), done, left);
+  return steps;
+}
+
+// Prints the memory and the time of `steps` steps as those of full fine-tuning, the first arm, take. Throws where the
+// memory is too little.
+void ShowCost(models::LanguageModel& model, const ChatData& samples, const StudyOptions& study, Index batch,
+              double steps) {
+  const MethodSettings& full = study.arms.front().method;
+  RequireMemoryToPrepare(model, full, AvailableMemory(), study.train.optimizer);
+  const std::unique_ptr<models::LanguageModel> prepared = model.Clone();
+  prepared->checkpoint_blocks = model.checkpoint_blocks;
+  Prepare(*prepared, full);
+  const MemoryPlan memory = PlanMemory(*prepared, nullptr, study.train);
+  std::printf("memory: %s\n", ToString(memory, memory.Shard(batch) * samples.longest).c_str());
+  RequireMemory(memory, batch, samples.longest, AvailableMemory());
+  const double seconds = StepSeconds(*prepared, samples.data);
+  std::printf("about %.1f h, as a step of full fine-tuning takes %.3f s\n", steps * seconds / 3600, seconds);
 }
 
 int Run(const Options& options) {
   StudyOptions study;
+  const Index batch = options.Integer("batch", 1, 1 << 20);
   study.train = ReadTrainOptions(options);
   study.seeds = options.Integer("seeds", 1, 1000);
   study.sample = ReadRowSample(options);
@@ -104,7 +120,8 @@ int Run(const Options& options) {
   const fs::path directory = options.String("model"), out = options.String("out");
   const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
   study.arms = ArmsOf(options.Choice("plan", PlanNames()), *model,
-                      {ReadScope(options, *model), ReadChain(options), study.train.steps});
+                      {ReadScope(options, *model), ReadChain(options), ReadRowsPolicy(options), study.train.steps});
+  model->checkpoint_blocks = options.Has("checkpoint");
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   ChatData samples = During("reading the data", [&] {
     return ReadChatData(ReadChatSource(options, directory, *model, study.sample.seed), tokenizer);
@@ -113,14 +130,14 @@ int Run(const Options& options) {
   CutEvaluation(samples.data, study.train.shards);
   if (options.Has("forget")) {
     const std::string file = options.String("forget");
-    study.forget = TextWindows(io::ReadTextFile(file), tokenizer, ReadLength(options, *model),
-                               options.Integer("batch", 1, 1 << 20), 16, file);
+    study.forget = TextWindows(io::ReadTextFile(file), tokenizer, ReadLength(options, *model), batch, 16, file);
   }
   const bool dry = options.Has("dry-run");
   if (!dry) RequireSameRecipe(out, Recipe(options, model->width()));
   StudyFile file(out);
   std::printf("%s\n", Describe(samples).c_str());
-  ShowPlan(*model, samples.data, study, file);
+  const double steps = ShowArms(study, file);
+  if (steps > 0) ShowCost(*model, samples, study, batch, steps);
   if (dry) return 0;
   std::fflush(stdout);
   study.spill = out;
@@ -133,6 +150,8 @@ int Run(const Options& options) {
 }  // namespace
 
 Command StudyCommand() {
+  std::vector<OptionSpec> training = TrainingOptionSpecs("50", "8", "0");
+  std::erase_if(training, [](const OptionSpec& spec) { return std::string(spec.name) == "log"; });  // runs.jsonl is it
   return {"study", "Run every arm of a plan with several seeds, for a report; it goes on where it was stopped.",
           Join({{{"model", "DIR", nullptr, "model directory"},
                  {"data", "FILE", nullptr, kDataHelp},
@@ -145,7 +164,7 @@ Command StudyCommand() {
                  {"dry-run", nullptr, "", "print the arms, what is done and how long the rest takes, and run nothing"}},
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
-                TrainingOptionSpecs("50", "8", "0")}),
+                training}),
           Run};
 }
 

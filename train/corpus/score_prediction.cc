@@ -17,12 +17,10 @@ Doubles Widened(const Tensor& x) {
   return wide;
 }
 
-// The matrix of the input embedding, which a model has before its head.
 nn::Matrix* Embedding(models::LanguageModel& model) {
-  for (nn::Matrix* matrix : model.Parts().matrices) {
-    if (matrix->kind == nn::MatrixKind::kVocabulary) return matrix;
-  }
-  throw std::invalid_argument("[corpus] expected a model with a token embedding");
+  nn::Matrix* found = ct::FindEmbedding(model.Parts().matrices);
+  if (!found) throw std::invalid_argument("[corpus] expected a model with a token embedding");
+  return found;
 }
 
 // Attention's output projection in a block: attn.c_proj of a GPT, self_attn.o_proj of a Llama. Null unless it is

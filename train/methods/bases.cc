@@ -11,29 +11,14 @@
 namespace ampgrad::train {
 namespace {
 
-// Adds the rows of dW of each source for one batch to the Gram matrix [d, d].
-void AddGradientRows(models::LanguageModel& model, const std::vector<ct::RowSource>& sources, const Batch& batch,
-                     std::vector<double>& gram) {
-  Tape tape;
-  tape.Backward(BatchLoss(model, tape, batch));
-  for (const ct::RowSource& source : sources) {
-    Tensor& dw = source.matrix->form->Part("weight").grad;
-    ct::AddGram(source.layout == source.matrix->layout ? dw : kernels::Transposed(dw), 1, gram);
-    dw = Tensor();
-  }
-}
-
 // The universal basis with the top right singular vectors of the stacked rows of dW, uncentred, in place of its own.
 ct::Basis WithGradientVectors(ct::Basis basis, models::LanguageModel& given, const MethodSettings& settings,
                               const std::vector<Batch>& batches) {
   if (batches.empty()) throw std::invalid_argument("[basis] expected batches to take gradients of, found none");
-  const std::unique_ptr<models::LanguageModel> model = given.Clone();
-  models::SetTrainable(*model, false);
-  const auto sources = ct::SelectRows(MatricesInScope(*model, settings.scope), model->width(), settings.rows);
-  for (const ct::RowSource& source : sources) source.matrix->MakeTrainable();
-  const Index d = model->width();
+  const Index d = given.width();
   std::vector<double> gram(d * d, 0.0);
-  for (const Batch& batch : batches) AddGradientRows(*model, sources, batch, gram);
+  ForEachGradient(given, settings.scope, settings.rows, batches,
+                  [&](const Tensor& rows) { ct::AddGram(rows, 1, gram); });
   ct::GramEigen eigen = ct::DecomposeGram(gram, d, basis.k(), ct::Spectrum::kTop);
   basis.vectors = eigen.vectors;
   basis.eigenvalues = std::move(eigen.values);
@@ -57,6 +42,23 @@ const std::shared_ptr<const ct::Basis>& Bases::Of(const std::string& matrix) con
   const auto found = of_matrix_.find(matrix);
   if (found == of_matrix_.end()) throw std::invalid_argument("[method] " + matrix + " has no basis");
   return found->second;
+}
+
+void ForEachGradient(models::LanguageModel& given, const Scope& scope, ct::RowsPolicy policy,
+                     const std::vector<Batch>& batches, const std::function<void(const Tensor& rows)>& body) {
+  const std::unique_ptr<models::LanguageModel> model = given.Clone();
+  models::SetTrainable(*model, false);
+  const auto sources = ct::SelectRows(MatricesInScope(*model, scope), model->width(), policy);
+  for (const ct::RowSource& source : sources) source.matrix->MakeTrainable();
+  for (const Batch& batch : batches) {
+    Tape tape;
+    tape.Backward(BatchLoss(*model, tape, batch));
+    for (const ct::RowSource& source : sources) {
+      Tensor& dw = source.matrix->form->Part("weight").grad;
+      body(source.layout == source.matrix->layout ? dw : kernels::Transposed(dw));
+      dw = Tensor();
+    }
+  }
 }
 
 Bases MakeBases(models::LanguageModel& model, const MethodSettings& settings, const ct::RowSample& sample,

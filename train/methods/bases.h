@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "ct/bases.h"
 #include "models/language_model.h"
 #include "train/data/batch.h"
+#include "train/methods/scope.h"
 
 namespace ampgrad::train {
 
@@ -32,6 +34,11 @@ class Bases {
   std::shared_ptr<const ct::Basis> shared_;
   std::map<std::string, std::shared_ptr<const ct::Basis>> of_matrix_;
 };
+
+/// Calls `body` with the rows [n, d] of dW of each matrix in scope that `policy` selects, batch after batch, by the
+/// explicit chain. `given` stays as it is.
+void ForEachGradient(models::LanguageModel& given, const Scope& scope, ct::RowsPolicy policy,
+                     const std::vector<Batch>& batches, const std::function<void(const Tensor& rows)>& body);
 
 /// The bases that a method is made from; empty when it needs none. A basis of the kind `gradient` is computed from the
 /// gradients of the matrices in scope on `batches`, by the explicit chain. Throws as ct::ComputeBases does.

@@ -35,6 +35,17 @@ const Method& FindMethod(const std::string& name) {
 
 }  // namespace
 
+std::vector<std::string> FactorNames() { return {"default", "gaussian", "orthonormal", "top", "minor", "basis"}; }
+
+std::string ToString(FactorSource factors) { return FactorNames().at(static_cast<size_t>(factors)); }
+
+FactorSource ParseFactors(const std::string& word) {
+  const std::vector<std::string> names = FactorNames();
+  const auto found = std::ranges::find(names, word);
+  if (found == names.end()) throw std::invalid_argument("[factors] expected a source of factors, found '" + word + "'");
+  return static_cast<FactorSource>(found - names.begin());
+}
+
 bool MethodSettings::NeedsBasis() const {
   if (FindMethod(method).has_rank) return factors == FactorSource::kBasis;
   return method == "amplitude" && basis != ct::BasisKind::kLeft;

@@ -19,6 +19,12 @@ enum class FactorSource {
   kBasis,        // the universal basis
 };
 
+/// The words for them, "default" first, in the order above.
+std::vector<std::string> FactorNames();
+std::string ToString(FactorSource factors);
+/// Throws std::invalid_argument for a word that is none of them.
+FactorSource ParseFactors(const std::string& word);
+
 /// All settings of all fine-tuning methods. A method reads those that concern it.
 struct MethodSettings {
   std::string method = "full";             // one of MethodNames()

@@ -13,6 +13,8 @@ struct Scope {
   Index first = 0, last = 0;              // blocks first..last, both included, unless all_layers
   bool head = false;                      // also the matrix that makes the logits
   std::vector<std::string> targets = {};  // names or ends of names of the matrices that train; empty: all
+
+  bool operator==(const Scope&) const = default;
 };
 
 /// Reads "all", "last:2", "0-3" or "5" for a model of `layers` blocks. Throws std::runtime_error for a block that the

@@ -14,36 +14,27 @@ double ShareAt(const ct::ModelSpectra& spectra, double k) {
   return ct::TopShare(spectra.eigenvalues, rounded);
 }
 
-// Least squares of log pr on log K.
-PowerFit Fit(const std::vector<std::pair<Index, double>>& points) {
-  PowerFit fit{ct::kNone, ct::kNone, ct::kNone, 0, 0, static_cast<int>(points.size())};
-  if (points.empty()) return fit;
-  fit.first = points.front().first;
-  fit.last = points.back().first;
-  if (points.size() < 3) return fit;
-  const double n = static_cast<double>(points.size());
-  double mean_x = 0, mean_y = 0, xx = 0, xy = 0, residual = 0;
-  for (const auto& [k, pr] : points) {
-    mean_x += std::log(static_cast<double>(k)) / n;
-    mean_y += std::log(pr) / n;
-  }
-  for (const auto& [k, pr] : points) {
-    const double x = std::log(static_cast<double>(k)) - mean_x;
-    xx += x * x;
-    xy += x * (std::log(pr) - mean_y);
-  }
-  fit.exponent = xy / xx;
-  for (const auto& [k, pr] : points) {
-    const double x = std::log(static_cast<double>(k)) - mean_x;
-    residual += std::pow(std::log(pr) - mean_y - fit.exponent * x, 2);
-  }
-  const double error = std::sqrt(residual / (n - 2) / xx), t = ct::StudentPoint(0.025, n - 2);
-  fit.low = fit.exponent - t * error;
-  fit.high = fit.exponent + t * error;
+PowerFit Fit(const std::vector<double>& ks, const std::vector<double>& pr) {
+  PowerFit fit{ct::kNone, ct::kNone, ct::kNone, 0, 0, static_cast<int>(ks.size())};
+  if (ks.empty()) return fit;
+  fit.first = std::llround(ks.front());
+  fit.last = std::llround(ks.back());
+  if (ks.size() < 3) return fit;
+  const ct::LogFit line = ct::FitLogs(ks, pr);
+  const double reach = ct::StudentPoint(0.025, static_cast<double>(ks.size() - 2)) * line.error;
+  fit.exponent = line.slope;
+  fit.low = line.slope - reach;
+  fit.high = line.slope + reach;
   return fit;
 }
 
 }  // namespace
+
+double MeanAmplitudePr(const ct::ModelSpectra& spectra, Index k) {
+  double sum = 0;
+  for (const ct::MatrixSpectra& matrix : spectra.matrices) sum += matrix.by_k.at(k).amplitude_pr.value;
+  return sum / static_cast<double>(spectra.matrices.size());
+}
 
 KScaling ScaleK(const ct::ModelSpectra& spectra) {
   KScaling scaling;
@@ -59,18 +50,18 @@ KScaling ScaleK(const ct::ModelSpectra& spectra) {
     while (k < spectra.width && ct::TopShare(spectra.eigenvalues, k) < level) ++k;
     scaling.needed.push_back({level, k, static_cast<double>(k) / d});
   }
-  std::vector<std::pair<Index, double>> of_spectrum, of_matrices;
+  std::vector<double> powers, of_spectrum, measured, of_matrices;
   for (Index k = 2; k <= spectra.width / 2; k *= 2) {
     const auto top = spectra.eigenvalues.begin();
-    of_spectrum.emplace_back(k, ct::ParticipationRatio(std::vector<double>(top, top + k)));
+    powers.push_back(static_cast<double>(k));
+    of_spectrum.push_back(ct::ParticipationRatio(std::vector<double>(top, top + k)));
   }
   for (const auto& [k, figures] : spectra.by_k) {
-    double sum = 0;
-    for (const ct::MatrixSpectra& matrix : spectra.matrices) sum += matrix.by_k.at(k).amplitude_pr.value;
-    of_matrices.emplace_back(k, sum / static_cast<double>(spectra.matrices.size()));
+    measured.push_back(static_cast<double>(k));
+    of_matrices.push_back(MeanAmplitudePr(spectra, k));
   }
-  scaling.spectrum = Fit(of_spectrum);
-  scaling.matrices = Fit(of_matrices);
+  scaling.spectrum = Fit(powers, of_spectrum);
+  scaling.matrices = Fit(measured, of_matrices);
   return scaling;
 }
 

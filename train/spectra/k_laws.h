@@ -31,6 +31,9 @@ struct PowerFit {
   bool HoldsRoot() const { return low <= 0.5 && 0.5 <= high; }
 };
 
+/// The mean over the matrices of their amplitude PR for one of the measured K.
+double MeanAmplitudePr(const ct::ModelSpectra& spectra, Index k);
+
 struct KScaling {
   std::vector<KLaw> laws;
   std::vector<KNeeded> needed;

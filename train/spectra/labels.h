@@ -1,5 +1,8 @@
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "ct/spectra/model_spectra.h"
 
 namespace ampgrad::train {
@@ -8,6 +11,11 @@ namespace ampgrad::train {
 /// "compressible", about 6 "irreducible". The paper has no borders; here they are the geometric means of its three
 /// values, 1.70 and 4.17.
 const char* CrystalLabel(double amplitude_pr);
+
+/// The labels, from the lowest amplitude PR on.
+inline constexpr const char* kCrystalLabels[] = {"crystallizable", "compressible", "irreducible"};
+/// How many matrices of each type bear each label; empty when K = 8 was not measured.
+std::map<std::string, std::map<std::string, int>> CountLabels(const ct::ModelSpectra& spectra);
 
 /// The rule, in one sentence.
 inline constexpr char kLabelRule[] =

@@ -37,12 +37,6 @@ std::vector<double> LeadingPrs(const std::vector<double>& eigenvalues) {
   return prs;
 }
 
-double MeanAmplitudePr(const ct::ModelSpectra& s, Index k) {
-  double sum = 0;
-  for (const ct::MatrixSpectra& matrix : s.matrices) sum += matrix.by_k.at(k).amplitude_pr.value;
-  return sum / static_cast<double>(s.matrices.size());
-}
-
 // The fitted power, through the middle of its points: K = first, 2·first, … last.
 Points FittedLine(const PowerFit& fit, const std::vector<double>& prs) {
   if (fit.points < 3) return {};

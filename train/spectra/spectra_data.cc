@@ -11,23 +11,17 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json Number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
-
 ordered_json FigureJson(const ct::Figure& figure) {
-  return {{"value", Number(figure.value)},
-          {"null", Number(figure.null)},
-          {"level", Number(figure.level)},
-          {"p", Number(figure.p)},
+  return {{"value", figure.value},
+          {"null", figure.null},
+          {"level", figure.level},
+          {"p", figure.p},
           {"marked", figure.marked}};
 }
 
 ordered_json FitJson(const PowerFit& fit) {
-  return {{"exponent", Number(fit.exponent)},
-          {"low", Number(fit.low)},
-          {"high", Number(fit.high)},
-          {"points", fit.points},
-          {"first", fit.first},
-          {"last", fit.last}};
+  return {{"exponent", fit.exponent}, {"low", fit.low},     {"high", fit.high},
+          {"points", fit.points},     {"first", fit.first}, {"last", fit.last}};
 }
 
 ordered_json MatrixJson(const ct::MatrixSpectra& matrix, Index k) {
@@ -36,7 +30,7 @@ ordered_json MatrixJson(const ct::MatrixSpectra& matrix, Index k) {
                        {"norm", matrix.norm},
                        {"strength", FigureJson(matrix.strength)},
                        {"weight_pr", FigureJson(matrix.weight_pr)},
-                       {"weight_pr_null", Number(matrix.iid_pr)},
+                       {"weight_pr_null", matrix.iid_pr},
                        {"r2", FigureJson(f.r2)},
                        {"amplitude_pr", FigureJson(f.amplitude_pr)},
                        {"pc1", FigureJson(f.pc1)},
@@ -51,16 +45,16 @@ ordered_json MatrixJson(const ct::MatrixSpectra& matrix, Index k) {
 ordered_json KJson(const ct::ModelSpectra& spectra, Index k) {
   const ct::KFigures& f = spectra.by_k.at(k);
   ordered_json json = {{"r2", FigureJson(f.r2)},
-                       {"variance_captured", Number(f.variance_captured)},
-                       {"random_level", Number(f.random_level)},
-                       {"amplitude_pr", Number(f.amplitude_pr)},
-                       {"spectrum_pr", Number(f.spectrum_pr)},
-                       {"pc1", Number(f.pc1)},
+                       {"variance_captured", f.variance_captured},
+                       {"random_level", f.random_level},
+                       {"amplitude_pr", f.amplitude_pr},
+                       {"spectrum_pr", f.spectrum_pr},
+                       {"pc1", f.pc1},
                        {"n95", f.n95},
                        {"scores", f.scores},
                        {"subspace_overlap", FigureJson(f.subspace_overlap)},
                        {"mean_max_cosine", FigureJson(f.mean_max_cosine)},
-                       {"cosine_within_span", Number(f.cosine_within_span)}};
+                       {"cosine_within_span", f.cosine_within_span}};
   for (const ct::MatrixSpectra& matrix : spectra.matrices) json["matrices"][matrix.name] = MatrixJson(matrix, k);
   return json;
 }
@@ -120,16 +114,16 @@ ordered_json SpectraJson(const ct::ModelSpectra& spectra, const KScaling& scalin
   ordered_json json = {{"rows", spectra.rows},
                        {"width", spectra.width},
                        {"weight_pr", FigureJson(spectra.weight_pr)},
-                       {"weight_pr_null", Number(spectra.iid_pr)},
+                       {"weight_pr_null", spectra.iid_pr},
                        {"n95_weights", spectra.n95_weights},
-                       {"marchenko_pastur_edge", Number(spectra.edge)},
+                       {"marchenko_pastur_edge", spectra.edge},
                        {"share_above_edge", FigureJson(spectra.share_above_edge)},
                        {"stack_draws", spectra.stack_draws},
                        {"eigenvalues", spectra.eigenvalues},
                        {"null_eigenvalues", spectra.null_eigenvalues}};
   for (const ct::LayerSpectra& layer : spectra.layers) {
     json["layers"].push_back(
-        {{"layer", layer.layer}, {"pr_mean", Number(layer.pr_mean)}, {"pr_stacked", FigureJson(layer.pr_stacked)}});
+        {{"layer", layer.layer}, {"pr_mean", layer.pr_mean}, {"pr_stacked", FigureJson(layer.pr_stacked)}});
   }
   for (const auto& [name, tau] : spectra.depth) json["depth"][name] = FigureJson(tau);
   for (const auto& [k, figures] : spectra.by_k) json["by_k"][std::to_string(k)] = KJson(spectra, k);

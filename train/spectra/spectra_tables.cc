@@ -138,18 +138,14 @@ std::string MatrixTable(const ct::ModelSpectra& s, Index k) {
 }
 
 std::string LabelTable(const ct::ModelSpectra& s) {
-  if (!s.by_k.contains(8)) return "";
-  std::map<std::string, std::map<std::string, Index>> counts;
-  for (const ct::MatrixSpectra& matrix : s.matrices) {
-    ++counts[matrix.type][CrystalLabel(matrix.by_k.at(8).amplitude_pr.value)];
-  }
-  const char* labels[] = {"crystallizable", "compressible", "irreducible"};
+  auto counts = CountLabels(s);
+  if (counts.empty()) return "";
   std::vector<report::Column> columns = {{"kind"}};
-  for (const char* label : labels) columns.push_back({label, true});
+  for (const char* label : kCrystalLabels) columns.push_back({label, true});
   std::string rows;
   for (auto& [type, of_type] : counts) {
     std::string cells;
-    for (const char* label : labels) cells += CountCell(of_type[label]);
+    for (const char* label : kCrystalLabels) cells += CountCell(of_type[label]);
     rows += NamedRow(type, true, cells);
   }
   return SortableTable("Matrices of each kind by label", columns, rows);

@@ -109,12 +109,9 @@ std::string Matrices(const ct::ModelSpectra& s, Index k) {
 
 // How many matrices of each kind bear each label.
 std::string Labels(const ct::ModelSpectra& s) {
-  if (!s.by_k.contains(8)) return "";
-  std::map<std::string, std::map<std::string, int>> counts;
-  for (const ct::MatrixSpectra& matrix : s.matrices) {
-    ++counts[matrix.type][CrystalLabel(matrix.by_k.at(8).amplitude_pr.value)];
-  }
-  const std::vector<std::string> labels = {"crystallizable", "compressible", "irreducible"};
+  auto counts = CountLabels(s);
+  if (counts.empty()) return "";
+  const std::vector<std::string> labels(std::begin(kCrystalLabels), std::end(kCrystalLabels));
   std::string text = Row("matrices of a kind", 34, labels, 16);
   for (auto& [type, of_type] : counts) {
     std::vector<std::string> cells;

@@ -132,6 +132,7 @@ class Builder {
     arm.method.method = method;
     arm.method.scope = settings_.scope;
     arm.method.chain = settings_.chain;
+    arm.method.rows = settings_.rows;
     arm.steps = steps_;
     return arm;
   }

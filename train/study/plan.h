@@ -11,6 +11,7 @@ namespace ampgrad::train {
 struct PlanSettings {
   Scope scope = {};  // of every arm but those of the plan "scope"
   nn::Chain chain = nn::Chain::kFactored;
+  ct::RowsPolicy rows = ct::RowsPolicy::kBlocks;
   Index steps = 50;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ct/spectra/figure.h"
 #include "ct/spectra/statistics.h"
 #include "train/report/format.h"
 
@@ -83,17 +82,6 @@ double PValue(const Interval& interval, double value) {
   if (apart == 0) return 1;
   if (interval.deviation == 0) return 0;
   return std::min(1.0, 2 * ct::StudentTail(apart * std::sqrt(n) / interval.deviation, n - 1));
-}
-
-std::vector<bool> SurviveHolm(const std::vector<double>& ps) {
-  std::vector<ct::Figure> figures;
-  for (const double p : ps) figures.push_back({.p = p});
-  std::vector<ct::Figure*> pointers;
-  for (ct::Figure& figure : figures) pointers.push_back(&figure);
-  ct::MarkByHolm(pointers);
-  std::vector<bool> survive;
-  for (const ct::Figure& figure : figures) survive.push_back(figure.marked);
-  return survive;
 }
 
 std::string DescribeSeeds(const Interval& interval) {

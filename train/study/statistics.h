@@ -47,9 +47,6 @@ SeedValues RatioOf(const SeedValues& a, const SeedValues& b);
 /// The two-sided p of a mean that is `value`, by Student's t; NaN without an interval.
 double PValue(const Interval& interval, double value);
 
-/// Which of several tests survive Holm's correction at 5 %; one without a p does not.
-std::vector<bool> SurviveHolm(const std::vector<double>& ps);
-
 /// "5 seeds", "1 seed", "4 seeds, 1 diverged, 2 missing".
 std::string DescribeSeeds(const Interval& interval);
 

@@ -36,24 +36,16 @@ std::string BitsOf(const std::vector<Param*>& params) {
 // ‖dW·Bᵀ‖²/‖dW‖² over the matrices in scope at step 0 of a seed, for K = 1, 2, 4, … of the basis.
 std::map<Index, double> CaptureOf(models::LanguageModel& base, const Scope& scope, const ct::Basis& basis,
                                   const Batch& batch) {
-  const std::unique_ptr<models::LanguageModel> model = base.Clone();
-  models::SetTrainable(*model, false);
-  const auto sources = ct::SelectRows(MatricesInScope(*model, scope), model->width(), ct::RowsPolicy::kBlocks);
-  for (const ct::RowSource& source : sources) source.matrix->MakeTrainable();
-  Tape tape;
-  tape.Backward(BatchLoss(*model, tape, batch));
   double all = 0;
   std::vector<double> squares(basis.k());
-  for (const ct::RowSource& source : sources) {
-    const Tensor& grad = source.matrix->form->Part("weight").grad;
-    const Tensor rows = source.layout == source.matrix->layout ? grad : kernels::Transposed(grad);
+  ForEachGradient(base, scope, ct::RowsPolicy::kBlocks, {batch}, [&](const Tensor& rows) {
     Tensor scores = Tensor::Uninitialized({rows.rows(), basis.k()});
     kernels::ProductNT(rows, basis.vectors, {scores.data()});
     all += kernels::SumSquares(rows.data(), rows.size());
     for (Index r = 0; r < scores.rows(); ++r) {
       for (Index c = 0; c < scores.cols(); ++c) squares[c] += static_cast<double>(scores.row(r)[c]) * scores.row(r)[c];
     }
-  }
+  });
   std::map<Index, double> capture;
   double sum = 0;
   for (Index k = 1, c = 0; k <= basis.k(); k *= 2) {
@@ -81,7 +73,7 @@ class Study {
       const RateSearch rate = RateOf(*arm, on_run);
       for (const uint64_t seed : seeds) {
         on_run(arm->name + ", seed " + std::to_string(seed));
-        if (!file_.Capture(seed)) {
+        if (!file_.captures().contains(seed)) {
           file_.AddCapture(seed,
                            CaptureOf(base_, options_.arms.front().method.scope, *bases_.Universal(), BatchOf(seed, 0)));
         }
@@ -132,6 +124,7 @@ class Study {
     seeded.method.seed = seed;
     std::unique_ptr<models::LanguageModel> model = base_.Clone();
     PrepareArm(*model, seeded, bases_.Of(seeded, seed, batches));
+    model->checkpoint_blocks = base_.checkpoint_blocks;
     return model;
   }
 
@@ -247,13 +240,12 @@ std::vector<std::pair<const Arm*, std::vector<uint64_t>>> Missing(const StudyOpt
   return missing;
 }
 
-double StepSeconds(models::LanguageModel& base, const Data& data) {
-  const std::unique_ptr<models::LanguageModel> model = base.Clone();
-  Prepare(*model, {});
+double StepSeconds(models::LanguageModel& prepared, const Data& data) {
   TrainOptions options;
   options.steps = 2;
   options.lr = 0;
-  Trainer trainer(*model, options);
+  options.adamw.weight_decay = 0;
+  Trainer trainer(prepared, options);
   double least = std::numeric_limits<double>::infinity();
   while (!trainer.Done()) {
     const auto begin = std::chrono::steady_clock::now();

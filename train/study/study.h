@@ -36,8 +36,8 @@ using OnRun = std::function<void(const std::string& what)>;
 void RunStudy(models::LanguageModel& base, const Data& data, const StudyOptions& options, StudyFile& file,
               const OnRun& on_run);
 
-/// Seconds of a step of full fine-tuning on the batches of `data`: the faster of two.
-double StepSeconds(models::LanguageModel& base, const Data& data);
+/// Seconds of a step of `prepared` on the batches of `data`, the faster of two. Nothing in it changes.
+double StepSeconds(models::LanguageModel& prepared, const Data& data);
 
 /// The arms of this part, and of each the seeds that `file` lacks.
 std::vector<std::pair<const Arm*, std::vector<uint64_t>>> Missing(const StudyOptions& options, const StudyFile& file);

@@ -56,26 +56,26 @@ class Locked {
 
 StudyFile::StudyFile(const std::filesystem::path& directory) : file_(directory / "runs.jsonl") {
   if (!io::IsThere(file_)) return;
-  Locked(file_).CutPartialLine();
   const std::string text = io::ReadTextFile(file_);
   Index number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = text.find('\n', begin);
-    ReadLine(text.substr(begin, end - begin), file_.string() + ":" + std::to_string(++number));
-    begin = end + 1;
+  for (size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    ReadLine(text.substr(begin, end - begin), ++number);
   }
 }
 
-void StudyFile::ReadLine(const std::string& text, const std::string& where) {
+void StudyFile::ReadLine(const std::string& text, Index number) {
+  const std::string where = file_.string() + ":" + std::to_string(number);
   const nlohmann::json json = io::ParseJsonObject(text, where);
   const io::JsonValue line(json, where);
   const std::string kind = line.Field("line").String();
   if (kind == "run") {
     runs_.push_back(ReadStudyRun(line));
+    run_lines_.push_back(number);
   } else if (kind == "rate") {
     const double loss = line.Has("loss") ? line.Field("loss").Number() : INFINITY;
     tried_[line.Field("arm").String()][line.Field("lr").Number()] = loss;
   } else if (kind == "capture") {
+    capture_lines_.push_back(number);
     auto& by_k = captures_[static_cast<uint64_t>(line.Field("seed").Integer(0, int64_t{1} << 53))];
     for (const auto& [k, share] : line.Field("by_k").json().items()) by_k[std::stoll(k)] = share.get<double>();
   } else {
@@ -101,20 +101,13 @@ size_t StudyFile::TriedCount(const std::string& arm) const {
   return found == tried_.end() ? 0 : found->second.size();
 }
 
-const std::map<Index, double>* StudyFile::Capture(uint64_t seed) const {
-  const auto found = captures_.find(seed);
-  return found == captures_.end() ? nullptr : &found->second;
-}
-
 void StudyFile::AddRun(const StudyRun& record) {
   Append(ToJson(record));
   runs_.push_back(record);
 }
 
 void StudyFile::AddTried(const std::string& arm, double lr, double loss) {
-  nlohmann::ordered_json line = {{"line", "rate"}, {"arm", arm}, {"lr", lr}};
-  line["loss"] = std::isfinite(loss) ? nlohmann::ordered_json(loss) : nlohmann::ordered_json();
-  Append(line);
+  Append({{"line", "rate"}, {"arm", arm}, {"lr", lr}, {"loss", loss}});
   tried_[arm][lr] = loss;
 }
 

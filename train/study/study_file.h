@@ -11,7 +11,7 @@ namespace ampgrad::train {
 
 /// The lines of DIR/runs.jsonl: what a study has done. Several processes may add to it. A line is added by one write
 /// under a lock and brought to disk, so a process that is killed leaves whole lines, or at its end a part of one, which
-/// is cut off by the next process that opens the file.
+/// is ignored by who reads the file, and cut off by the next process that adds to it.
 class StudyFile {
  public:
   /// Reads the file, if it is there. Throws std::runtime_error for a line that is no record, with its number.
@@ -24,19 +24,23 @@ class StudyFile {
   const std::map<double, double>& Tried(const std::string& arm) { return tried_[arm]; }
   /// How many rates the search of an arm has seen.
   size_t TriedCount(const std::string& arm) const;
-  /// The gradient capture by K of a seed, or null.
-  const std::map<Index, double>* Capture(uint64_t seed) const;
+  /// The gradient capture at step 0, by seed and K.
+  const std::map<uint64_t, std::map<Index, double>>& captures() const { return captures_; }
+  /// The lines of the file as it was read, from 1 on, that hold each of the runs, and the captures.
+  const std::vector<Index>& run_lines() const { return run_lines_; }
+  const std::vector<Index>& capture_lines() const { return capture_lines_; }
 
   void AddRun(const StudyRun& record);
   void AddTried(const std::string& arm, double lr, double loss);
   void AddCapture(uint64_t seed, const std::map<Index, double>& by_k);
 
  private:
-  void ReadLine(const std::string& text, const std::string& where);
+  void ReadLine(const std::string& text, Index number);
   void Append(const nlohmann::ordered_json& line);
 
   std::filesystem::path file_;
   std::vector<StudyRun> runs_;
+  std::vector<Index> run_lines_, capture_lines_;
   std::map<std::string, std::map<double, double>> tried_;
   std::map<uint64_t, std::map<Index, double>> captures_;
 };

@@ -1,6 +1,8 @@
 #include "train/study/study_run.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace ampgrad::train {
@@ -9,18 +11,13 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* kKinds[] = {"method", "rebuilt", "mean row", "layers removed"};
-constexpr const char* kFactors[] = {"default", "gaussian", "orthonormal", "top", "minor", "basis"};
 
-ordered_json Number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
 double ReadNumber(const io::JsonValue& value) { return value.null() ? NAN : value.Number(); }
 
-template <size_t kCount>
-int Position(const char* const (&names)[kCount], const io::JsonValue& value) {
-  const std::string name = value.String();
-  for (size_t i = 0; i < kCount; ++i) {
-    if (name == names[i]) return static_cast<int>(i);
-  }
-  value.Fail("a known name");
+ArmKind ReadKind(const io::JsonValue& value) {
+  const auto found = std::ranges::find(kKinds, value.String());
+  if (found == std::end(kKinds)) value.Fail("a kind of arm");
+  return static_cast<ArmKind>(found - std::begin(kKinds));
 }
 
 ordered_json ScopeJson(const Scope& scope) {
@@ -53,7 +50,7 @@ ordered_json ArmJson(const Arm& arm) {
           {"start", ct::ToString(m.start)},
           {"basis", ct::ToString(m.basis)},
           {"rank", m.rank},
-          {"factors", kFactors[static_cast<int>(m.factors)]},
+          {"factors", ToString(m.factors)},
           {"share", m.share},
           {"chain", nn::ToString(m.chain)},
           {"scope", ScopeJson(m.scope)}};
@@ -63,7 +60,7 @@ Arm ReadArm(const io::JsonValue& json) {
   Arm arm;
   arm.name = json.Field("name").String();
   for (const io::JsonValue& group : json.Field("groups").Items()) arm.groups.push_back(group.String());
-  arm.kind = static_cast<ArmKind>(Position(kKinds, json.Field("kind")));
+  arm.kind = ReadKind(json.Field("kind"));
   constexpr int64_t kMany = 1'000'000'000;
   arm.steps = json.Field("steps").Integer(0, kMany);
   arm.fixed_lr = json.Field("fixed_lr").Number();
@@ -72,7 +69,7 @@ Arm ReadArm(const io::JsonValue& json) {
   arm.method.start = ct::ParseStart(json.Field("start").String());
   arm.method.basis = ct::ParseBasisKind(json.Field("basis").String());
   arm.method.rank = json.Field("rank").Integer(0, kMany);
-  arm.method.factors = static_cast<FactorSource>(Position(kFactors, json.Field("factors")));
+  arm.method.factors = ParseFactors(json.Field("factors").String());
   arm.method.share = json.Field("share").Number();
   arm.method.chain = nn::ParseChain(json.Field("chain").String());
   arm.method.scope = ReadScope(json.Field("scope"));
@@ -81,8 +78,8 @@ Arm ReadArm(const io::JsonValue& json) {
 
 ordered_json RateJson(const RateSearch& rate) {
   ordered_json tried = ordered_json::array();
-  for (const auto& [lr, loss] : rate.tried) tried.push_back({{"lr", lr}, {"loss", Number(loss)}});
-  return {{"lr", Number(rate.lr)}, {"tried", tried}, {"at_edge", rate.at_edge}};
+  for (const auto& [lr, loss] : rate.tried) tried.push_back({{"lr", lr}, {"loss", loss}});
+  return {{"lr", rate.lr}, {"tried", tried}, {"at_edge", rate.at_edge}};
 }
 
 RateSearch ReadRate(const io::JsonValue& json) {
@@ -100,18 +97,18 @@ RateSearch ReadRate(const io::JsonValue& json) {
 
 ordered_json ToJson(const StudyRun& r) {
   ordered_json held_out = ordered_json::array(), curve = ordered_json::array(), inside = ordered_json::object();
-  for (const auto& [step, loss] : r.held_out) held_out.push_back({{"step", step}, {"loss", Number(loss)}});
-  for (const double loss : r.curve) curve.push_back(Number(loss));
-  for (const auto& [k, share] : r.inside) inside[std::to_string(k)] = Number(share);
+  for (const auto& [step, loss] : r.held_out) held_out.push_back({{"step", step}, {"loss", loss}});
+  for (const double loss : r.curve) curve.push_back(loss);
+  for (const auto& [k, share] : r.inside) inside[std::to_string(k)] = share;
   return {{"line", "run"},
           {"arm", ArmJson(r.arm)},
           {"seed", r.seed},
           {"rate", RateJson(r.rate)},
           {"diverged", r.diverged.empty() ? ordered_json() : ordered_json(r.diverged)},
-          {"base_loss", Number(r.base_loss)},
-          {"start_loss", Number(r.start_loss)},
-          {"end_loss", Number(r.end_loss)},
-          {"train_loss", Number(r.train_loss)},
+          {"base_loss", r.base_loss},
+          {"start_loss", r.start_loss},
+          {"end_loss", r.end_loss},
+          {"train_loss", r.train_loss},
           {"curve", curve},
           {"held_out", held_out},
           {"num_trainable_params", r.trained},
@@ -119,12 +116,12 @@ ordered_json ToJson(const StudyRun& r) {
           {"optimizer_bytes", r.optimizer_bytes},
           {"memory_max", r.memory},
           {"train_time", r.seconds},
-          {"seconds_per_step", Number(r.seconds_per_step)},
+          {"seconds_per_step", r.seconds_per_step},
           {"change", r.change},
-          {"change_norm", Number(r.change_norm)},
-          {"change_relative", Number(r.change_relative)},
+          {"change_norm", r.change_norm},
+          {"change_relative", r.change_relative},
           {"inside", inside},
-          {"forgetting", r.forgetting ? Number(*r.forgetting) : ordered_json()},
+          {"forgetting", r.forgetting ? ordered_json(*r.forgetting) : ordered_json()},
           {"instructions", r.instructions},
           {"bits", r.bits}};
 }

@@ -36,7 +36,7 @@ struct StudyRun {
   std::string bits;                                // digest of what was trained
 };
 
-/// A line of runs.jsonl and back. Numbers that are not finite are null.
+/// A line of runs.jsonl and back. Numbers that are not finite are written as null.
 nlohmann::ordered_json ToJson(const StudyRun& record);
 /// Throws std::runtime_error for a line that lacks a field, with its place.
 StudyRun ReadStudyRun(const io::JsonValue& line);

@@ -5,11 +5,6 @@
 
 namespace ampgrad::train {
 
-bool operator==(const Scope& a, const Scope& b) {
-  const bool same_layers = a.all_layers == b.all_layers && (a.all_layers || (a.first == b.first && a.last == b.last));
-  return same_layers && a.head == b.head && a.targets == b.targets;
-}
-
 StudyRuns::StudyRuns(std::vector<StudyRun> runs) : runs_(std::move(runs)) {
   for (size_t i = 0; i < runs_.size(); ++i) {
     std::vector<size_t>& of_arm = by_arm_[runs_[i].arm.name];

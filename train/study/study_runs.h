@@ -11,8 +11,6 @@
 
 namespace ampgrad::train {
 
-bool operator==(const Scope& a, const Scope& b);
-
 /// The runs of one study, by arm and seed.
 class StudyRuns {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ct/spectra/statistics.h"
 #include "train/report/format.h"
 
 namespace ampgrad::train {
@@ -57,7 +58,7 @@ Verdict JudgeThreshold(const Interval& interval, Side side, double bound) {
 Verdict JudgeAll(const std::vector<Interval>& intervals, Side side, double bound) {
   std::vector<double> ps;
   for (const Interval& interval : intervals) ps.push_back(PValue(interval, bound));
-  const std::vector<bool> survive = SurviveHolm(ps);
+  const std::vector<bool> survive = ct::SurviveHolm(ps);
   std::vector<Verdict> verdicts;
   for (size_t i = 0; i < intervals.size(); ++i) {
     const Verdict alone = JudgeThreshold(intervals[i], side, bound);

@@ -32,6 +32,14 @@ TEST(StudentPoint, IsTheInverseOfTheTail) {
   EXPECT_NEAR(StudentPoint(0.025, 4), 2.776445105, 1e-8);
 }
 
+// Holm: the least p needs 0.05/3, the next 0.05/2, the last 0.05.
+TEST(SurviveHolm, StopsAtTheFirstThatFails) {
+  EXPECT_EQ(SurviveHolm({0.04, 0.016, 0.024}), (std::vector<bool>{true, true, true}));
+  EXPECT_EQ(SurviveHolm({0.04, 0.016, 0.026}), (std::vector<bool>{false, true, false}));
+  EXPECT_EQ(SurviveHolm({0.017, 0.017, 0.017}), (std::vector<bool>{false, false, false}));
+  EXPECT_EQ(SurviveHolm({NAN, 0.03}), (std::vector<bool>{false, true}));
+}
+
 // Every order of five values, counted.
 TEST(Kendall, TheExactPIsTheShareOfAllOrders) {
   const std::vector<double> values = {3, 1, 4, 2, 5};

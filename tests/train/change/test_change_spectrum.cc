@@ -17,7 +17,7 @@ namespace {
 ChangeSpectrum SpectrumOfRows(const Tensor& rows, double rounding = 0) {
   const Index d = rows.cols();
   std::vector<double> gram(static_cast<size_t>(d * d), 0.0);
-  AddGramInDouble(rows, gram);
+  ct::AddGramInDouble(rows, gram);
   return SpectrumOf(DecomposeSymmetric(gram, d, 0).values, rows.rows(), d, rounding);
 }
 
@@ -91,11 +91,11 @@ TEST(ChangeSpectrum, OfZeroHasNoRank) {
 TEST(ChangeSpectrum, HasTheSameBitsForAnyNumberOfThreads) {
   const Tensor w = Random(5, 1).NormalTensor({130, 100}, 1);
   std::vector<double> first(100 * 100, 0.0);
-  AddGramInDouble(w, first);
+  ct::AddGramInDouble(w, first);
   for (const int threads : {1, 3}) {
     SetNumThreads(threads);
     std::vector<double> gram(100 * 100, 0.0);
-    AddGramInDouble(w, gram);
+    ct::AddGramInDouble(w, gram);
     EXPECT_EQ(gram, first);
   }
   SetNumThreads(0);

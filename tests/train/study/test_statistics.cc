@@ -90,14 +90,6 @@ TEST(PValue, AgreesWithTheIntervalsEnds) {
   EXPECT_EQ(PValue(Summary(Values({2, 2, 2})), 1), 0);
 }
 
-// Holm: the least p needs 0.05/3, the next 0.05/2, the last 0.05.
-TEST(SurviveHolm, StopsAtTheFirstThatFails) {
-  EXPECT_EQ(SurviveHolm({0.04, 0.016, 0.024}), (std::vector<bool>{true, true, true}));
-  EXPECT_EQ(SurviveHolm({0.04, 0.016, 0.026}), (std::vector<bool>{false, true, false}));
-  EXPECT_EQ(SurviveHolm({0.017, 0.017, 0.017}), (std::vector<bool>{false, false, false}));
-  EXPECT_EQ(SurviveHolm({NAN, 0.03}), (std::vector<bool>{false, true}));
-}
-
 // Two arms that differ only in a random draw: about 5 of 100 studies call them different. Of 4000 studies 200 ± 13.8
 // are expected; the bound is four deviations.
 TEST(Summary, FindsADifferenceOfNothingInFiveOfAHundredStudies) {

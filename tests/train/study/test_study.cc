@@ -83,8 +83,8 @@ TEST(Study, EveryPlanRunsWithEverySeed) {
   EXPECT_NE(runs.at("reconstructed K=8").start_loss, runs.at("reconstructed K=8").base_loss);
   EXPECT_EQ(runs.at("full, rate 1e-5").rate.lr, 1e-5);
   // Of all of R^d a gradient keeps everything, of less less.
-  EXPECT_LT(file.Capture(1)->at(4), file.Capture(1)->at(8));
-  EXPECT_LT(file.Capture(1)->at(8), 1);
+  EXPECT_LT(file.captures().at(1).at(4), file.captures().at(1).at(8));
+  EXPECT_LT(file.captures().at(1).at(8), 1);
 }
 
 // Stopped anywhere, in parts, in another order: the lines are those of the study that ran alone.
@@ -174,6 +174,20 @@ TEST(Study, RemovedLayersAddNothing) {
     }
   }
   EXPECT_EQ(Evaluate(*model, SomeData().held_out), loss);
+}
+
+// A study may be read while another process adds to it.
+TEST(StudyFile, ReadingLeavesAPartOfALineAlone) {
+  const TempDir directory;
+  const std::string whole = R"({"line":"rate","arm":"full","lr":0.1,"loss":2.5})"
+                            "\n",
+                    part = R"({"line":"ra)";
+  std::ofstream(directory.path() / "runs.jsonl") << whole << part;
+  StudyFile file(directory.path());
+  EXPECT_EQ(file.Tried("full").at(0.1), 2.5);
+  EXPECT_EQ(io::ReadTextFile(directory.path() / "runs.jsonl"), whole + part);
+  file.AddTried("full", 0.2, 3);
+  EXPECT_TRUE(io::ReadTextFile(directory.path() / "runs.jsonl").starts_with(whole + R"({"line":"rate")"));
 }
 
 TEST(StudyFile, NamesALineThatIsNoRecord) {

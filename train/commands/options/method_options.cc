@@ -1,6 +1,5 @@
 #include "train/commands/options/method_options.h"
 
-#include <algorithm>
 #include <set>
 #include <stdexcept>
 
@@ -9,10 +8,8 @@ namespace {
 
 FactorSource ReadFactors(const Options& options) {
   if (!options.Has("factors")) return FactorSource::kDefault;
-  const std::vector<std::string> names = {"gaussian", "orthonormal", "top", "minor", "basis"};
-  const std::string name = options.Choice("factors", names);
-  const auto at = std::ranges::find(names, name) - names.begin();
-  return static_cast<FactorSource>(static_cast<int>(FactorSource::kGaussian) + static_cast<int>(at));
+  const std::vector<std::string> names = FactorNames();
+  return ParseFactors(options.Choice("factors", {names.begin() + 1, names.end()}));
 }
 
 }  // namespace
