@@ -103,6 +103,11 @@ TEST(Counts, TinyLlamaWhole) {
   EXPECT_EQ(Count("tinyllama", RowsPolicy::kAll).Scores(64), 34'373'632);
   EXPECT_EQ(Count("tinyllama", RowsPolicy::kAll).matrices, 156);
   EXPECT_EQ(Count("tinyllama", RowsPolicy::kWidth, "0").rows, 21'504 - 5'632);  // down_proj has another width
+  // S68 counts the rows as they are stored, whatever their width.
+  const ModelShape shape = PresetShape("tinyllama");
+  Index stored = 0;
+  for (const nn::Matrix* matrix : shape.model->BlockParts(0).matrices) stored += matrix->StoredShape().rows();
+  EXPECT_EQ(stored, 17'920);
 }
 
 TEST(Counts, Llama7b) {
