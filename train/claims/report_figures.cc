@@ -131,12 +131,12 @@ ReportFigure LearningFigure(const StudyInput& study) {
     std::set<Index> steps;
     for (const StudyRun& run : study.runs.runs()) {
       if (run.arm.name != arm->name) continue;
-      for (const auto& [step, loss] : run.held_out) steps.insert(step);
+      for (const HeldOutPoint& point : run.held_out) steps.insert(point.step);
     }
     for (const Index step : steps) {
       const SeedValues losses = study.runs.Of(*arm, [step](const StudyRun& run) {
-        for (const auto& [at, loss] : run.held_out) {
-          if (at == step) return loss;
+        for (const HeldOutPoint& point : run.held_out) {
+          if (point.step == step) return point.loss;
         }
         return static_cast<double>(NAN);
       });

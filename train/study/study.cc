@@ -188,12 +188,12 @@ class Study {
         seconds += SecondsSince(begin);
         const Index done = trainer.step();
         if (4 * done / train.steps != 4 * (done - 1) / train.steps) {
-          record.held_out.emplace_back(done, Evaluate(model, data_.held_out));
+          record.held_out.push_back({done, Evaluate(model, data_.held_out), seconds});
         }
       }
     }
     record.seconds_per_step = seconds / static_cast<double>(train.steps);
-    record.end_loss = record.held_out.back().second;
+    record.end_loss = record.held_out.back().loss;
     std::vector<Batch> seen;
     for (Index i = 0; i < std::min(kTrainBatches, train.steps); ++i) seen.push_back(BatchOf(record.seed, i));
     record.train_loss = Evaluate(model, seen);

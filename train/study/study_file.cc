@@ -52,6 +52,22 @@ class Locked {
   int fd_;
 };
 
+constexpr int64_t kMostBytes = int64_t{1} << 53;
+
+std::vector<CutScores> ReadCuts(const io::JsonValue& line) {
+  std::vector<CutScores> cuts;
+  for (const io::JsonValue& cut : line.Field("matrices").Items()) {
+    cuts.push_back({cut.Field("name").String(), cut.Field("pr").Number(), cut.Field("rise").Number()});
+  }
+  return cuts;
+}
+
+WrittenFile ReadFile(const io::JsonValue& line) {
+  const auto bytes = [&](const char* name) { return line.Field(name).Integer(0, kMostBytes); };
+  return {line.Field("arm").String(), bytes("model"), bytes("scores"), bytes("basis"), bytes("frozen"),
+          line.Field("loss").Number()};
+}
+
 }  // namespace
 
 StudyFile::StudyFile(const std::filesystem::path& directory) : file_(directory / "runs.jsonl") {
@@ -78,8 +94,14 @@ void StudyFile::ReadLine(const std::string& text, Index number) {
     capture_lines_.push_back(number);
     auto& by_k = captures_[static_cast<uint64_t>(line.Field("seed").Integer(0, int64_t{1} << 53))];
     for (const auto& [k, share] : line.Field("by_k").json().items()) by_k[std::stoll(k)] = share.get<double>();
+  } else if (kind == "cut scores") {
+    cuts_line_ = number;
+    cuts_ = ReadCuts(line);
+  } else if (kind == "file") {
+    file_lines_.push_back(number);
+    files_.push_back(ReadFile(line));
   } else {
-    line.Field("line").Fail("run, rate or capture");
+    line.Field("line").Fail("run, rate, capture, cut scores or file");
   }
 }
 
@@ -116,6 +138,24 @@ void StudyFile::AddCapture(uint64_t seed, const std::map<Index, double>& by_k) {
   for (const auto& [k, share] : by_k) shares[std::to_string(k)] = share;
   Append({{"line", "capture"}, {"seed", seed}, {"by_k", shares}});
   captures_[seed] = by_k;
+}
+
+void StudyFile::AddCuts(Index k, const std::vector<CutScores>& cuts) {
+  nlohmann::ordered_json matrices = nlohmann::ordered_json::array();
+  for (const auto& [name, pr, rise] : cuts) matrices.push_back({{"name", name}, {"pr", pr}, {"rise", rise}});
+  Append({{"line", "cut scores"}, {"k", k}, {"matrices", matrices}});
+  cuts_ = cuts;
+}
+
+void StudyFile::AddFile(const WrittenFile& file) {
+  Append({{"line", "file"},
+          {"arm", file.arm},
+          {"model", file.model},
+          {"scores", file.scores},
+          {"basis", file.basis},
+          {"frozen", file.frozen},
+          {"loss", file.loss}});
+  files_.push_back(file);
 }
 
 }  // namespace ampgrad::train

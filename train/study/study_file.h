@@ -9,6 +9,24 @@
 
 namespace ampgrad::train {
 
+/// What is lost when the scores of one matrix are cut to their first component.
+struct CutScores {
+  std::string matrix;
+  double pr = 0;    // participation ratio of its scores
+  double rise = 0;  // of the held-out loss
+};
+
+/// Bytes of a fine-tuned model that is written as scores, and what it gives.
+struct WrittenFile {
+  std::string arm;   // whose first seed was written
+  Index model = 0;   // of the given model's weights, as a file of its own
+  Index scores = 0;  // of the file of scores
+  Index basis = 0;   // of it those that every variant shares: the basis and the mean row
+  Index frozen =
+      0;            // of the tensors that are not rebuilt from scores, which a file without the model must hold as well
+  double loss = 0;  // held-out, of the model read back from the file
+};
+
 /// The lines of DIR/runs.jsonl: what a study has done. Several processes may add to it. A line is added by one write
 /// under a lock and brought to disk, so a process that is killed leaves whole lines, or at its end a part of one, which
 /// is ignored by who reads the file, and cut off by the next process that adds to it.
@@ -29,10 +47,19 @@ class StudyFile {
   /// The lines of the file as it was read, from 1 on, that hold each of the runs, and the captures.
   const std::vector<Index>& run_lines() const { return run_lines_; }
   const std::vector<Index>& capture_lines() const { return capture_lines_; }
+  /// What cutting the scores of each matrix costs, at the K that the plans compare; empty while it was not taken.
+  const std::vector<CutScores>& cuts() const { return cuts_; }
+  /// The written files, by arm.
+  const std::vector<WrittenFile>& files() const { return files_; }
+  /// The lines that hold them; 0 for cuts that were not taken.
+  Index cuts_line() const { return cuts_line_; }
+  const std::vector<Index>& file_lines() const { return file_lines_; }
 
   void AddRun(const StudyRun& record);
   void AddTried(const std::string& arm, double lr, double loss);
   void AddCapture(uint64_t seed, const std::map<Index, double>& by_k);
+  void AddCuts(Index k, const std::vector<CutScores>& cuts);
+  void AddFile(const WrittenFile& file);
 
  private:
   void ReadLine(const std::string& text, Index number);
@@ -40,7 +67,10 @@ class StudyFile {
 
   std::filesystem::path file_;
   std::vector<StudyRun> runs_;
-  std::vector<Index> run_lines_, capture_lines_;
+  std::vector<CutScores> cuts_;
+  std::vector<WrittenFile> files_;
+  std::vector<Index> run_lines_, capture_lines_, file_lines_;
+  Index cuts_line_ = 0;
   std::map<std::string, std::map<double, double>> tried_;
   std::map<uint64_t, std::map<Index, double>> captures_;
 };

@@ -44,7 +44,10 @@ ordered_json ArmJson(const Arm& arm) {
           {"groups", arm.groups},
           {"kind", kKinds[static_cast<int>(arm.kind)]},
           {"steps", arm.steps},
+          {"samples", arm.samples},
           {"fixed_lr", arm.fixed_lr},
+          {"norm_of", arm.norm_of},
+          {"freeze", arm.freeze},
           {"method", m.method},
           {"k", m.k},
           {"start", ct::ToString(m.start)},
@@ -63,7 +66,10 @@ Arm ReadArm(const io::JsonValue& json) {
   arm.kind = ReadKind(json.Field("kind"));
   constexpr int64_t kMany = 1'000'000'000;
   arm.steps = json.Field("steps").Integer(0, kMany);
+  arm.samples = json.Field("samples").IntegerOr(0, 0, kMany);
   arm.fixed_lr = json.Field("fixed_lr").Number();
+  arm.norm_of = json.Field("norm_of").StringOr("");
+  arm.freeze = json.Field("freeze").StringOr("");
   arm.method.method = json.Field("method").String();
   arm.method.k = json.Field("k").Integer(0, kMany);
   arm.method.start = ct::ParseStart(json.Field("start").String());
@@ -97,7 +103,11 @@ RateSearch ReadRate(const io::JsonValue& json) {
 
 ordered_json ToJson(const StudyRun& r) {
   ordered_json held_out = ordered_json::array(), curve = ordered_json::array(), inside = ordered_json::object();
-  for (const auto& [step, loss] : r.held_out) held_out.push_back({{"step", step}, {"loss", loss}});
+  ordered_json overlap = ordered_json::array();
+  for (const auto& [step, loss, seconds] : r.held_out) {
+    held_out.push_back({{"step", step}, {"loss", loss}, {"seconds", seconds}});
+  }
+  for (const auto& [step, share] : r.overlap) overlap.push_back({{"step", step}, {"share", share}});
   for (const double loss : r.curve) curve.push_back(loss);
   for (const auto& [k, share] : r.inside) inside[std::to_string(k)] = share;
   return {{"line", "run"},
@@ -111,6 +121,8 @@ ordered_json ToJson(const StudyRun& r) {
           {"train_loss", r.train_loss},
           {"curve", curve},
           {"held_out", held_out},
+          {"overlap", overlap},
+          {"answered", r.answered ? ordered_json(*r.answered) : ordered_json()},
           {"num_trainable_params", r.trained},
           {"num_total_params", r.total},
           {"optimizer_bytes", r.optimizer_bytes},
@@ -139,8 +151,15 @@ StudyRun ReadStudyRun(const io::JsonValue& line) {
   r.train_loss = ReadNumber(line.Field("train_loss"));
   for (const io::JsonValue& loss : line.Field("curve").Items()) r.curve.push_back(ReadNumber(loss));
   for (const io::JsonValue& point : line.Field("held_out").Items()) {
-    r.held_out.emplace_back(point.Field("step").Integer(0, kMost), ReadNumber(point.Field("loss")));
+    r.held_out.push_back({point.Field("step").Integer(0, kMost), ReadNumber(point.Field("loss")),
+                          point.Has("seconds") ? point.Field("seconds").Number() : NAN});
   }
+  if (line.Has("overlap")) {
+    for (const io::JsonValue& point : line.Field("overlap").Items()) {
+      r.overlap.push_back({point.Field("step").Integer(0, kMost), point.Field("share").Number()});
+    }
+  }
+  if (line.Has("answered")) r.answered = line.Field("answered").Number();
   r.trained = line.Field("num_trainable_params").Integer(0, kMost);
   r.total = line.Field("num_total_params").Integer(0, kMost);
   r.optimizer_bytes = line.Field("optimizer_bytes").Integer(0, kMost);
