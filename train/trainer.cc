@@ -23,6 +23,18 @@ std::unique_ptr<Optimizer> MakeOptimizer(const std::vector<Param*>& params, cons
   return std::make_unique<AdamW>(params, options.adamw);
 }
 
+// The parameters of a matrix that train.
+std::vector<Param*> TrainedOf(models::LanguageModel& model, const std::string& name) {
+  const nn::Parts parts = model.Parts();
+  const auto found = std::ranges::find(parts.matrices, name, &nn::Matrix::name);
+  if (found == parts.matrices.end()) throw std::invalid_argument("[freeze] the model has no matrix '" + name + "'");
+  std::vector<Param*> trained;
+  for (const nn::FormPart& part : (*found)->form->Parts()) {
+    if (part.param->trainable) trained.push_back(part.param);
+  }
+  return trained;
+}
+
 // What is left of the way from the peak to the end: 1 at progress 0, 0 at progress 1.
 double Left(Schedule schedule, double progress) {
   switch (schedule) {
@@ -49,9 +61,26 @@ double LearningRate(const TrainOptions& o, Index step) {
 Trainer::Trainer(models::LanguageModel& model, const TrainOptions& options)
     : model_(model), options_(options), optimizer_(MakeOptimizer(models::TrainableParameters(model), options)) {
   if (optimizer_->slots().empty()) throw std::runtime_error("nothing to train: every parameter is frozen");
+  for (const Freeze& freeze : options_.freeze) {
+    if (freeze.step >= options_.steps) continue;
+    for (Param* param : TrainedOf(model_, freeze.matrix)) freezes_.emplace_back(freeze.step, param);
+  }
+  if (freezes_.size() == optimizer_->slots().size()) {
+    throw std::runtime_error("expected parameters that train to the last step, found that all are frozen before it");
+  }
 }
 
-Trainer::~Trainer() { optimizer_->ZeroGrad(); }
+// A parameter that does not train gets no gradient, and the optimiser leaves it alone.
+void Trainer::FreezeDue() {
+  for (; frozen_ < freezes_.size() && freezes_[frozen_].first <= step_; ++frozen_) {
+    freezes_[frozen_].second->trainable = false;
+  }
+}
+
+Trainer::~Trainer() {
+  optimizer_->ZeroGrad();
+  for (size_t i = 0; i < frozen_; ++i) freezes_[i].second->trainable = true;
+}
 
 // The loss of a part of the step, which has `targets` targets in all. The gradients are added to those that are there.
 double Trainer::Differentiate(const Batch& part, Index targets, Index shard) {
@@ -87,6 +116,7 @@ double Trainer::SumShards(const Batch& batch, Index targets) {
 }
 
 StepResult Trainer::Step(const Batch& batch) {
+  FreezeDue();
   optimizer_->ZeroGrad();
   const Index targets = ops::CountTargets(batch.targets);
   const double loss = options_.shards == 1 ? Differentiate(batch, targets, 0) : SumShards(batch, targets);

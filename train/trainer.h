@@ -3,6 +3,8 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "models/language_model.h"
@@ -21,6 +23,12 @@ class DivergedError : public std::runtime_error {
 enum class Schedule { kCosine, kLinear, kConstant };
 enum class OptimizerKind { kAdamW, kSgd };
 
+/// A matrix that stops training when `step` steps are done. Its parameters then stay as they are, to the bit.
+struct Freeze {
+  Index step = 0;
+  std::string matrix;
+};
+
 struct TrainOptions {
   Index steps = 100;
   double lr = 1e-3;              // peak learning rate
@@ -31,7 +39,8 @@ struct TrainOptions {
   uint64_t seed = 1;  // of what a step draws at random: dropout
   Index shards = 1;   // parts that a step's sequences are cut into; one is in memory at a time
   OptimizerKind optimizer = OptimizerKind::kAdamW;
-  AdamWOptions adamw;  // of which SGD reads the weight decay
+  AdamWOptions adamw;               // of which SGD reads the weight decay
+  std::vector<Freeze> freeze = {};  // in the order of the steps
 };
 
 /// Learning rate of step 0, 1, …: a linear rise over `warmup` steps, then from lr to lr_min by half a cosine or in a
@@ -49,9 +58,10 @@ struct StepResult {
 /// A training run: everything that decides its next step, and nothing else. The same batches give the same steps.
 class Trainer {
  public:
-  /// Trains the trainable parameters of `model`, which must outlive it. Throws std::runtime_error when there is none.
+  /// Trains the trainable parameters of `model`, which must outlive it. Throws std::runtime_error when there is none,
+  /// or when all of them are frozen before the last step, and std::invalid_argument for a matrix that the model lacks.
   Trainer(models::LanguageModel& model, const TrainOptions& options);
-  /// Frees the gradients.
+  /// Frees the gradients, and what was frozen is trainable again.
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -72,6 +82,7 @@ class Trainer {
   void GoOnFrom(Index step) { step_ = step; }
 
  private:
+  void FreezeDue();
   double Differentiate(const Batch& part, Index targets, Index shard);
   double SumShards(const Batch& batch, Index targets);
 
@@ -79,6 +90,8 @@ class Trainer {
   TrainOptions options_;
   std::unique_ptr<Optimizer> optimizer_;
   Index step_ = 0;
+  std::vector<std::pair<Index, Param*>> freezes_;  // before which step a parameter stops, in order
+  size_t frozen_ = 0;                              // how many of them have
 };
 
 /// Mean loss over all targets of `batches`, without recording. Throws DivergedError when it is not finite.

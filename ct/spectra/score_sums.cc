@@ -95,6 +95,12 @@ double ExcessKurtosis(double count, const double (&powers)[4]) {
   return m2 > 0 ? m4 / (m2 * m2) - 3 : 0;
 }
 
+ScoreSums SumScores(const RowSource& source, const Basis& basis) {
+  const RowReader reader(source);
+  const auto rows_of = [&reader](size_t, Index begin, Index end) { return reader.Rows(begin, end); };
+  return SumScores(ScoreColumns({source.rows, -1, 1}, 0, rows_of, basis));
+}
+
 ScoreFigures FiguresOf(const ScoreSums& sums, Index k) {
   const std::vector<double> covariance = LeadingCovariance(sums, k);
   const std::vector<double> eigenvalues = DecomposeSymmetric(covariance, k, 0).values;

@@ -19,6 +19,8 @@ struct ScoreSums {
 };
 
 ScoreSums SumScores(Columns scores);
+/// The same of the scores (R_m − μ)·Bᵀ of one matrix.
+ScoreSums SumScores(const RowSource& source, const Basis& basis);
 
 /// What the leading `k` columns say of their rows.
 struct ScoreFigures {

@@ -50,6 +50,9 @@ std::vector<Arm> Arms() {
   arms[2].method.start = ct::Start::kReconstructed;
   arms[2].options.optimizer = OptimizerKind::kSgd;
   arms[2].options.schedule = Schedule::kLinear;
+  arms.push_back(arms[1]);
+  arms[3].name = "freezing";
+  arms[3].options.freeze = {{4, "h.0.attn.c_attn.weight"}, {6, "h.1.mlp.c_fc.weight"}};
   return arms;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -13,6 +14,7 @@
 #include "train/commands/options/save_options.h"
 #include "train/commands/options/training_options.h"
 #include "train/data/chat_data.h"
+#include "train/freezing.h"
 #include "train/interrupt.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
@@ -42,6 +44,22 @@ Bases ReadBases(const Options& options, models::LanguageModel& model, const Meth
     std::printf("%s\n", Describe(*basis, sources, method.basis).c_str());
   }
   return bases;
+}
+
+// When matrices stop training, described on stdout.
+std::vector<Freeze> ReadFreeze(const Options& options, models::LanguageModel& model, const MethodSettings& method,
+                               const Bases& bases, Index steps) {
+  if (!options.Has("freeze")) return {};
+  const std::string word = options.String("freeze");
+  const std::vector<std::string> orders = FreezeOrders();
+  const bool ordered = std::ranges::find(orders, word) != orders.end();
+  const std::vector<Freeze> freezes =
+      ordered ? FreezeInParts(OrderToFreeze(model, word, method, bases), steps) : ReadFreezes(word, model, steps);
+  std::printf(
+      "%zu matrices stop training before the end; without their dW a step is at most %.2f times as fast on the "
+      "average\n",
+      freezes.size(), MostFreezingSaves(model, freezes, steps));
+  return freezes;
 }
 
 // Makes the model trainable: by the method, or as the adapter that it has already was trained.
@@ -91,6 +109,7 @@ int Run(const Options& options) {
   const auto held_out_loss = [&] { return Evaluate(model, samples.data.held_out); };
   const double given_loss = lossy ? state->Once("base_loss", held_out_loss) : 0;
   MakeTrainable(options, given, method, bases, train);
+  train.freeze = ReadFreeze(options, model, method, bases, train.steps);
   const bool level = begins && method.IsLevel();
   if (!level) ShowMemory(model, bases.shared().get(), train, run, batch, samples.longest, options.Has("pack"));
   const double start_loss = state->Once("start_loss", held_out_loss), base_loss = lossy ? given_loss : start_loss;
@@ -121,6 +140,10 @@ Command SftCommand() {
   return {"sft", "Fine-tune a model on conversations: all of it, its scores alone, or by a method to compare with.",
           Join({ModelOptionSpecs(),
                 {{"data", "FILE", nullptr, kDataHelp},
+                 {"freeze", "ORDER", "",
+                  "matrices that stop training early: half of them after a quarter of the steps, three quarters after "
+                  "half; pr (lowest participation ratio of scores first), pr-high, random, layers (lowest first), or a "
+                  "FILE of lines 'STEP MATRIX'"},
                  TemplateOptionSpec(),
                  {"out", "DIR", nullptr, "directory to write: new, or empty"},
                  {"lr", "X", "", "peak learning rate; default: one for each method, such as 1e-2 for amplitude"}},

@@ -103,6 +103,9 @@ TEST_F(CommandFiles, ErrorsOfTheFileSystemAreSentences) {
   ExpectFails(1, {"sft", "--model", name, "--data", Path("pairs.jsonl"), "--out", Path("new")},
               "ampgrad sft: " + cause);
   ExpectFails(1, {"sft", "--model", Path("base"), "--data", name, "--out", Path("new")}, "ampgrad sft: " + cause);
+  ExpectFails(1,
+              {"sft", "--model", Path("base"), "--data", Path("pairs.jsonl"), "--out", Path("new"), "--freeze", name},
+              "ampgrad sft: " + cause);
   ExpectFails(1, {"pretrain", "--text", name, "--out", Path("new")}, "ampgrad pretrain: " + cause);
 }
 

@@ -10,6 +10,7 @@
 
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/digest.h"
+#include "train/freezing.h"
 
 namespace ampgrad::train {
 namespace {
@@ -66,6 +67,11 @@ std::vector<std::pair<std::string, fs::path>> Inputs(const Options& options) {
     if (!Given(options, name.c_str())) continue;
     const std::vector<std::string> one = {options.String(name)};
     for (const std::string& path : name == "data" ? options.Strings(name) : one) inputs.emplace_back(name, path);
+  }
+  if (Given(options, "freeze")) {
+    const std::vector<std::string> orders = FreezeOrders();
+    const std::string word = options.String("freeze");
+    if (std::ranges::find(orders, word) == orders.end()) inputs.emplace_back("freeze", word);
   }
   if (!Given(options, "study")) return inputs;
   // A study's directory is a good place for its report, so only what the report reads is an input.
