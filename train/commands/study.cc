@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
 
 #include "models/model_directory.h"
-#include "tensor/io/atomic_file.h"
-#include "tensor/io/own_file.h"
 #include "tensor/io/text_file.h"
 #include "train/commands/commands.h"
 #include "train/commands/options/data_options.h"
-#include "train/commands/options/files.h"
 #include "train/commands/options/method_options.h"
 #include "train/commands/options/model_options.h"
+#include "train/commands/options/study_options.h"
 #include "train/commands/options/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/data/text_data.h"
@@ -27,62 +26,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "2/3": the second of three parts.
-void ReadPart(const Options& options, StudyOptions& study) {
-  const std::string text = options.String("part");
-  const size_t slash = text.find('/');
-  const auto number = [&](const std::string& word) -> Index {
-    const bool digits = !word.empty() && word.size() < 7 && word.find_first_not_of("0123456789") == std::string::npos;
-    return digits ? std::stoll(word) : 0;
-  };
-  study.part = number(text.substr(0, slash)) - 1;
-  study.parts = slash == std::string::npos ? 0 : number(text.substr(slash + 1));
-  if (study.part < 0 || study.part >= study.parts) {
-    throw UsageError("--part: expected I/N with I from 1 to N, found '" + text + "'");
-  }
-}
-
-// What a line of runs.jsonl depends on and does not say itself. A study goes on only with the same.
-std::string Recipe(const Options& options, Index width) {
-  nlohmann::ordered_json recipe = {{"width", width}};
-  const auto settings = nlohmann::ordered_json::parse(options.Settings());
-  for (const auto& [name, value] : settings.items()) {
-    const bool chooses = name == "plan" || name == "seeds" || name == "part" || name == "dry-run" || name == "out";
-    if (!chooses) recipe["settings"][name] = value;
-  }
-  for (const auto& [file, digest] : DigestInputs(options)) recipe["inputs"][file] = digest;
-  return recipe.dump(1) + "\n";
-}
-
-void RequireSameRecipe(const fs::path& directory, const std::string& recipe) {
-  const fs::path file = directory / "study.json";
-  if (!io::IsThere(file)) {
-    fs::create_directories(directory);
-    io::WriteFileAtomically(file, recipe);
-    return;
-  }
-  const auto known = nlohmann::json::parse(io::ReadTextFile(file)), asked = nlohmann::json::parse(recipe);
-  for (const char* part : {"settings", "inputs"}) {
-    for (const auto& [name, value] : asked.at(part).items()) {
-      const auto found = known.at(part).find(name);
-      if (found != known.at(part).end() && *found == value) continue;
-      throw std::runtime_error(file.string() + ": expected the study's own " + name + ", " +
-                               (found == known.at(part).end() ? "none" : found->dump()) + ", found " + value.dump());
-    }
-  }
-}
-
 // Prints the arms, what of each is to do, and the steps that this takes with a search of five rates.
 double ShowArms(const StudyOptions& study, const StudyFile& file) {
   double steps = 0;
   size_t done = 0, left = 0;
   const auto arms = Missing(study, file);
+  std::set<std::string> searched;
   for (const auto& [arm, seeds] : arms) {
     const Index all = arm->IsLevel() ? 1 : study.seeds;
     const Index own = arm->IsLevel() ? 0 : arm->steps > 0 ? arm->steps : study.train.steps;
-    const bool searches = !arm->IsLevel() && arm->fixed_lr == 0 && !seeds.empty();
-    const double tried = static_cast<double>(file.TriedCount(arm->name));
-    steps += static_cast<double>(own) * (static_cast<double>(seeds.size()) + (searches ? std::max(0.0, 5 - tried) : 0));
+    steps += static_cast<double>(own) * static_cast<double>(seeds.size());
+    const std::string& rate_of = arm->rate_of.empty() ? arm->name : arm->rate_of;
+    const bool searches = own > 0 && arm->fixed_lr == 0 && arm->rates.size() != 1 && !seeds.empty();
+    if (searches && searched.insert(rate_of).second) {
+      steps += static_cast<double>(own) * std::max(0.0, 5 - static_cast<double>(file.TriedCount(rate_of)));
+    }
     left += seeds.size();
     done += static_cast<size_t>(all) - seeds.size();
     std::string groups;
@@ -94,11 +52,11 @@ double ShowArms(const StudyOptions& study, const StudyFile& file) {
   return steps;
 }
 
-// Prints the memory and the time of `steps` steps as those of full fine-tuning, the first arm, take. Throws where the
-// memory is too little.
+// Prints the memory and the time of `steps` steps as those of full fine-tuning in the first arm's scope take. Throws
+// where the memory is too little.
 void ShowCost(models::LanguageModel& model, const ChatData& samples, const StudyOptions& study, Index batch,
               double steps) {
-  const MethodSettings& full = study.arms.front().method;
+  const MethodSettings full = {.method = "full", .scope = study.arms.front().method.scope};
   RequireMemoryToPrepare(model, full, AvailableMemory(), study.train.optimizer);
   const std::unique_ptr<models::LanguageModel> prepared = model.Clone();
   prepared->checkpoint_blocks = model.checkpoint_blocks;
@@ -111,16 +69,11 @@ void ShowCost(models::LanguageModel& model, const ChatData& samples, const Study
 }
 
 int Run(const Options& options) {
-  StudyOptions study;
   const Index batch = options.Integer("batch", 1, 1 << 20);
-  study.train = ReadTrainOptions(options);
-  study.seeds = options.Integer("seeds", 1, 1000);
-  study.sample = ReadRowSample(options);
-  ReadPart(options, study);
   const fs::path directory = options.String("model"), out = options.String("out");
+  StudyOptions study = ReadStudyOptions(options);
   const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
-  study.arms = ArmsOf(options.Choice("plan", PlanNames()), *model,
-                      {ReadScope(options, *model), ReadChain(options), ReadRowsPolicy(options), study.train.steps});
+  study.arms = ReadArms(options, *model);
   model->checkpoint_blocks = options.Has("checkpoint");
   const models::Tokenizer tokenizer = models::LoadTokenizer(directory, *model);
   ChatData samples = During("reading the data", [&] {
@@ -135,6 +88,7 @@ int Run(const Options& options) {
   const bool dry = options.Has("dry-run");
   if (!dry) RequireSameRecipe(out, Recipe(options, model->width()));
   StudyFile file(out);
+  RequireSameArms(out, file, study.arms);
   std::printf("%s\n", Describe(samples).c_str());
   const double steps = ShowArms(study, file);
   if (steps > 0) ShowCost(*model, samples, study, batch, steps);
@@ -157,11 +111,9 @@ Command StudyCommand() {
                  {"data", "FILE", nullptr, kDataHelp},
                  TemplateOptionSpec(),
                  {"out", "DIR", nullptr, "directory of the study: its runs are added to runs.jsonl"},
-                 {"plan", "NAME", "frontier", "frontier, bases, peers, scope, starts, length, rates or all"},
-                 {"seeds", "N", "5", "runs of each arm"},
-                 {"part", "I/N", "1/1", "run every N-th arm, from the I-th on: for several processes at once"},
                  {"forget", "FILE", "", "another text, whose loss is taken before and after each run"},
                  {"dry-run", nullptr, "", "print the arms, what is done and how long the rest takes, and run nothing"}},
+                PlanOptionSpecs(),
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
                 training}),

@@ -22,11 +22,13 @@ struct Arm {
   std::vector<std::string> groups;  // questions that it helps to answer: "frontier", "bases"
   MethodSettings method = {};
   ArmKind kind = ArmKind::kMethod;
-  Index steps = 0;           // 0: those of the study
-  Index samples = 0;         // trains on the first of the training part alone; 0: on all
-  double fixed_lr = 0;       // 0: the rate is searched
-  std::string norm_of = {};  // an arm of the plan: the rate is that at which ‖ΔW‖ is as large as this arm's
-  std::string freeze = {};   // the order in which matrices stop training (FreezeNames); empty: none does
+  Index steps = 0;                 // 0: those of the study
+  Index samples = 0;               // trains on the first of the training part alone; 0: on all
+  double fixed_lr = 0;             // 0: the rate is searched
+  std::vector<double> rates = {};  // that the search begins with, of which one alone is taken; empty: the method's own
+  std::string rate_of = {};        // an arm of the plan, whose searched rate this one takes
+  std::string norm_of = {};        // an arm of the plan: the rate is that at which ‖ΔW‖ is as large as this arm's
+  std::string freeze = {};         // the order in which matrices stop training (FreezeNames); empty: none does
 
   /// Whether nothing trains.
   bool IsLevel() const { return kind == ArmKind::kMeanRow || kind == ArmKind::kLayersRemoved; }

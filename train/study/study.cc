@@ -10,6 +10,7 @@
 #include "tensor/kernels/kernels.h"
 #include "tensor/kernels/simd/simd_target.h"
 #include "train/change/weight_change.h"
+#include "train/interrupt.h"
 #include "train/report/format.h"
 #include "train/study/hidden_cache.h"
 #include "train/study/study_bases.h"
@@ -63,7 +64,7 @@ class Study {
         data_(Shared(data, options)),
         options_(options),
         file_(file),
-        bases_(base, LargestK(options), options.sample) {}
+        bases_(base, LargestK(options), options.sample, options.arms.front().method.rows) {}
 
   void Run(const OnRun& on_run) {
     base_loss_ = Evaluate(base_, data_.held_out);
@@ -104,11 +105,12 @@ class Study {
 
   Batch BatchOf(uint64_t seed, Index step) const { return data_.train(static_cast<Index>(seed) * kStepsApart + step); }
 
-  TrainOptions OptionsOf(const Arm& arm, uint64_t seed, double lr) const {
+  // `steps` 0: those of the study.
+  TrainOptions OptionsOf(Index steps, uint64_t seed, double lr) const {
     TrainOptions train = options_.train;
-    if (arm.steps > 0) {
-      train.warmup = train.warmup * arm.steps / train.steps;
-      train.steps = arm.steps;
+    if (steps > 0) {
+      train.warmup = train.warmup * steps / train.steps;
+      train.steps = steps;
     }
     train.lr = lr;
     train.seed = seed;
@@ -132,16 +134,20 @@ class Study {
   RateSearch RateOf(const Arm& arm, const OnRun& on_run) {
     if (arm.IsLevel()) return {};
     if (arm.fixed_lr > 0) return {.lr = arm.fixed_lr, .tried = {}, .at_edge = false};
-    const double rate = DefaultRate(arm.method.method);
-    return SearchRate(RatesAround(rate), [&](double lr) {
+    if (!arm.rate_of.empty()) return RateOf(*std::ranges::find(options_.arms, arm.rate_of, &Arm::name), on_run);
+    const std::vector<double> rates = arm.rates.empty() ? RatesAround(DefaultRate(arm.method.method)) : arm.rates;
+    return SearchRate(rates, [&](double lr) {
       const std::map<double, double>& tried = file_.Tried(arm.name);
       if (const auto known = tried.find(lr); known != tried.end()) return known->second;
       on_run(arm.name + report::Format(", searching its rate at %g", lr));
       double loss = std::numeric_limits<double>::infinity();
       try {
         const std::unique_ptr<models::LanguageModel> model = Prepared(arm, 0);
-        Trainer trainer(*model, OptionsOf(arm, 0, lr));
-        while (!trainer.Done()) trainer.Step(BatchOf(0, trainer.step()));
+        Trainer trainer(*model, OptionsOf(options_.search_steps > 0 ? options_.search_steps : arm.steps, 0, lr));
+        while (!trainer.Done()) {
+          trainer.Step(BatchOf(0, trainer.step()));
+          StopIfSignalled();
+        }
         loss = Evaluate(*model, data_.validation);
       } catch (const DivergedError&) {
       }
@@ -174,11 +180,11 @@ class Study {
   }
 
   void Train(models::LanguageModel& model, StudyRun& record) {
-    if (std::isnan(record.rate.lr)) throw DivergedError("every rate of the search diverged");
-    const TrainOptions train = OptionsOf(record.arm, record.seed, record.rate.lr);
+    const TrainOptions train = OptionsOf(record.arm.steps, record.seed, record.rate.lr);
     const std::vector<Param*> params = models::TrainableParameters(model);
     record.trained = models::CountParameters(params);
     record.optimizer_bytes = 2 * record.trained * static_cast<Index>(sizeof(Real));
+    if (std::isnan(record.rate.lr)) throw DivergedError("every rate of the search diverged");
     double seconds = 0;
     {
       Trainer trainer(model, train);
@@ -186,6 +192,7 @@ class Study {
         const auto begin = std::chrono::steady_clock::now();
         record.curve.push_back(trainer.Step(BatchOf(record.seed, trainer.step())).loss);
         seconds += SecondsSince(begin);
+        StopIfSignalled();
         const Index done = trainer.step();
         if (4 * done / train.steps != 4 * (done - 1) / train.steps) {
           record.held_out.push_back({done, Evaluate(model, data_.held_out), seconds});

@@ -13,7 +13,7 @@ bool IsDrawn(ct::BasisKind kind) {
 
 const std::shared_ptr<const ct::Basis>& StudyBases::Universal() {
   Arm arm;
-  arm.method = {.method = "amplitude", .k = largest_k_};
+  arm.method = {.method = "amplitude", .k = largest_k_, .rows = rows_};
   return Of(arm, 0, {}).shared();
 }
 

@@ -1,85 +1,26 @@
 #include "train/study/study_run.h"
 
-#include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <nlohmann/json.hpp>
+
+#include "train/study/plan_file.h"
 
 namespace ampgrad::train {
 namespace {
 
 using nlohmann::ordered_json;
 
-constexpr const char* kKinds[] = {"method", "rebuilt", "mean row", "layers removed"};
-
 double ReadNumber(const io::JsonValue& value) { return value.null() ? NAN : value.Number(); }
 
-ArmKind ReadKind(const io::JsonValue& value) {
-  const auto found = std::ranges::find(kKinds, value.String());
-  if (found == std::end(kKinds)) value.Fail("a kind of arm");
-  return static_cast<ArmKind>(found - std::begin(kKinds));
-}
+// What every line says of its arm; the rest may be missing in older files.
+constexpr const char* kArmKeys[] = {"name",  "groups", "kind", "steps",   "fixed_lr", "method", "k",
+                                    "start", "basis",  "rank", "factors", "share",    "chain",  "scope"};
 
-ordered_json ScopeJson(const Scope& scope) {
-  const std::string layers = std::to_string(scope.first) + "-" + std::to_string(scope.last);
-  return {{"layers", scope.all_layers ? "all" : layers}, {"targets", scope.targets}, {"head", scope.head}};
-}
-
-Scope ReadScope(const io::JsonValue& json) {
-  Scope scope;
-  const std::string layers = json.Field("layers").String();
-  if (layers != "all") {
-    scope.all_layers = false;
-    scope.first = std::stoll(layers);
-    scope.last = std::stoll(layers.substr(layers.find('-', 1) + 1));
+Arm ReadArmOf(const io::JsonValue& json) {
+  for (const char* key : kArmKeys) {
+    if (!json.Has(key)) json.Field(key).Fail("there");
   }
-  for (const io::JsonValue& target : json.Field("targets").Items()) scope.targets.push_back(target.String());
-  scope.head = json.Field("head").Boolean();
-  return scope;
-}
-
-ordered_json ArmJson(const Arm& arm) {
-  const MethodSettings& m = arm.method;
-  return {{"name", arm.name},
-          {"groups", arm.groups},
-          {"kind", kKinds[static_cast<int>(arm.kind)]},
-          {"steps", arm.steps},
-          {"samples", arm.samples},
-          {"fixed_lr", arm.fixed_lr},
-          {"norm_of", arm.norm_of},
-          {"freeze", arm.freeze},
-          {"method", m.method},
-          {"k", m.k},
-          {"start", ct::ToString(m.start)},
-          {"basis", ct::ToString(m.basis)},
-          {"rank", m.rank},
-          {"factors", ToString(m.factors)},
-          {"share", m.share},
-          {"chain", nn::ToString(m.chain)},
-          {"scope", ScopeJson(m.scope)}};
-}
-
-Arm ReadArm(const io::JsonValue& json) {
-  Arm arm;
-  arm.name = json.Field("name").String();
-  for (const io::JsonValue& group : json.Field("groups").Items()) arm.groups.push_back(group.String());
-  arm.kind = ReadKind(json.Field("kind"));
-  constexpr int64_t kMany = 1'000'000'000;
-  arm.steps = json.Field("steps").Integer(0, kMany);
-  arm.samples = json.Field("samples").IntegerOr(0, 0, kMany);
-  arm.fixed_lr = json.Field("fixed_lr").Number();
-  arm.norm_of = json.Field("norm_of").StringOr("");
-  arm.freeze = json.Field("freeze").StringOr("");
-  arm.method.method = json.Field("method").String();
-  arm.method.k = json.Field("k").Integer(0, kMany);
-  arm.method.start = ct::ParseStart(json.Field("start").String());
-  arm.method.basis = ct::ParseBasisKind(json.Field("basis").String());
-  arm.method.rank = json.Field("rank").Integer(0, kMany);
-  arm.method.factors = ParseFactors(json.Field("factors").String());
-  arm.method.share = json.Field("share").Number();
-  arm.method.chain = nn::ParseChain(json.Field("chain").String());
-  arm.method.scope = ReadScope(json.Field("scope"));
-  return arm;
+  return ReadArm(json, {});
 }
 
 ordered_json RateJson(const RateSearch& rate) {
@@ -111,7 +52,7 @@ ordered_json ToJson(const StudyRun& r) {
   for (const double loss : r.curve) curve.push_back(loss);
   for (const auto& [k, share] : r.inside) inside[std::to_string(k)] = share;
   return {{"line", "run"},
-          {"arm", ArmJson(r.arm)},
+          {"arm", ToJson(r.arm)},
           {"seed", r.seed},
           {"rate", RateJson(r.rate)},
           {"diverged", r.diverged.empty() ? ordered_json() : ordered_json(r.diverged)},
@@ -141,7 +82,7 @@ ordered_json ToJson(const StudyRun& r) {
 StudyRun ReadStudyRun(const io::JsonValue& line) {
   constexpr int64_t kMost = int64_t{1} << 53;
   StudyRun r;
-  r.arm = ReadArm(line.Field("arm"));
+  r.arm = ReadArmOf(line.Field("arm"));
   r.seed = static_cast<uint64_t>(line.Field("seed").Integer(0, kMost));
   r.rate = ReadRate(line.Field("rate"));
   r.diverged = line.Field("diverged").StringOr("");

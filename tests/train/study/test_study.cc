@@ -12,6 +12,7 @@
 #include "tests/support/small_models.h"
 #include "tests/support/temp_dir.h"
 #include "train/study/study.h"
+#include "train/study/study_bases.h"
 
 namespace ampgrad::train {
 namespace {
@@ -203,6 +204,57 @@ TEST(StudyFile, NamesALineThatIsNoRecord) {
   ExpectMessage<std::runtime_error>(
       [&] { StudyFile read(directory.path()); },
       file + ":2: expected line to be run, rate, capture, cut scores or file, found \"note\"");
+}
+
+TEST(StudyFile, NamesWhatALineLacks) {
+  const TempDir directory;
+  StudyFile(directory.path()).AddRun({});
+  const std::filesystem::path file = directory.path() / "runs.jsonl";
+  nlohmann::json line = nlohmann::json::parse(io::ReadTextFile(file));
+  line.at("arm").erase("rank");
+  std::ofstream(file) << line.dump() << "\n";
+  ExpectMessage<std::runtime_error>([&] { StudyFile read(directory.path()); },
+                                    file.string() + ":1: expected arm.rank to be there, found nothing");
+}
+
+// The first search alone takes the runs; the arm that names it has its rate and the losses by which it was found.
+TEST(Study, ARateMayBeThatOfAnotherArm) {
+  const auto model = TinyGpt(3);
+  StudyOptions options = Options(*model, "starts");
+  options.seeds = 1;
+  std::erase_if(options.arms, [](const Arm& arm) { return arm.method.method != "amplitude"; });
+  ASSERT_EQ(options.arms.size(), 2u);
+  options.arms[0].rate_of = options.arms[1].name;
+  options.arms[1].rates = {1e-4, 1e-3, 1e-2};
+  options.search_steps = 1;
+  const TempDir directory;
+  RunWhole(directory.path(), options);
+  const StudyFile file(directory.path());
+  EXPECT_EQ(file.TriedCount(options.arms[0].name), 0u);
+  EXPECT_GE(file.TriedCount(options.arms[1].name), 3u);
+  ASSERT_EQ(file.runs().size(), 2u);
+  EXPECT_EQ(file.runs()[0].rate.lr, file.runs()[1].rate.lr);
+  EXPECT_EQ(file.runs()[0].rate.tried.size(), file.TriedCount(options.arms[1].name));
+}
+
+// Two layers of 192 rows each, and a vocabulary of 23, whichever arm asks first.
+TEST(Study, TheBasisIsThatOfTheRowsOfTheArms) {
+  const auto model = TinyGpt(3);
+  EXPECT_EQ(StudyBases(*model, 8, {}, ct::RowsPolicy::kBlocks).Universal()->rows, 2 * 192);
+  EXPECT_EQ(StudyBases(*model, 8, {}, ct::RowsPolicy::kAll).Universal()->rows, 2 * 192 + 23);
+}
+
+// One rate is no choice: nothing is run to find it.
+TEST(Study, ARateAloneIsTaken) {
+  const auto model = TinyGpt(3);
+  StudyOptions options = Options(*model, "starts");
+  options.arms.resize(1);
+  options.arms[0].rates = {2e-3};
+  const TempDir directory;
+  RunWhole(directory.path(), options);
+  const StudyFile file(directory.path());
+  EXPECT_EQ(file.TriedCount("full"), 0u);
+  EXPECT_EQ(file.runs().at(1).rate.lr, 2e-3);
 }
 
 // What is written is read back, and every number is that of the line.

@@ -116,6 +116,12 @@ void Options::ReadFile(const std::string& file) {
   }
 }
 
+Options Options::WithDefault(const std::string& name, const std::string& value) const {
+  Options options = *this;
+  if (options.given_.insert(name).second) options.values_[name] = value;
+  return options;
+}
+
 std::string Options::Settings() const {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const OptionSpec& spec : specs_) {

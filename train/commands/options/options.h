@@ -56,6 +56,9 @@ class Options {
   /// A comma-separated list of numbers in [min, max].
   std::vector<double> Numbers(const std::string& name, double min, double max) const;
 
+  /// The same options with `value` for one that was not given. It then counts as given.
+  Options WithDefault(const std::string& name, const std::string& value) const;
+
   /// Everything that a file for --config needs to start the same run: a JSON object with a key for each option that has
   /// a value, by default or given, in the order of the command's list. Left out are options that change no number.
   std::string Settings() const;

@@ -1,0 +1,115 @@
+#include "train/commands/options/study_options.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/json.h"
+#include "tensor/io/own_file.h"
+#include "train/commands/options/files.h"
+#include "train/commands/options/method_options.h"
+#include "train/commands/options/training_options.h"
+#include "train/study/plan_file.h"
+
+namespace ampgrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Options that choose what is run. Each line says what came of them.
+const std::set<std::string> kChoosing = {"plan", "seeds", "part", "dry-run", "out"};
+
+// "2/3": the second of three parts.
+void ReadPart(const Options& options, StudyOptions& study) {
+  const std::string text = options.String("part");
+  const size_t slash = text.find('/');
+  const auto number = [&](const std::string& word) -> Index {
+    const bool digits = !word.empty() && word.size() < 7 && word.find_first_not_of("0123456789") == std::string::npos;
+    return digits ? std::stoll(word) : 0;
+  };
+  study.part = number(text.substr(0, slash)) - 1;
+  study.parts = slash == std::string::npos ? 0 : number(text.substr(slash + 1));
+  if (study.part < 0 || study.part >= study.parts) {
+    throw UsageError("--part: expected I/N with I from 1 to N, found '" + text + "'");
+  }
+}
+
+// An arm without the questions that it helps to answer, which differ from plan to plan.
+nlohmann::ordered_json SettingsOf(const Arm& arm) {
+  nlohmann::ordered_json json = ToJson(arm);
+  json.erase("groups");
+  return json;
+}
+
+}  // namespace
+
+std::vector<OptionSpec> PlanOptionSpecs() {
+  return {{"plan", "NAME", "frontier",
+           "frontier, bases, peers, scope, starts, length, rates or all; or FILE.json, a list of arms"},
+          {"seeds", "N", "5", "runs of each arm"},
+          {"part", "I/N", "1/1", "run every N-th arm, from the I-th on: for several processes at once"}};
+}
+
+StudyOptions ReadStudyOptions(const Options& options) {
+  StudyOptions study;
+  study.train = ReadTrainOptions(options);
+  study.seeds = options.Integer("seeds", 1, 1000);
+  study.sample = ReadRowSample(options);
+  ReadPart(options, study);
+  return study;
+}
+
+std::vector<Arm> ReadArms(const Options& options, models::LanguageModel& model) {
+  const PlanSettings settings = {ReadScope(options, model), ReadChain(options), ReadRowsPolicy(options),
+                                 options.Integer("steps", 1, kMany)};
+  const std::string plan = options.String("plan");
+  if (plan.ends_with(".json")) return ReadPlan(plan, model, settings);
+  return ArmsOf(options.Choice("plan", PlanNames()), model, settings);
+}
+
+std::string Recipe(const Options& options, Index width) {
+  nlohmann::ordered_json recipe = {{"width", width}};
+  const auto settings = nlohmann::ordered_json::parse(options.Settings());
+  for (const auto& [name, value] : settings.items()) {
+    if (!kChoosing.contains(name)) recipe["settings"][name] = value;
+  }
+  for (const auto& [file, digest] : DigestInputs(options)) recipe["inputs"][file] = digest;
+  return recipe.dump(1) + "\n";
+}
+
+void RequireSameRecipe(const fs::path& directory, const std::string& recipe) {
+  const fs::path file = directory / "study.json";
+  if (!io::IsThere(file)) {
+    fs::create_directories(directory);
+    io::WriteFileAtomically(file, recipe);
+    return;
+  }
+  const auto known = io::ReadJsonObject(file), asked = nlohmann::json::parse(recipe);
+  for (const char* part : {"settings", "inputs"}) {
+    for (const auto& [name, value] : asked.at(part).items()) {
+      const auto found = known.at(part).find(name);
+      if (found != known.at(part).end() && *found == value) continue;
+      throw std::runtime_error(file.string() + ": expected the study's own " + name + ", " +
+                               (found == known.at(part).end() ? "none" : found->dump()) + ", found " + value.dump());
+    }
+  }
+}
+
+void RequireSameArms(const fs::path& directory, const StudyFile& file, const std::vector<Arm>& arms) {
+  for (size_t i = 0; i < file.runs().size(); ++i) {
+    const Arm& run = file.runs()[i].arm;
+    const auto arm = std::ranges::find(arms, run.name, &Arm::name);
+    if (arm == arms.end()) continue;
+    const nlohmann::ordered_json asked = SettingsOf(*arm), known = SettingsOf(run);
+    for (const auto& [key, value] : asked.items()) {
+      if (known.at(key) == value) continue;
+      throw std::runtime_error((directory / "runs.jsonl").string() + ":" + std::to_string(file.run_lines()[i]) +
+                               ": expected the arm '" + run.name + "' of the plan, whose " + key + " is " +
+                               value.dump() + ", found " + known.at(key).dump());
+    }
+  }
+}
+
+}  // namespace ampgrad::train

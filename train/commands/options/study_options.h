@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "models/language_model.h"
+#include "train/commands/options/options.h"
+#include "train/study/study.h"
+
+/// Which arms a study runs, how often, and whether it is the study that a directory holds.
+namespace ampgrad::train {
+
+/// --plan, --seeds and --part.
+std::vector<OptionSpec> PlanOptionSpecs();
+
+/// What they and the options of training say, without arms.
+StudyOptions ReadStudyOptions(const Options& options);
+
+/// The arms of --plan: of a plan by its name, or of a file whose name ends in .json.
+std::vector<Arm> ReadArms(const Options& options, models::LanguageModel& model);
+
+/// What a line of runs.jsonl depends on and does not say itself, as JSON: settings, digests of inputs, the width.
+std::string Recipe(const Options& options, Index width);
+
+/// Writes the recipe to study.json of the directory if that has none. Throws std::runtime_error where it has another:
+/// a study goes on only with the same.
+void RequireSameRecipe(const std::filesystem::path& directory, const std::string& recipe);
+
+/// Throws std::runtime_error when an arm that the study has run differs from one of this name in `arms`.
+void RequireSameArms(const std::filesystem::path& directory, const StudyFile& file, const std::vector<Arm>& arms);
+
+}  // namespace ampgrad::train
