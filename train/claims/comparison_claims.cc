@@ -1,6 +1,7 @@
 // The claims that compare arms: C3, C4, C9, C11 to C13 and C24.
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "train/claims/finding.h"
 #include "train/report/format.h"
@@ -105,6 +106,36 @@ SeedValues ExtraGap(const StudyRuns& runs, const Arm& arm, const std::vector<con
   return extra;
 }
 
+// Of the arms that train on so many samples, 0 being all of them.
+Finding RegularisesWith(const StudyRuns& runs, Index samples) {
+  const std::string of = samples > 0 ? report::Format("%lld samples: ", static_cast<long long>(samples)) : "";
+  const std::string rule = of + "held-out less training loss is smaller than that of full SFT at equal training loss";
+  const Arm* main = runs.Full();
+  if (!main) return NotTestable(rule, "runs of the plan \"length\"");
+  const auto in_question = [&](const Arm& arm, const char* method) {
+    return arm.kind == ArmKind::kMethod && HasSearchedRate(arm) && arm.freeze.empty() && arm.samples == samples &&
+           arm.method.method == method && arm.method.scope == main->method.scope;
+  };
+  const auto fulls = runs.Arms([&](const Arm& arm) { return in_question(arm, "full"); });
+  const std::vector<Index> ks = ComparedKs(runs);
+  std::vector<ClaimFigure> figures;
+  std::vector<std::string> names;
+  for (const Arm* full : fulls) names.push_back(full->name);
+  for (const Arm* arm : runs.Arms([&](const Arm& a) {
+         return std::ranges::find(ks, a.method.k) != ks.end() && in_question(a, "amplitude") &&
+                a.method.basis == BasisKind::kUniversal;
+       })) {
+    const SeedValues extra = ExtraGap(runs, *arm, fulls);
+    if (!extra.why.empty()) continue;
+    figures.push_back({"gap, " + arm->name + " less full at its training loss", Summary(extra), FigureUnit::kLoss});
+    names.push_back(arm->name);
+  }
+  if (fulls.size() < 2 || figures.empty()) {
+    return NotTestable(rule, "runs of the plan \"length\": full SFT on both sides of an arm's training loss");
+  }
+  return ByThreshold(rule, figures, Side::kBelow, 0, names);
+}
+
 }  // namespace
 
 Findings UniversalBeatsRandom(const StudyInput& study) {
@@ -121,31 +152,11 @@ Findings TopBeatsBottom(const StudyInput& study) {
 }
 
 Findings Regularises(const StudyInput& study) {
-  const std::string rule = "held-out less training loss is smaller than that of full SFT at equal training loss";
-  const Arm* main = study.runs.Full();
-  if (!main) return {NotTestable(rule, "runs of the plan \"length\"")};
-  const auto of_scope = [&](const Arm& arm, const char* method) {
-    return arm.kind == ArmKind::kMethod && arm.fixed_lr == 0 && arm.method.method == method &&
-           arm.method.scope == main->method.scope;
-  };
-  const auto fulls = study.runs.Arms([&](const Arm& arm) { return of_scope(arm, "full"); });
-  const std::vector<Index> ks = ComparedKs(study.runs);
-  std::vector<ClaimFigure> figures;
-  std::vector<std::string> names;
-  for (const Arm* full : fulls) names.push_back(full->name);
-  for (const Arm* arm : study.runs.Arms([&](const Arm& a) {
-         return std::ranges::find(ks, a.method.k) != ks.end() && of_scope(a, "amplitude") &&
-                a.method.basis == BasisKind::kUniversal;
-       })) {
-    const SeedValues extra = ExtraGap(study.runs, *arm, fulls);
-    if (!extra.why.empty()) continue;
-    figures.push_back({"gap, " + arm->name + " less full at its training loss", Summary(extra), FigureUnit::kLoss});
-    names.push_back(arm->name);
-  }
-  if (fulls.size() < 2 || figures.empty()) {
-    return {NotTestable(rule, "runs of the plan \"length\": full SFT on both sides of an arm's training loss")};
-  }
-  return {ByThreshold(rule, figures, Side::kBelow, 0, names)};
+  std::set<Index> samples = {0};
+  for (const StudyRun& run : study.runs.runs()) samples.insert(run.arm.samples);
+  Findings findings;
+  for (const Index count : samples) findings.push_back(RegularisesWith(study.runs, count));
+  return findings;
 }
 
 Findings GradientFloor(const StudyInput& study) {
@@ -173,8 +184,8 @@ Findings ProjectionsThird(const StudyInput& study) {
   const Arm* full = study.runs.Full();
   const Arm* alone = study.runs.Find([](const Arm& arm) {
     const std::vector<std::string>& targets = arm.method.scope.targets;
-    return arm.method.method == "full" && arm.kind == ArmKind::kMethod && arm.fixed_lr == 0 && targets.size() == 1 &&
-           (targets[0] == "attn.c_proj" || targets[0] == "o_proj");
+    return arm.method.method == "full" && arm.kind == ArmKind::kMethod && HasSearchedRate(arm) && arm.samples == 0 &&
+           targets.size() == 1 && (targets[0] == "attn.c_proj" || targets[0] == "o_proj");
   });
   if (!full || !alone) return {NotTestable(rule, "runs of the plan \"scope\"")};
   const ClaimFigure figure = {"from-base efficiency of all of full SFT, " + alone->name,

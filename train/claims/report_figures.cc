@@ -273,8 +273,9 @@ std::vector<ReportFigure> ReportFigures(const StudyInput& study) {
   // Of arms with as many steps and a searched rate: others did not have the same chance.
   std::vector<ArmRow> equal = rows;
   const Arm* full = study.runs.Full();
-  std::erase_if(equal,
-                [full](const ArmRow& row) { return !full || row.arm->steps != full->steps || row.arm->fixed_lr != 0; });
+  std::erase_if(equal, [full](const ArmRow& row) {
+    return !full || row.arm->steps != full->steps || row.arm->samples != full->samples || !HasSearchedRate(*row.arm);
+  });
   figures.push_back(ParetoFigure(equal, Metrics()[0], Metrics()[1]));
   figures.push_back(CaptureFigure(study));
   figures.push_back(RateFigure(study));

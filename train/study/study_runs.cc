@@ -65,14 +65,15 @@ const Arm* StudyRuns::Full() const {
 
 const Arm* StudyRuns::FullFor(const Arm& arm) const {
   return Find([&](const Arm& full) {
-    return full.method.method == "full" && full.kind == ArmKind::kMethod && full.fixed_lr == 0 &&
-           full.steps == arm.steps && full.method.scope == arm.method.scope;
+    return full.method.method == "full" && full.kind == ArmKind::kMethod && HasSearchedRate(full) &&
+           full.steps == arm.steps && full.samples == arm.samples && full.method.scope == arm.method.scope;
   });
 }
 
 bool StudyRuns::IsComparable(const Arm& arm) const {
   const Arm* full = Full();
-  return full && arm.fixed_lr == 0 && arm.steps == full->steps && arm.method.scope == full->method.scope;
+  return full && HasSearchedRate(arm) && arm.freeze.empty() && arm.steps == full->steps &&
+         arm.samples == full->samples && arm.method.scope == full->method.scope;
 }
 
 std::vector<const Arm*> StudyRuns::Amplitudes(ct::Start start, ct::BasisKind basis) const {

@@ -11,6 +11,9 @@
 
 namespace ampgrad::train {
 
+/// Whether the rate of an arm is the best of a search: neither fixed nor that of a norm.
+inline bool HasSearchedRate(const Arm& arm) { return arm.fixed_lr == 0 && arm.norm_of.empty(); }
+
 /// The runs of one study, by arm and seed.
 class StudyRuns {
  public:
@@ -33,13 +36,13 @@ class StudyRuns {
 
   /// Full fine-tuning of the study's whole scope at its own number of steps: the arm "full"; null without runs of it.
   const Arm* Full() const;
-  /// Full fine-tuning in the scope and with the steps of `arm`, at a searched rate, which measures its efficiency; null
-  /// when there is none.
+  /// Full fine-tuning in the scope, with the steps and of the samples of `arm`, at a searched rate, which measures its
+  /// efficiency; null when there is none.
   const Arm* FullFor(const Arm& arm) const;
   /// Amplitude in the scope and with the steps of "full", at a searched rate; ascending K.
   std::vector<const Arm*> Amplitudes(ct::Start start, ct::BasisKind basis = ct::BasisKind::kUniversal) const;
   const Arm* Amplitude(ct::Start start, Index k, ct::BasisKind basis = ct::BasisKind::kUniversal) const;
-  /// Whether an arm has the scope and the steps of "full" and a searched rate.
+  /// Whether an arm has the scope, the steps and the samples of "full" and a searched rate, and nothing of it freezes.
   bool IsComparable(const Arm& arm) const;
 
  private:

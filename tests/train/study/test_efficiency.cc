@@ -127,6 +127,31 @@ TEST(ExponentBySeed, IsTheSlopeOfTheLogarithms) {
   EXPECT_EQ(slope.missing, (std::set<uint64_t>{3}));
 }
 
+// The same method with other samples, a part of its steps frozen, or at the rate of a norm is no point of the curve.
+TEST(StudyRuns, CompareArmsThatHadTheSameChance) {
+  std::vector<StudyRun> runs = Small().runs();
+  const auto plant = [&](Arm arm, const std::string& name) {
+    arm.name += name;
+    Plant(runs, arm, 4, 4, {1, 1, 1}, 400);
+  };
+  Arm few = AmplitudeArm(kExact, 8), frozen = few, matched = few, few_full = FullArm();
+  few.samples = few_full.samples = 64;
+  frozen.freeze = "pr";
+  matched.norm_of = "lora r=8";
+  plant(few, ", 64 samples");
+  plant(frozen, ", freeze pr");
+  plant(matched, ", norm of lora r=8");
+  const StudyRuns without(runs);
+  EXPECT_EQ(without.Amplitudes(kExact).size(), 1u);
+  EXPECT_EQ(without.FullFor(few), nullptr);
+  EXPECT_EQ(without.FullFor(frozen)->name, "full");
+  EXPECT_EQ(without.FullFor(matched)->name, "full");
+  plant(few_full, ", 64 samples");
+  const StudyRuns with(runs);
+  EXPECT_EQ(with.FullFor(few)->name, "full, 64 samples");
+  EXPECT_EQ(with.Full()->name, "full");
+}
+
 TEST(StudyRuns, ALevelsOneRunServesEverySeed) {
   std::vector<StudyRun> runs = Small().runs();
   Arm mean = AmplitudeArm(kRebuilt, 0);
