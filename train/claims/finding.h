@@ -43,22 +43,26 @@ inline constexpr ct::Start kStarts[] = {ct::Start::kReconstructed, ct::Start::kE
 std::vector<Index> ComparedKs(const StudyRuns& runs);
 
 // Of one study.
-Findings SmallKReachesFull(const StudyInput& study);     // C1
-Findings EightSuffice(const StudyInput& study);          // C2
-Findings LossyStart(const StudyInput& study);            // C5
-Findings Phases(const StudyInput& study);                // C6
-Findings SurpassesFull(const StudyInput& study);         // C7
-Findings SixteenthOfWidth(const StudyInput& study);      // C8
-Findings OptimizerMemory(const StudyInput& study);       // C20
-Findings LeastK(const StudyInput& study);                // C21
-Findings ConstantReturns(const StudyInput& study);       // C25
-Findings UniversalBeatsRandom(const StudyInput& study);  // C3
-Findings TopBeatsBottom(const StudyInput& study);        // C4
-Findings Regularises(const StudyInput& study);           // C9
-Findings GradientFloor(const StudyInput& study);         // C11
-Findings LoraForLess(const StudyInput& study);           // C12
-Findings ProjectionsThird(const StudyInput& study);      // C13
-Findings GapCloses(const StudyInput& study);             // C24
+Findings SmallKReachesFull(const StudyInput& study);      // C1
+Findings EightSuffice(const StudyInput& study);           // C2
+Findings LossyStart(const StudyInput& study);             // C5
+Findings Phases(const StudyInput& study);                 // C6
+Findings SurpassesFull(const StudyInput& study);          // C7
+Findings SixteenthOfWidth(const StudyInput& study);       // C8
+Findings OptimizerMemory(const StudyInput& study);        // C20
+Findings LeastK(const StudyInput& study);                 // C21
+Findings ConstantReturns(const StudyInput& study);        // C25
+Findings UniversalBeatsRandom(const StudyInput& study);   // C3
+Findings TopBeatsBottom(const StudyInput& study);         // C4
+Findings Regularises(const StudyInput& study);            // C9
+Findings GradientFloor(const StudyInput& study);          // C11
+Findings LoraForLess(const StudyInput& study);            // C12
+Findings ProjectionsThird(const StudyInput& study);       // C13
+Findings GapCloses(const StudyInput& study);              // C24
+Findings EarlyFreezing(const StudyInput& study);          // C14
+Findings SmallVariants(const StudyInput& study);          // C19
+Findings LowPrIsCrystallizable(const StudyInput& study);  // C26
+Findings LoraFindsTheBasis(const StudyInput& study);      // C27
 // Of its analysis.json.
 Findings CorpusPredicts(const StudyInput& study);  // C15
 Findings Alignment(const StudyInput& study);       // C16

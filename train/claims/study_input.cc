@@ -9,7 +9,6 @@
 #include "tensor/io/own_file.h"
 #include "tensor/io/text_file.h"
 #include "train/counts/model_shape.h"
-#include "train/study/study_file.h"
 
 namespace ampgrad::train {
 namespace {
@@ -38,11 +37,17 @@ Index FindWidth(const StudyInput& study, const nlohmann::json& settings, const s
 
 }  // namespace
 
+std::string SourceOf(const WrittenFile& file) { return "file of " + file.arm; }
+
 Index StudyInput::LineOf(const StudyRun& run) const { return lines.at(static_cast<size_t>(&run - runs.runs().data())); }
 
 std::vector<Index> StudyInput::LinesOf(const std::string& arm) const {
   if (arm == kCaptureSource) return capture_lines;
+  if (arm == kCutSource) return cuts_line > 0 ? std::vector<Index>{cuts_line} : std::vector<Index>{};
   std::vector<Index> of_arm;
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (SourceOf(files[i]) == arm) of_arm.push_back(file_lines.at(i));
+  }
   for (const StudyRun& run : runs.runs()) {
     if (run.arm.name == arm) of_arm.push_back(LineOf(run));
   }
@@ -72,6 +77,10 @@ StudyInput ReadStudy(const fs::path& directory, Index width) {
   study.lines = runs.run_lines();
   study.captures = runs.captures();
   study.capture_lines = runs.capture_lines();
+  study.cuts = runs.cuts();
+  study.cuts_line = runs.cuts_line();
+  study.files = runs.files();
+  study.file_lines = runs.file_lines();
   nlohmann::json settings;
   if (io::IsThere(directory / "study.json")) {
     study.settings = io::ReadTextFile(directory / "study.json");

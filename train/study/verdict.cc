@@ -55,19 +55,25 @@ Verdict JudgeThreshold(const Interval& interval, Side side, double bound) {
   return Verdict::kUndecided;
 }
 
-Verdict JudgeAll(const std::vector<Interval>& intervals, Side side, double bound) {
+Verdict JudgeAll(const std::vector<Threshold>& thresholds) {
   std::vector<double> ps;
-  for (const Interval& interval : intervals) ps.push_back(PValue(interval, bound));
+  for (const auto& [interval, side, bound] : thresholds) ps.push_back(PValue(interval, bound));
   const std::vector<bool> survive = ct::SurviveHolm(ps);
   std::vector<Verdict> verdicts;
-  for (size_t i = 0; i < intervals.size(); ++i) {
-    const Verdict alone = JudgeThreshold(intervals[i], side, bound);
+  for (size_t i = 0; i < thresholds.size(); ++i) {
+    const Verdict alone = JudgeThreshold(thresholds[i].interval, thresholds[i].side, thresholds[i].bound);
     const bool decided = alone == Verdict::kHolds || alone == Verdict::kDoesNotHold;
     // An interval that touches the bound has a p of 5 % to rounding; one alone is not corrected.
-    const bool stands = survive[i] || intervals.size() == 1;
+    const bool stands = survive[i] || thresholds.size() == 1;
     verdicts.push_back(decided && !stands ? Verdict::kUndecided : alone);
   }
   return AllOf(verdicts);
+}
+
+Verdict JudgeAll(const std::vector<Interval>& intervals, Side side, double bound) {
+  std::vector<Threshold> thresholds;
+  for (const Interval& interval : intervals) thresholds.push_back({interval, side, bound});
+  return JudgeAll(thresholds);
 }
 
 Verdict JudgeContains(const Interval& interval, double value, double widest, const std::vector<double>& alternatives) {

@@ -30,8 +30,16 @@ bool Passes(double value, Side side, double bound);
 /// Holds if the interval's nearer end passes, does not hold if its farther end fails, else undecided.
 Verdict JudgeThreshold(const Interval& interval, Side side, double bound);
 
-/// One threshold for several figures, each of which must pass. By Holm's correction an interval that decides alone may
-/// not decide among others. Does not hold if one of them does not.
+/// A figure and the threshold that it must pass.
+struct Threshold {
+  Interval interval;
+  Side side = Side::kAbove;
+  double bound = 0;
+};
+/// Several figures, each of which must pass. By Holm's correction an interval that decides alone may not decide among
+/// others. Does not hold if one of them does not.
+Verdict JudgeAll(const std::vector<Threshold>& thresholds);
+/// The same with one threshold for all.
 Verdict JudgeAll(const std::vector<Interval>& intervals, Side side, double bound);
 
 /// Holds if the interval contains `value` and no alternative, and its half-width is at most `widest`; does not hold if

@@ -67,6 +67,13 @@ TEST(JudgeAll, CorrectsForSeveralComparisons) {
   EXPECT_EQ(JudgeAll({just, just}, Side::kAbove, 0), kOpen);
 }
 
+TEST(JudgeAll, HasAThresholdForEach) {
+  const Interval low = From(-2, -1), high = From(3, 4);
+  EXPECT_EQ(JudgeAll({{high, Side::kAtLeast, 2}, {low, Side::kBelow, 0}}), kHolds);
+  EXPECT_EQ(JudgeAll({{high, Side::kAtLeast, 2}, {low, Side::kAbove, 0}}), kFails);
+  EXPECT_EQ(JudgeAll({{high, Side::kAtLeast, 3.5}, {low, Side::kBelow, 0}}), kOpen);
+}
+
 TEST(JudgeContains, NeedsANarrowIntervalWithoutAlternatives) {
   EXPECT_EQ(JudgeContains(From(0.25, 0.45), 0.35, 0.100001, {}), kHolds);
   EXPECT_EQ(JudgeContains(From(0.24, 0.46), 0.35, 0.10, {}), kOpen);
