@@ -323,9 +323,9 @@ class Measurement {
       const auto top = result_.eigenvalues.begin();
       figures.spectrum_pr = ParticipationRatio(std::vector<double>(top, top + k));
       figures.scores = result_.rows * k;
-      const std::vector<double>& within = frames_[k].within_span;
-      figures.cosine_within_span =
-          within.empty() ? kNone : Sum(within, static_cast<Index>(within.size())) / static_cast<double>(within.size());
+      const Figure within = AgainstDraws(figures.mean_max_cosine.value, frames_[k].within_span, Structure::kHigh);
+      figures.cosine_within_span = within.null;
+      figures.cosine_within_level = within.level;
     }
   }
 

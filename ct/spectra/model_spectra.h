@@ -65,7 +65,8 @@ struct KFigures {
   double spectrum_pr;  // PR of λ_1…λ_K of R
   Index scores;
   Figure subspace_overlap, mean_max_cosine;  // of B with the top-K directions of EᵀE; nulls: random frames
-  double cosine_within_span;                 // mean over random frames inside span(B)
+  double cosine_within_span;                 // mean_max_cosine of random frames inside span(B): their mean,
+  double cosine_within_level;                // and what they pass 5 times of 100
 };
 
 struct ModelSpectra {

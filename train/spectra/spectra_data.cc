@@ -54,7 +54,8 @@ ordered_json KJson(const ct::ModelSpectra& spectra, Index k) {
                        {"scores", f.scores},
                        {"subspace_overlap", FigureJson(f.subspace_overlap)},
                        {"mean_max_cosine", FigureJson(f.mean_max_cosine)},
-                       {"cosine_within_span", f.cosine_within_span}};
+                       {"cosine_within_span", f.cosine_within_span},
+                       {"cosine_within_span_level", f.cosine_within_level}};
   for (const ct::MatrixSpectra& matrix : spectra.matrices) json["matrices"][matrix.name] = MatrixJson(matrix, k);
   return json;
 }

@@ -74,9 +74,9 @@ std::string AlignmentTable(const ct::ModelSpectra& s) {
   std::string rows;
   for (const auto& [k, f] : s.by_k) {
     if (std::isnan(f.subspace_overlap.value)) continue;
-    rows +=
-        NamedRow(std::to_string(k), true,
-                 FigureCells(f.subspace_overlap) + FigureCells(f.mean_max_cosine) + ValueCell(f.cosine_within_span));
+    rows += NamedRow(std::to_string(k), true,
+                     FigureCells(f.subspace_overlap) + FigureCells(f.mean_max_cosine) +
+                         ValueCell(f.cosine_within_span) + ValueCell(f.cosine_within_level));
   }
   if (rows.empty()) return "";
   return SortableTable("B and the top directions of EᵀE",
@@ -89,7 +89,8 @@ std::string AlignmentTable(const ct::ModelSpectra& s) {
                         {"chance", true},
                         {"95 % level", true},
                         {"p", true},
-                        {"cosine of frames in span(B)", true}},
+                        {"cosine of frames in span(B)", true},
+                        {"their 95 % level", true}},
                        rows);
 }
 

@@ -60,17 +60,18 @@ std::string ByK(const ct::ModelSpectra& s) {
               "weights' spectrum alone: by the universal basis λ(S) = λ₁…λ_K.",
               2) +
           "\n\n";
-  text += Row("K", 6, {"overlap", "chance", "cosine", "chance", "in span(B)"}, 11);
+  text += Row("K", 6, {"overlap", "chance", "cosine", "chance", "95 % level", "in span(B)", "95 % level"}, 11);
   for (const auto& [k, f] : s.by_k) {
     text += Row(std::to_string(k), 6,
                 {Value(f.subspace_overlap), Value(f.subspace_overlap.null), Value(f.mean_max_cosine),
-                 Value(f.mean_max_cosine.null), Value(f.cosine_within_span)},
+                 Value(f.mean_max_cosine.null), Value(f.mean_max_cosine.level), Value(f.cosine_within_span),
+                 Value(f.cosine_within_level)},
                 11);
   }
   return text +
          report::Wrap(
              "Overlap and cosine of B with the top directions of EᵀE, by chance for random frames, and the "
-             "cosine of random frames inside span(B).",
+             "cosine of random frames inside span(B): means, and what chance passes 5 times of 100.",
              2) +
          "\n\n";
 }

@@ -232,5 +232,32 @@ TEST(JudgeClaims, ReadsTheAnalysis) {
   EXPECT_EQ(VerdictsOf(study, "C18"), Words{"does not hold"});
 }
 
+// `ampgrad analyze` without --text writes no corpus, and of one layer no depth.
+TEST(JudgeClaims, ReadsAnAnalysisWithoutCorpus) {
+  StudyInput study = Study({});
+  study.analysis["by_k"]["8"]["mean_max_cosine"] = {{"value", nullptr}, {"level", nullptr}};
+  for (const char* claim : {"C15", "C16", "C17", "C18"}) {
+    EXPECT_EQ(VerdictsOf(study, claim), Words{"not testable here"}) << claim;
+  }
+}
+
+// Frames in R^d pass 0.2 in 5 of 100, those inside span(B) `level`, and have the mean `within`.
+TEST(JudgeClaims, AlignmentIsBeyondBothLevels) {
+  const auto with = [](double cosine, double within, double level) {
+    StudyInput study = Study({});
+    nlohmann::json& at = study.analysis["by_k"]["8"];
+    at["mean_max_cosine"] = {{"value", cosine}, {"level", 0.2}};
+    at["cosine_within_span"] = within;
+    if (!std::isnan(level)) at["cosine_within_span_level"] = level;
+    return VerdictsOf(study, "C16");
+  };
+  EXPECT_EQ(with(0.31, 0.25, 0.3), Words{"holds"});
+  EXPECT_EQ(with(0.3, 0.25, 0.3), Words{"does not hold"}) << "at the level";
+  EXPECT_EQ(with(0.28, 0.25, 0.3), Words{"does not hold"}) << "above the mean alone";
+  EXPECT_EQ(with(0.2, 0.1, 0.15), Words{"does not hold"}) << "frames in R^d";
+  EXPECT_EQ(with(0.28, 0.25, NAN), Words{"undecided"}) << "without the level";
+  EXPECT_EQ(with(0.25, 0.25, NAN), Words{"does not hold"}) << "not above their mean, and so not above the level";
+}
+
 }  // namespace
 }  // namespace ampgrad::train

@@ -87,6 +87,7 @@ inline ct::ModelSpectra MakeSpectra(const SpectraExample& example = {}) {
     f.subspace_overlap = figure(0.5);
     f.mean_max_cosine = figure(0.4);
     f.cosine_within_span = 0.3;
+    f.cosine_within_level = 0.35;
   }
   s.depth["layer stacked"] = {.value = 0.6, .null = 0, .p = example.nulls ? 0.23 : ct::kNone};
   s.depth["layer mean"] = {.value = 0, .null = 0, .p = example.nulls ? 1 : ct::kNone};
