@@ -20,6 +20,7 @@
 #include "train/memory_plan.h"
 #include "train/progress.h"
 #include "train/report/format.h"
+#include "train/study/problems.h"
 
 namespace ampgrad::train {
 namespace {
@@ -85,6 +86,11 @@ int Run(const Options& options) {
     const std::string file = options.String("forget");
     study.forget = TextWindows(io::ReadTextFile(file), tokenizer, ReadLength(options, *model), batch, 16, file);
   }
+  if (const Index problems = options.Integer("problems", 0, kMany); problems > 0) {
+    if (options.Strings("data").size() > 1) throw UsageError("--problems needs one --data file");
+    study.answered = Answering(problems, samples, options.String("data"), tokenizer);
+  }
+  study.by_turns = options.Has("by-turns");
   const bool dry = options.Has("dry-run");
   if (!dry) RequireSameRecipe(out, Recipe(options, model->width()));
   StudyFile file(out);
@@ -94,7 +100,7 @@ int Run(const Options& options) {
   if (steps > 0) ShowCost(*model, samples, study, batch, steps);
   if (dry) return 0;
   std::fflush(stdout);
-  study.spill = out;
+  study.directory = out;
   RunStudy(*model, samples.data, study, file,
            [&](const std::string& what) { std::fprintf(stderr, "%s\n", what.c_str()); });
   std::printf("%zu runs are in %s\n", file.runs().size(), (out / "runs.jsonl").c_str());
@@ -112,6 +118,9 @@ Command StudyCommand() {
                  TemplateOptionSpec(),
                  {"out", "DIR", nullptr, "directory of the study: its runs are added to runs.jsonl"},
                  {"forget", "FILE", "", "another text, whose loss is taken before and after each run"},
+                 {"problems", "N", "0",
+                  "held-out problems that the arms of the summary answer, judged by their final numbers"},
+                 {"by-turns", nullptr, "", "one seed of every arm after another, so that their times compare"},
                  {"dry-run", nullptr, "", "print the arms, what is done and how long the rest takes, and run nothing"}},
                 PlanOptionSpecs(),
                 BasisOptionSpecs(),

@@ -80,6 +80,7 @@ ChatData Divide(Examples read, const ChatSource& source, const std::string& wher
   std::vector<Example> examples = Shuffled(std::move(read.all), source.seed);
   const auto first = examples.begin();
   result.held_out = result.validation = part;
+  for (auto example = first; example != first + part; ++example) result.held_out_samples.push_back(example->sample);
   result.data.held_out = CutIntoBatches({first, first + part}, source.batch);
   result.data.validation = CutIntoBatches({first + part, first + 2 * part}, source.batch);
   examples.erase(first, first + 2 * part);

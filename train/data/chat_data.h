@@ -13,9 +13,10 @@ namespace ampgrad::train {
 /// Samples as token sequences, split into parts.
 struct ChatData {
   Data data;
-  models::ChatTemplate chat;          // how the samples are written
-  Index train, validation, held_out;  // number of samples in each part
-  Index longest = 0;                  // tokens of the longest sequence, after the cut, or of the fullest row
+  models::ChatTemplate chat;                 // how the samples are written
+  Index train, validation, held_out;         // number of samples in each part
+  std::vector<Index> held_out_samples = {};  // where those of the held-out part stand among the samples of their file
+  Index longest = 0;                         // tokens of the longest sequence, after the cut, or of the fullest row
   SampleCounts counts;
 };
 

@@ -23,12 +23,13 @@ struct Arm {
   MethodSettings method = {};
   ArmKind kind = ArmKind::kMethod;
   Index steps = 0;                 // 0: those of the study
-  Index samples = 0;               // trains on the first of the training part alone; 0: on all
+  Index samples = 0;               // trains on so many alone, the first of its seed, over and over; 0: on all
   double fixed_lr = 0;             // 0: the rate is searched
   std::vector<double> rates = {};  // that the search begins with, of which one alone is taken; empty: the method's own
   std::string rate_of = {};        // an arm of the plan, whose searched rate this one takes
   std::string norm_of = {};        // an arm of the plan: the rate is that at which ‖ΔW‖ is as large as this arm's
-  std::string freeze = {};         // the order in which matrices stop training (FreezeNames); empty: none does
+  std::string freeze = {};         // the order in which matrices stop training (FreezeOrders); empty: none does
+  bool summary = false;            // it answers the held-out problems, and its scores are weighed as a file
 
   /// Whether nothing trains.
   bool IsLevel() const { return kind == ArmKind::kMeanRow || kind == ArmKind::kLayersRemoved; }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "train/freezing.h"
 #include "train/report/format.h"
 
 namespace ampgrad::train {
@@ -49,6 +50,9 @@ class Builder {
       for (const char* method : {"lora", "lora-fa", "pissa", "dora", "core", "vera"}) LowRank(method, k);
       LowRank("lora", MatchedRank(k));
       LowRank("vera", k, FactorSource::kBasis);
+      const std::string amplitude = AmplitudeOf(ct::Start::kExact, k).method.Label();
+      AtNormOf(amplitude, "lora r=" + std::to_string(k));
+      AtNormOf("lora r=" + std::to_string(k), amplitude);
       Arm sparse = Of("sparse");
       sparse.method.share = static_cast<double>(k) / static_cast<double>(model_.width());
       Add(report::Format("sparse %.4g", sparse.method.share), sparse);
@@ -97,7 +101,28 @@ class Builder {
         for (const Index k : TwoKs()) Amplitude(start, k);
       }
     }
+    // Fresh batches show no gap between training and held-out loss to speak of.
+    constexpr Index kSamples = 64;
+    steps_ = 4 * settings_.steps;
+    std::vector<Arm> few = {Of("full")};
+    for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed})
+      few.push_back(AmplitudeOf(start, SmallK()));
+    for (Arm& arm : few) {
+      arm.samples = kSamples;
+      Add(report::Format("%s, %lld samples", arm.method.Label().c_str(), static_cast<long long>(kSamples)), arm);
+    }
     steps_ = 0;
+  }
+
+  void Freezing() {
+    group_ = "freezing";
+    Full();
+    Amplitude(ct::Start::kExact, SmallK());
+    for (const std::string& order : FreezeOrders()) {
+      Arm arm = AmplitudeOf(ct::Start::kExact, SmallK());
+      arm.freeze = order;
+      Add(arm.method.Label() + ", freezing by " + order, arm);
+    }
   }
 
   void Rates() {
@@ -149,13 +174,23 @@ class Builder {
     arms_.push_back(std::move(arm));
   }
 
-  void Full() { Add("full", Of("full")); }
+  void Full() {
+    Arm full = Of("full");
+    full.summary = steps_ == 0;
+    Add("full", full);
+  }
 
-  void Amplitude(ct::Start start, Index k, ct::BasisKind basis = ct::BasisKind::kUniversal) {
+  Arm AmplitudeOf(ct::Start start, Index k) const {
     Arm arm = Of("amplitude");
     arm.method.k = k;
     arm.method.start = start;
+    return arm;
+  }
+
+  void Amplitude(ct::Start start, Index k, ct::BasisKind basis = ct::BasisKind::kUniversal) {
+    Arm arm = AmplitudeOf(start, k);
     arm.method.basis = basis;
+    arm.summary = steps_ == 0 && k == SmallK() && basis == ct::BasisKind::kUniversal;
     Add(arm.method.Label(), arm);
   }
 
@@ -163,7 +198,16 @@ class Builder {
     Arm arm = Of(method);
     arm.method.rank = rank;
     arm.method.factors = factors;
+    arm.summary = method == "lora" && rank == SmallK();
     Add(arm.method.Label() + (factors == FactorSource::kBasis ? " universal" : ""), arm);
+  }
+
+  // An arm once more, at a rate that gives it the ‖ΔW‖ of another.
+  void AtNormOf(const std::string& other, const std::string& name) {
+    Arm arm = *std::ranges::find(arms_, name, &Arm::name);
+    arm.norm_of = other;
+    arm.summary = false;
+    Add(name + ", norm of " + other, arm);
   }
 
   void Scoped(const std::string& name, const Scope& scope, bool with_scores) {
@@ -200,9 +244,9 @@ struct Plan {
   void (Builder::*build)();
 };
 constexpr Plan kPlans[] = {
-    {"frontier", &Builder::Frontier}, {"bases", &Builder::BasisKinds}, {"peers", &Builder::Peers},
-    {"scope", &Builder::Scopes},      {"starts", &Builder::Starts},    {"length", &Builder::Lengths},
-    {"rates", &Builder::Rates},
+    {"frontier", &Builder::Frontier}, {"bases", &Builder::BasisKinds},  {"peers", &Builder::Peers},
+    {"scope", &Builder::Scopes},      {"starts", &Builder::Starts},     {"length", &Builder::Lengths},
+    {"rates", &Builder::Rates},       {"freezing", &Builder::Freezing},
 };
 
 }  // namespace

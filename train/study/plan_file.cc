@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "tensor/io/text_file.h"
+#include "train/freezing.h"
 
 namespace ampgrad::train {
 namespace {
@@ -167,6 +168,7 @@ ordered_json ToJson(const Arm& arm) {
           {"rate_of", arm.rate_of},
           {"norm_of", arm.norm_of},
           {"freeze", arm.freeze},
+          {"summary", arm.summary},
           {"method", m.method},
           {"k", m.k},
           {"start", ct::ToString(m.start)},
@@ -194,7 +196,8 @@ Arm ReadArm(const io::JsonValue& json, const Arm& otherwise) {
   }
   arm.rate_of = json.Field("rate_of").StringOr(arm.rate_of);
   arm.norm_of = json.Field("norm_of").StringOr(arm.norm_of);
-  arm.freeze = json.Field("freeze").StringOr(arm.freeze);
+  if (!json.Field("freeze").StringOr("").empty()) arm.freeze = ReadWord(json.Field("freeze"), FreezeOrders());
+  arm.summary = json.Field("summary").BooleanOr(arm.summary);
   ReadMethod(json, arm.method);
   return arm;
 }

@@ -53,6 +53,32 @@ RateSearch SearchRate(std::vector<double> grid, const std::function<double(doubl
 
 std::vector<double> RatesAround(double rate) { return {NextRate(rate, false), rate, NextRate(rate, true)}; }
 
+RateSearch MatchRate(double lr, double norm, const std::function<double(double lr)>& norm_of) {
+  constexpr double kClose = 0.02;
+  constexpr int kTries = 8;
+  RateSearch best;
+  double least = std::numeric_limits<double>::infinity(), slope = 1, last_lr = 0, last_off = 0;
+  best.lr = std::numeric_limits<double>::quiet_NaN();
+  for (int i = 0; i < kTries; ++i) {
+    const double off = std::log(norm_of(lr) / norm);
+    if (std::abs(off) < least) {
+      least = std::abs(off);
+      best.lr = lr;
+    }
+    if (least <= std::log1p(kClose)) break;
+    if (!std::isfinite(off)) {
+      lr /= 10;
+      continue;
+    }
+    if (last_lr > 0) slope = std::clamp((off - last_off) / std::log(lr / last_lr), 0.25, 4.0);
+    last_lr = lr;
+    last_off = off;
+    lr *= std::exp(-off / slope);
+  }
+  best.at_edge = !(least <= std::log1p(kClose));
+  return best;
+}
+
 std::string Describe(const std::vector<TriedRate>& tried) {
   std::string text;
   for (const auto& [lr, loss] : tried) {

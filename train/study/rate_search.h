@@ -30,6 +30,10 @@ RateSearch SearchRate(std::vector<double> grid, const std::function<double(doubl
 /// A rate and its two neighbours of 1 and 3 times the powers of ten.
 std::vector<double> RatesAround(double rate);
 
+/// The rate at which `norm_of` gives `norm` to within 2 %, from `lr` on by the secant rule in logarithms of both, which
+/// grow together; at_edge where eight tries do not get there, and the nearest is taken. Nothing is listed as tried.
+RateSearch MatchRate(double lr, double norm, const std::function<double(double lr)>& norm_of);
+
 /// "0.001: 2.5310, 0.003: 2.4107, 0.01: diverged".
 std::string Describe(const std::vector<TriedRate>& tried);
 

@@ -11,15 +11,14 @@
 #include "tensor/kernels/simd/simd_target.h"
 #include "train/change/weight_change.h"
 #include "train/interrupt.h"
-#include "train/report/format.h"
-#include "train/study/hidden_cache.h"
-#include "train/study/study_bases.h"
+#include "train/study/cut_scores.h"
+#include "train/study/lora_overlap.h"
+#include "train/study/study_rates.h"
+#include "train/study/study_setup.h"
+#include "train/study/written_scores.h"
 
 namespace ampgrad::train {
 namespace {
-
-// Seed s trains on the batches from step s times this on; searches on those of seed 0.
-constexpr Index kStepsApart = 1'000'000;
 
 // Batches of the training part that the loss after the last step is taken of.
 constexpr Index kTrainBatches = 8;
@@ -56,104 +55,54 @@ std::map<Index, double> CaptureOf(models::LanguageModel& base, const Scope& scop
   return capture;
 }
 
+// The K of the summary's arm with start reconstructed, or 0.
+Index SummaryK(const std::vector<Arm>& arms) {
+  for (const Arm& arm : arms) {
+    if (arm.summary && arm.method.StartIsLossy()) return arm.method.k;
+  }
+  return 0;
+}
+
 // A study under way.
 class Study {
  public:
-  Study(models::LanguageModel& base, const Data& data, const StudyOptions& options, StudyFile& file)
-      : base_(base),
-        data_(Shared(data, options)),
-        options_(options),
-        file_(file),
-        bases_(base, LargestK(options), options.sample, options.arms.front().method.rows) {}
+  Study(models::LanguageModel& base, const Data& data, const StudyOptions& options, StudyFile& file,
+        const OnRun& on_run)
+      : setup_(base, data, options), options_(options), file_(file), on_run_(on_run), rates_(setup_, file, on_run) {}
 
-  void Run(const OnRun& on_run) {
-    base_loss_ = Evaluate(base_, data_.held_out);
-    if (!options_.forget.empty()) forget_loss_ = Evaluate(base_, options_.forget);
-    for (const auto& [arm, seeds] : Missing(options_, file_)) {
-      if (seeds.empty()) continue;
-      const RateSearch rate = RateOf(*arm, on_run);
-      for (const uint64_t seed : seeds) {
-        on_run(arm->name + ", seed " + std::to_string(seed));
-        if (!file_.captures().contains(seed)) {
-          file_.AddCapture(seed,
-                           CaptureOf(base_, options_.arms.front().method.scope, *bases_.Universal(), BatchOf(seed, 0)));
-        }
-        file_.AddRun(RunArm(*arm, seed, rate));
-      }
+  void Run() {
+    base_loss_ = Evaluate(setup_.base(), setup_.data().held_out);
+    if (!options_.forget.empty()) forget_loss_ = Evaluate(setup_.base(), options_.forget);
+    for (const auto& [arm, seed] : Turns()) {
+      const RateSearch rate = rates_.Of(*arm);
+      on_run_(arm->name + ", seed " + std::to_string(seed));
+      MeasureBase(seed);
+      file_.AddRun(RunArm(*arm, seed, rate));
     }
   }
 
  private:
-  // The data, whose losses ask a cache where to begin; when the first arm trains all layers, there is nothing to share.
-  static Data Shared(const Data& data, const StudyOptions& options) {
-    const Scope& scope = options.arms.front().method.scope;
-    if (options.spill.empty() || scope.all_layers || scope.first <= 0) return data;
-    const auto cache = [&] {
-      return std::make_shared<HiddenCache>(HiddenCache::Limits{.block = scope.first, .directory = options.spill});
-    };
-    return WithHidden(data, cache(), cache());
-  }
-
-  static Index LargestK(const StudyOptions& options) {
-    Index largest = 1;
-    for (const Arm& arm : options.arms) {
-      const bool amplitude = arm.method.method == "amplitude" || arm.kind == ArmKind::kRebuilt;
-      largest = std::max(largest, amplitude ? arm.method.k : arm.method.NeedsBasis() ? arm.method.rank : 1);
+  std::vector<std::pair<const Arm*, uint64_t>> Turns() const {
+    std::vector<std::pair<const Arm*, uint64_t>> turns;
+    for (const auto& [arm, seeds] : Missing(options_, file_)) {
+      for (const uint64_t seed : seeds) turns.emplace_back(arm, seed);
     }
-    return largest;
+    if (options_.by_turns) std::ranges::stable_sort(turns, {}, &std::pair<const Arm*, uint64_t>::second);
+    return turns;
   }
 
-  Batch BatchOf(uint64_t seed, Index step) const { return data_.train(static_cast<Index>(seed) * kStepsApart + step); }
-
-  // `steps` 0: those of the study.
-  TrainOptions OptionsOf(Index steps, uint64_t seed, double lr) const {
-    TrainOptions train = options_.train;
-    if (steps > 0) {
-      train.warmup = train.warmup * steps / train.steps;
-      train.steps = steps;
+  // What does not depend on an arm, once.
+  void MeasureBase(uint64_t seed) {
+    const MethodSettings& first = options_.arms.front().method;
+    if (!file_.captures().contains(seed)) {
+      const Batch batch = setup_.BatchOf({}, seed, 0);
+      file_.AddCapture(seed, CaptureOf(setup_.base(), first.scope, setup_.Universal(), batch));
     }
-    train.lr = lr;
-    train.seed = seed;
-    return train;
-  }
-
-  std::unique_ptr<models::LanguageModel> Prepared(const Arm& arm, uint64_t seed) {
-    std::vector<Batch> batches;
-    if (arm.method.basis == ct::BasisKind::kGradient) {
-      for (Index i = 0; i < options_.gradient_batches; ++i) batches.push_back(BatchOf(seed, i));
-    }
-    Arm seeded = arm;
-    seeded.method.seed = seed;
-    std::unique_ptr<models::LanguageModel> model = base_.Clone();
-    PrepareArm(*model, seeded, bases_.Of(seeded, seed, batches));
-    model->checkpoint_blocks = base_.checkpoint_blocks;
-    return model;
-  }
-
-  // Validation losses that an earlier process has seen are not taken again.
-  RateSearch RateOf(const Arm& arm, const OnRun& on_run) {
-    if (arm.IsLevel()) return {};
-    if (arm.fixed_lr > 0) return {.lr = arm.fixed_lr, .tried = {}, .at_edge = false};
-    if (!arm.rate_of.empty()) return RateOf(*std::ranges::find(options_.arms, arm.rate_of, &Arm::name), on_run);
-    const std::vector<double> rates = arm.rates.empty() ? RatesAround(DefaultRate(arm.method.method)) : arm.rates;
-    return SearchRate(rates, [&](double lr) {
-      const std::map<double, double>& tried = file_.Tried(arm.name);
-      if (const auto known = tried.find(lr); known != tried.end()) return known->second;
-      on_run(arm.name + report::Format(", searching its rate at %g", lr));
-      double loss = std::numeric_limits<double>::infinity();
-      try {
-        const std::unique_ptr<models::LanguageModel> model = Prepared(arm, 0);
-        Trainer trainer(*model, OptionsOf(options_.search_steps > 0 ? options_.search_steps : arm.steps, 0, lr));
-        while (!trainer.Done()) {
-          trainer.Step(BatchOf(0, trainer.step()));
-          StopIfSignalled();
-        }
-        loss = Evaluate(*model, data_.validation);
-      } catch (const DivergedError&) {
-      }
-      file_.AddTried(arm.name, lr, loss);
-      return loss;
-    });
+    const Index k = SummaryK(options_.arms);
+    if (options_.part != 0 || k == 0 || file_.cuts_line() > 0 || !file_.cuts().empty()) return;
+    on_run_("cutting the scores of each matrix");
+    const auto& held_out = setup_.data().held_out;
+    file_.AddCuts(k, CutEachMatrix(setup_.base(), first.scope, first.rows, setup_.Universal(), k, held_out));
   }
 
   StudyRun RunArm(const Arm& arm, uint64_t seed, const RateSearch& rate) {
@@ -165,11 +114,11 @@ class Study {
     record.rate = rate;
     record.base_loss = base_loss_;
     record.start_loss = record.end_loss = record.train_loss = record.seconds_per_step = NAN;
-    record.total = models::CountParameters(base_);
+    record.total = models::CountParameters(setup_.base());
     record.instructions = SimdTarget();
-    const std::unique_ptr<models::LanguageModel> model = Prepared(arm, seed);
+    const std::unique_ptr<models::LanguageModel> model = setup_.Prepared(arm, seed);
     try {
-      record.start_loss = record.end_loss = Evaluate(*model, data_.held_out);
+      record.start_loss = record.end_loss = Evaluate(*model, setup_.data().held_out);
       if (!arm.IsLevel()) Train(*model, record);
     } catch (const DivergedError& error) {
       record.diverged = error.what();
@@ -180,60 +129,87 @@ class Study {
   }
 
   void Train(models::LanguageModel& model, StudyRun& record) {
-    const TrainOptions train = OptionsOf(record.arm.steps, record.seed, record.rate.lr);
     const std::vector<Param*> params = models::TrainableParameters(model);
     record.trained = models::CountParameters(params);
     record.optimizer_bytes = 2 * record.trained * static_cast<Index>(sizeof(Real));
     if (std::isnan(record.rate.lr)) throw DivergedError("every rate of the search diverged");
-    double seconds = 0;
-    {
-      Trainer trainer(model, train);
-      while (!trainer.Done()) {
-        const auto begin = std::chrono::steady_clock::now();
-        record.curve.push_back(trainer.Step(BatchOf(record.seed, trainer.step())).loss);
-        seconds += SecondsSince(begin);
-        StopIfSignalled();
-        const Index done = trainer.step();
-        if (4 * done / train.steps != 4 * (done - 1) / train.steps) {
-          record.held_out.push_back({done, Evaluate(model, data_.held_out), seconds});
-        }
-      }
-    }
-    record.seconds_per_step = seconds / static_cast<double>(train.steps);
+    Step(model, record);
     record.end_loss = record.held_out.back().loss;
     std::vector<Batch> seen;
-    for (Index i = 0; i < std::min(kTrainBatches, train.steps); ++i) seen.push_back(BatchOf(record.seed, i));
+    for (Index i = 0; i < std::min(kTrainBatches, static_cast<Index>(record.curve.size())); ++i) {
+      seen.push_back(setup_.BatchOf(record.arm, record.seed, i));
+    }
     record.train_loss = Evaluate(model, seen);
     if (!options_.forget.empty()) record.forgetting = Evaluate(model, options_.forget) - forget_loss_;
     record.bits = BitsOf(params);
     SetChange(model, record);
+    if (!record.arm.summary) return;
+    if (options_.answered) record.answered = options_.answered(model);
+    if (!options_.directory.empty() && record.arm.method.method == "amplitude" && record.seed == 1) {
+      file_.AddFile(WeighScores(setup_.base(), model, record.arm, setup_.data().held_out, options_.directory));
+    }
+  }
+
+  // All steps, with evaluations after each quarter of them.
+  void Step(models::LanguageModel& model, StudyRun& record) {
+    const Arm& arm = record.arm;
+    const TrainOptions train = setup_.OptionsOf(arm, arm.steps, record.seed, record.rate.lr, model);
+    const auto overlap = [&](Index done) {
+      if (arm.method.method != "lora" || arm.method.factors == FactorSource::kBasis) return;
+      record.overlap.push_back({done, LoraOverlap(model, arm.method.scope, setup_.Universal())});
+    };
+    overlap(0);
+    double seconds = 0;
+    Trainer trainer(model, train);
+    while (!trainer.Done()) {
+      const auto begin = std::chrono::steady_clock::now();
+      record.curve.push_back(trainer.Step(setup_.BatchOf(arm, record.seed, trainer.step())).loss);
+      seconds += SecondsSince(begin);
+      StopIfSignalled();
+      const Index done = trainer.step();
+      if (4 * done / train.steps == 4 * (done - 1) / train.steps) continue;
+      record.held_out.push_back({done, Evaluate(model, setup_.data().held_out), seconds});
+      overlap(done);
+    }
+    record.seconds_per_step = seconds / static_cast<double>(train.steps);
   }
 
   void SetChange(models::LanguageModel& model, StudyRun& record) {
-    const ct::Basis& basis = *bases_.Universal();
+    const ct::Basis& basis = setup_.Universal();
     ChangeOptions change;
     for (Index k = 1; k <= basis.k(); k *= 2) change.ks.push_back(k);
-    const WeightChange found = CompareWeights(base_, model, basis, change);
+    const WeightChange found = CompareWeights(setup_.base(), model, basis, change);
     for (const ChangeSums& kind : found.kinds) record.change[kind.name] = kind.Norm();
     record.change_norm = found.all.Norm();
     record.change_relative = found.all.Relative();
     for (size_t i = 0; i < change.ks.size(); ++i) record.inside[change.ks[i]] = found.all.Share(i);
   }
 
-  models::LanguageModel& base_;
-  const Data data_;
+  StudySetup setup_;
   const StudyOptions& options_;
   StudyFile& file_;
-  StudyBases bases_;
+  const OnRun& on_run_;
+  StudyRates rates_;
   double base_loss_ = 0, forget_loss_ = 0;
 };
+
+}  // namespace
+
+namespace {
+
+// An arm whose rate comes of another's is run where that is run, so that no search is done twice.
+size_t SearchedBy(const std::vector<Arm>& arms, size_t i) {
+  const std::string& other = arms[i].rate_of.empty() ? arms[i].norm_of : arms[i].rate_of;
+  if (other.empty()) return i;
+  return static_cast<size_t>(std::ranges::find(arms, other, &Arm::name) - arms.begin());
+}
 
 }  // namespace
 
 std::vector<std::pair<const Arm*, std::vector<uint64_t>>> Missing(const StudyOptions& options, const StudyFile& file) {
   std::vector<std::pair<const Arm*, std::vector<uint64_t>>> missing;
   for (size_t i = 0; i < options.arms.size(); ++i) {
-    if (static_cast<Index>(i) % options.parts != options.part) continue;
+    if (static_cast<Index>(SearchedBy(options.arms, i)) % options.parts != options.part) continue;
     const Arm& arm = options.arms[i];
     missing.push_back({&arm, {}});
     // What nothing draws is the same for every seed.
@@ -264,7 +240,7 @@ double StepSeconds(models::LanguageModel& prepared, const Data& data) {
 
 void RunStudy(models::LanguageModel& base, const Data& data, const StudyOptions& options, StudyFile& file,
               const OnRun& on_run) {
-  Study(base, data, options, file).Run(on_run);
+  Study(base, data, options, file, on_run).Run();
 }
 
 }  // namespace ampgrad::train

@@ -90,6 +90,9 @@ void StudyFile::ReadLine(const std::string& text, Index number) {
   } else if (kind == "rate") {
     const double loss = line.Has("loss") ? line.Field("loss").Number() : INFINITY;
     tried_[line.Field("arm").String()][line.Field("lr").Number()] = loss;
+  } else if (kind == "norm") {
+    const double norm = line.Has("norm") ? line.Field("norm").Number() : INFINITY;
+    norms_[line.Field("arm").String()][line.Field("lr").Number()] = norm;
   } else if (kind == "capture") {
     capture_lines_.push_back(number);
     auto& by_k = captures_[static_cast<uint64_t>(line.Field("seed").Integer(0, int64_t{1} << 53))];
@@ -101,7 +104,7 @@ void StudyFile::ReadLine(const std::string& text, Index number) {
     file_lines_.push_back(number);
     files_.push_back(ReadFile(line));
   } else {
-    line.Field("line").Fail("run, rate, capture, cut scores or file");
+    line.Field("line").Fail("run, rate, norm, capture, cut scores or file");
   }
 }
 
@@ -131,6 +134,11 @@ void StudyFile::AddRun(const StudyRun& record) {
 void StudyFile::AddTried(const std::string& arm, double lr, double loss) {
   Append({{"line", "rate"}, {"arm", arm}, {"lr", lr}, {"loss", loss}});
   tried_[arm][lr] = loss;
+}
+
+void StudyFile::AddNorm(const std::string& arm, double lr, double norm) {
+  Append({{"line", "norm"}, {"arm", arm}, {"lr", lr}, {"norm", norm}});
+  norms_[arm][lr] = norm;
 }
 
 void StudyFile::AddCapture(uint64_t seed, const std::map<Index, double>& by_k) {

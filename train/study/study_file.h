@@ -40,6 +40,8 @@ class StudyFile {
   bool HasRun(const std::string& arm, uint64_t seed) const;
   /// The validation losses that a search has seen, by rate.
   const std::map<double, double>& Tried(const std::string& arm) { return tried_[arm]; }
+  /// ‖ΔW‖ after the steps of a search, by rate.
+  const std::map<double, double>& Norms(const std::string& arm) { return norms_[arm]; }
   /// How many rates the search of an arm has seen.
   size_t TriedCount(const std::string& arm) const;
   /// The gradient capture at step 0, by seed and K.
@@ -57,6 +59,7 @@ class StudyFile {
 
   void AddRun(const StudyRun& record);
   void AddTried(const std::string& arm, double lr, double loss);
+  void AddNorm(const std::string& arm, double lr, double norm);
   void AddCapture(uint64_t seed, const std::map<Index, double>& by_k);
   void AddCuts(Index k, const std::vector<CutScores>& cuts);
   void AddFile(const WrittenFile& file);
@@ -71,7 +74,7 @@ class StudyFile {
   std::vector<WrittenFile> files_;
   std::vector<Index> run_lines_, capture_lines_, file_lines_;
   Index cuts_line_ = 0;
-  std::map<std::string, std::map<double, double>> tried_;
+  std::map<std::string, std::map<double, double>> tried_, norms_;
   std::map<uint64_t, std::map<Index, double>> captures_;
 };
 

@@ -237,6 +237,14 @@ TEST(ChatData, SameSeedSameSplitAndOrder) {
   }
 }
 
+TEST(ChatData, KnowsWhereHeldOutSamplesStand) {
+  const std::vector<Pair> pairs = Numbered(50);
+  const ChatData data = Make(pairs, 64, 2);
+  std::vector<std::string> completions;
+  for (const Index sample : data.held_out_samples) completions.push_back(pairs[sample].completion);
+  EXPECT_EQ(completions, Completions(data.data.held_out));
+}
+
 TEST(ChatData, EverySampleWithoutATargetIsAnError) {
   const std::vector<Pair> pairs(9, {"abcd", "x"});
   EXPECT_EQ(Make(pairs, 4, 1).counts.truncated, 9);

@@ -37,7 +37,7 @@ TEST(Plan, AllHasEachArmOnceWithItsQuestions) {
     EXPECT_FALSE(arm.groups.empty());
   }
   EXPECT_EQ(Find(arms, "exact K=8").groups,
-            (std::vector<std::string>{"frontier", "bases", "peers", "starts", "length", "rates"}));
+            (std::vector<std::string>{"frontier", "bases", "peers", "starts", "length", "rates", "freezing"}));
   for (const std::string& plan : PlanNames()) {
     for (const Arm& arm : ArmsOf(plan, *model, {})) EXPECT_TRUE(names.contains(arm.name)) << plan << " " << arm.name;
   }

@@ -58,7 +58,7 @@ TEST_F(PlanFile, AKindIsAnArmToo) {
 TEST_F(PlanFile, EveryKeyCounts) {
   const Arm arm = Read(R"([{"method":"full"},{"name":"mine","groups":["a","b"],"method":"amplitude","k":3,"steps":7,
       "samples":64,"start":"reconstructed","basis":"random","rank":2,"factors":"top","share":0.25,"chain":"explicit",
-      "fixed_lr":0.5,"rates":[0.1,0.2],"rate_of":"full","norm_of":"full","freeze":"random",
+      "fixed_lr":0.5,"rates":[0.1,0.2],"rate_of":"full","norm_of":"full","freeze":"random","summary":true,
       "scope":{"layers":"last:1","targets":["attn.c_proj"],"head":true}}])")
                       .at(1);
   const nlohmann::ordered_json expected = {
@@ -72,6 +72,7 @@ TEST_F(PlanFile, EveryKeyCounts) {
       {"rate_of", "full"},
       {"norm_of", "full"},
       {"freeze", "random"},
+      {"summary", true},
       {"method", "amplitude"},
       {"k", 3},
       {"start", "reconstructed"},

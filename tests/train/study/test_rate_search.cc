@@ -88,5 +88,28 @@ TEST(SearchRate, IsDescribedInALine) {
   EXPECT_EQ(Describe({{1e-3, 2.53104}, {0.03, 12}, {0.1, kDiverged}}), "0.001: 2.5310, 0.03: 12.0000, 0.1: diverged");
 }
 
+// ‖ΔW‖ grows as a power of the rate.
+TEST(MatchRate, FindsTheRateOfANorm) {
+  for (const double power : {0.5, 1.0, 1.7}) {
+    int tries = 0;
+    const RateSearch found = MatchRate(1e-3, 2, [&](double lr) {
+      ++tries;
+      return 40 * std::pow(lr, power);
+    });
+    EXPECT_NEAR(40 * std::pow(found.lr, power), 2, 0.041) << power;
+    EXPECT_FALSE(found.at_edge);
+    EXPECT_TRUE(found.tried.empty());
+    EXPECT_LE(tries, 4) << power;
+  }
+}
+
+TEST(MatchRate, SaysWhereItIsNotReached) {
+  const RateSearch bounded = MatchRate(1e-3, 2, [](double lr) { return lr / (1 + lr); });
+  EXPECT_TRUE(bounded.at_edge);
+  const RateSearch diverges = MatchRate(1, 2, [](double lr) { return lr > 0.5 ? INFINITY : 20 * lr; });
+  EXPECT_FALSE(diverges.at_edge);
+  EXPECT_NEAR(diverges.lr, 0.1, 0.002);
+}
+
 }  // namespace
 }  // namespace ampgrad::train

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -13,6 +14,7 @@
 #include "tests/support/temp_dir.h"
 #include "train/study/study.h"
 #include "train/study/study_bases.h"
+#include "train/study/study_setup.h"
 
 namespace ampgrad::train {
 namespace {
@@ -126,11 +128,12 @@ TEST(Study, SharesWhatFrozenLayersComputeWithoutAnyDifference) {
   const auto model = TinyGpt(3);
   StudyOptions options;
   options.arms = ArmsOf("frontier", *model, {.scope = {false, 1, 1}, .steps = 4});
+  for (Arm& arm : options.arms) arm.summary = false;  // whose files are weighed where there is a directory
   options.seeds = 2;
   options.train.steps = 4;
   const TempDir alone, shared;
   RunWhole(alone.path(), options);
-  options.spill = shared.path();
+  options.directory = shared.path();
   RunWhole(shared.path(), options);
   EXPECT_EQ(LinesOf(shared.path()), LinesOf(alone.path()));
 }
@@ -162,6 +165,109 @@ TEST(Study, ASeedDrivesTheBatches) {
     EXPECT_NEAR(known->second, run.curve[0], 1e-5) << run.arm.name;
   }
   EXPECT_NE(first.at(1), first.at(2));
+}
+
+// An arm of few samples reads its first batches again and again: 4 samples are two batches of two.
+TEST(Study, FewSamplesComeOverAndOver) {
+  const auto model = TinyGpt(3);
+  StudyOptions options = Options(*model, "starts");
+  const StudySetup setup(*model, SomeData(), options);
+  Arm few = options.arms[0];
+  few.samples = 4;
+  for (Index step = 0; step < 7; ++step) {
+    EXPECT_EQ(setup.BatchOf(few, 2, step).inputs, setup.BatchOf(options.arms[0], 2, step % 2).inputs) << step;
+    EXPECT_NE(setup.BatchOf(few, 2, step).inputs, setup.BatchOf(few, 1, step).inputs) << step;
+  }
+}
+
+TEST(Study, MatchesTheNormOfAnotherArm) {
+  const auto model = TinyGpt(3);
+  StudyOptions options = Options(*model, "peers");
+  std::erase_if(options.arms, [](const Arm& arm) {
+    return arm.name != "exact K=8" && arm.name != "lora r=8" && arm.norm_of.empty();
+  });
+  ASSERT_EQ(options.arms.size(), 4u);
+  const TempDir directory;
+  options.part = 1;
+  options.parts = 2;
+  RunWhole(directory.path(), options);  // lora alone, and the arm that follows it
+  EXPECT_EQ(StudyFile(directory.path()).runs().size(), 4u);
+  options.parts = 1;
+  options.part = 0;
+  RunWhole(directory.path(), options);
+  StudyFile file(directory.path());
+  for (const Arm& arm : options.arms) {
+    if (arm.norm_of.empty()) continue;
+    std::map<std::string, double> rates;
+    for (const StudyRun& run : file.runs()) rates[run.arm.name] = run.rate.lr;
+    const double norm = file.Norms(arm.name).at(rates.at(arm.name));
+    EXPECT_NEAR(norm / file.Norms(arm.norm_of).at(rates.at(arm.norm_of)), 1, 0.021) << arm.name;
+  }
+}
+
+TEST(Study, FreezesAndTakesTurns) {
+  const auto model = TinyGpt(3);
+  StudyOptions options = Options(*model, "freezing");
+  options.by_turns = true;
+  const TempDir directory;
+  RunWhole(directory.path(), options);
+  const StudyFile file(directory.path());
+  ASSERT_EQ(file.runs().size(), 12u);  // full, exact and four orders
+  std::set<std::string> bits;
+  for (size_t i = 0; i < 12; ++i) {
+    const StudyRun& run = file.runs()[i];
+    EXPECT_EQ(run.seed, i < 6 ? 1u : 2u);
+    EXPECT_TRUE(bits.insert(run.bits).second) << run.arm.name;
+    double last = 0;
+    for (const HeldOutPoint& point : run.held_out) {
+      EXPECT_GT(point.seconds, last) << run.arm.name;
+      last = point.seconds;
+    }
+  }
+  // Until the first quarter of the steps is over nothing is frozen.
+  for (const StudyRun& run : file.runs()) {
+    if (run.arm.freeze.empty()) continue;
+    const auto whole = std::ranges::find_if(
+        file.runs(), [&](const StudyRun& other) { return other.arm.name == "exact K=8" && other.seed == run.seed; });
+    EXPECT_EQ(run.curve[0], whole->curve[0]) << run.arm.name;
+  }
+}
+
+// LoRA's overlap is taken at the start and after each quarter; the base's cut scores are a line, once.
+TEST(Study, LooksMoreCloselyAtItsSummary) {
+  const auto model = TinyGpt(3);
+  StudyOptions options = Options(*model, "peers");
+  std::erase_if(options.arms, [](const Arm& arm) { return !arm.summary; });
+  options.arms.push_back(options.arms[0]);
+  options.arms.back().name = "not asked";
+  options.arms.back().summary = false;
+  int asked = 0;
+  options.answered = [&asked](models::LanguageModel&) { return ++asked / 100.0; };
+  const TempDir directory;
+  options.directory = directory.path();
+  RunWhole(directory.path(), options);
+  StudyFile file(directory.path());
+  for (const StudyRun& run : file.runs()) {
+    EXPECT_EQ(run.answered.has_value(), run.arm.summary) << run.arm.name;
+    ASSERT_EQ(run.overlap.size(), run.arm.method.method == "lora" ? 5u : 0u) << run.arm.name;
+    if (!run.overlap.empty()) EXPECT_EQ(run.overlap[4].step, 4);
+  }
+  EXPECT_EQ(asked, 6);  // full, exact K=8 and lora r=8, with two seeds each
+  ASSERT_EQ(file.files().size(), 1u);
+  EXPECT_EQ(file.files()[0].arm, "exact K=8");
+  EXPECT_TRUE(file.cuts().empty());  // they are taken at the K of a start reconstructed, which is not in this plan
+}
+
+TEST(Study, CutsTheScoresOfEachMatrixOnce) {
+  const auto model = TinyGpt(3);
+  StudyOptions options = Options(*model, "starts");
+  const TempDir directory;
+  RunWhole(directory.path(), options);
+  options.seeds = 3;
+  RunWhole(directory.path(), options);
+  const std::string text = io::ReadTextFile(directory.path() / "runs.jsonl");
+  EXPECT_EQ(text.find("\"cut scores\""), text.rfind("\"cut scores\""));
+  EXPECT_EQ(StudyFile(directory.path()).cuts().size(), 8u);
 }
 
 // A layer that is removed adds nothing, whatever its other weights are.
@@ -203,7 +309,7 @@ TEST(StudyFile, NamesALineThatIsNoRecord) {
                       << "\n";
   ExpectMessage<std::runtime_error>(
       [&] { StudyFile read(directory.path()); },
-      file + ":2: expected line to be run, rate, capture, cut scores or file, found \"note\"");
+      file + ":2: expected line to be run, rate, norm, capture, cut scores or file, found \"note\"");
 }
 
 TEST(StudyFile, NamesWhatALineLacks) {

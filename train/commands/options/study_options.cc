@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Options that choose what is run. Each line says what came of them.
-const std::set<std::string> kChoosing = {"plan", "seeds", "part", "dry-run", "out"};
+const std::set<std::string> kChoosing = {"plan", "seeds", "part", "by-turns", "dry-run", "out"};
 
 // "2/3": the second of three parts.
 void ReadPart(const Options& options, StudyOptions& study) {
@@ -36,10 +36,12 @@ void ReadPart(const Options& options, StudyOptions& study) {
   }
 }
 
-// An arm without the questions that it helps to answer, which differ from plan to plan.
+// An arm without what differs from plan to plan: the questions that it helps to answer, and whether it is looked at
+// more closely.
 nlohmann::ordered_json SettingsOf(const Arm& arm) {
   nlohmann::ordered_json json = ToJson(arm);
   json.erase("groups");
+  json.erase("summary");
   return json;
 }
 
@@ -47,7 +49,7 @@ nlohmann::ordered_json SettingsOf(const Arm& arm) {
 
 std::vector<OptionSpec> PlanOptionSpecs() {
   return {{"plan", "NAME", "frontier",
-           "frontier, bases, peers, scope, starts, length, rates or all; or FILE.json, a list of arms"},
+           "frontier, bases, peers, scope, starts, length, rates, freezing or all; or FILE.json, a list of arms"},
           {"seeds", "N", "5", "runs of each arm"},
           {"part", "I/N", "1/1", "run every N-th arm, from the I-th on: for several processes at once"}};
 }
