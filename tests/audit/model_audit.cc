@@ -12,7 +12,7 @@
 #include "tensor/random.h"
 #include "train/data/chat_data.h"
 #include "train/data/text_data.h"
-#include "train/study/sweep.h"
+#include "train/demo/sweep.h"
 #include "train/trainer.h"
 
 namespace ampgrad::audit {

@@ -12,7 +12,7 @@
 #include "autograd/ops.h"
 #include "tensor/thread_pool.h"
 #include "tests/support/small_models.h"
-#include "train/study/sweep.h"
+#include "train/demo/sweep.h"
 
 /// Checkpointed blocks keep only their input: the same bits with less memory.
 namespace ampgrad {

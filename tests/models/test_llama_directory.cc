@@ -11,7 +11,7 @@
 #include "models/weight_files.h"
 #include "tensor/kernels/kernels.h"
 #include "tests/support/saved_model.h"
-#include "train/study/sweep.h"
+#include "train/demo/sweep.h"
 
 /// Llama's Hugging Face directories, and what directories of both families have in common.
 namespace ampgrad::models {

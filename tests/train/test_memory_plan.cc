@@ -12,9 +12,9 @@
 #include "tensor/allocator.h"
 #include "tensor/thread_pool.h"
 #include "tests/support/small_models.h"
+#include "train/demo/sweep.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
-#include "train/study/sweep.h"
 
 namespace ampgrad::train {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/study/demo.h"
+#include "train/demo/demo.h"
 
 #include "models/gpt.h"
 #include "train/commands/commands.h"

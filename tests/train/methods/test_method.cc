@@ -9,8 +9,8 @@
 
 #include "tests/support/expect_message.h"
 #include "tests/train/training.h"
+#include "train/demo/sweep.h"
 #include "train/methods/method.h"
-#include "train/study/sweep.h"
 
 namespace ampgrad::train {
 namespace {

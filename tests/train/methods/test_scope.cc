@@ -10,8 +10,8 @@
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
 #include "train/commands/options/options.h"
+#include "train/demo/sweep.h"
 #include "train/methods/scope.h"
-#include "train/study/sweep.h"
 
 /// Which layers train: the words for them, and what happens to the others.
 namespace ampgrad::train {

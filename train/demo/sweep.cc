@@ -1,4 +1,4 @@
-#include "train/study/sweep.h"
+#include "train/demo/sweep.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "train/study/demo.h"
+#include "train/demo/demo.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "train/study/sweep.h"
+#include "train/demo/sweep.h"
 
 namespace ampgrad::train {
 

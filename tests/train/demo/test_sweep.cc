@@ -12,7 +12,7 @@
 
 #include "tests/support/temp_dir.h"
 #include "tests/train/training.h"
-#include "train/study/sweep.h"
+#include "train/demo/sweep.h"
 
 namespace ampgrad::train {
 namespace {
