@@ -21,6 +21,7 @@
 #include "train/progress.h"
 #include "train/report/format.h"
 #include "train/study/problems.h"
+#include "train/study/protocol.h"
 
 namespace ampgrad::train {
 namespace {
@@ -69,7 +70,14 @@ void ShowCost(models::LanguageModel& model, const ChatData& samples, const Study
   std::printf("about %.1f h, as a step of full fine-tuning takes %.3f s\n", steps * seconds / 3600, seconds);
 }
 
-int Run(const Options& options) {
+void ShowOpenChoices(const std::string& protocol) {
+  std::printf("what %s leaves open, and what is chosen here:\n", protocol.c_str());
+  for (const std::string& line : OpenChoices(ProtocolOf(protocol))) std::printf("  %s\n", line.c_str());
+  std::printf("\n");
+}
+
+int Run(const Options& given) {
+  const Options options = WithPresets(given);
   const Index batch = options.Integer("batch", 1, 1 << 20);
   const fs::path directory = options.String("model"), out = options.String("out");
   StudyOptions study = ReadStudyOptions(options);
@@ -96,6 +104,7 @@ int Run(const Options& options) {
   StudyFile file(out);
   RequireSameArms(out, file, study.arms);
   std::printf("%s\n", Describe(samples).c_str());
+  if (options.Has("protocol")) ShowOpenChoices(options.String("protocol"));
   const double steps = ShowArms(study, file);
   if (steps > 0) ShowCost(*model, samples, study, batch, steps);
   if (dry) return 0;

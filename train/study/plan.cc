@@ -62,9 +62,7 @@ class Builder {
   void Scopes() {
     group_ = "scope";
     Full();
-    Scope projection = settings_.scope;
-    projection.targets = {model_.CheckpointPrefix() == std::string("transformer.") ? "attn.c_proj" : "o_proj"};
-    Scoped("output projection", projection, true);
+    Scoped("output projection", OutputProjection(model_, settings_.scope), true);
     Scope last = settings_.scope;
     last.all_layers = false;
     last.last = model_.layers() - 1;
@@ -129,7 +127,7 @@ class Builder {
     group_ = "rates";
     Full();
     Arm full = Of("full");
-    full.fixed_lr = 1e-5;
+    full.fixed_lr = PaperRate("full");
     Add("full, rate 1e-5", full);
     for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
       for (const Index k : TwoKs()) {
@@ -137,7 +135,7 @@ class Builder {
         Arm fixed = Of("amplitude");
         fixed.method.k = k;
         fixed.method.start = start;
-        fixed.fixed_lr = 5e-4;
+        fixed.fixed_lr = PaperRate("amplitude");
         Add(fixed.method.Label() + ", rate 5e-4", fixed);
       }
     }
@@ -250,6 +248,15 @@ constexpr Plan kPlans[] = {
 };
 
 }  // namespace
+
+double PaperRate(const std::string& method) {
+  return method == "full" ? 1e-5 : method == "amplitude" ? 5e-4 : DefaultRate(method);
+}
+
+Scope OutputProjection(const models::LanguageModel& model, Scope scope) {
+  scope.targets = {model.CheckpointPrefix() == std::string("transformer.") ? "attn.c_proj" : "o_proj"};
+  return scope;
+}
 
 std::vector<std::string> PlanNames() {
   std::vector<std::string> names;

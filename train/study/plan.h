@@ -15,6 +15,12 @@ struct PlanSettings {
   Index steps = 50;
 };
 
+/// The peak rate that the papers give, 1e-5 for full fine-tuning and 5e-4 for scores; of other methods the default.
+double PaperRate(const std::string& method);
+
+/// The matrices of attention's output projection in the layers of `scope`.
+Scope OutputProjection(const models::LanguageModel& model, Scope scope = {});
+
 /// The names of all plans; "all" is every other one together.
 std::vector<std::string> PlanNames();
 

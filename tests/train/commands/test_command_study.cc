@@ -47,5 +47,31 @@ TEST_F(CommandStudy, NamesAPlanThatIsNone) {
               Path("plan.json") + ": expected [0].k to be 1..32, the model's width, found 33");
 }
 
+TEST_F(CommandStudy, FollowsAPaper) {
+  const Result result = ExpectRuns(Study({"--protocol", "s76", "--fixed-rates"}));
+  EXPECT_NE(result.out.find("what s76 leaves open, and what is chosen here:\n  P1   "), std::string::npos)
+      << result.out;
+  ASSERT_EQ(Runs().size(), 5u);  // full without and with the head, K = 8, 16, 32; one seed
+  for (const StudyRun& run : Runs()) {
+    EXPECT_EQ(run.curve.size(), 5u);
+    EXPECT_TRUE(run.rate.tried.empty());
+    EXPECT_EQ(run.rate.lr, run.arm.method.method == "full" ? 1e-5 : 5e-4) << run.arm.name;
+  }
+  const auto settings = nlohmann::json::parse(Get(Path("out/study.json"))).at("settings");
+  EXPECT_EQ(settings.at("steps"), 5);
+  EXPECT_EQ(settings.at("sample"), 52);
+  fs::remove_all(Path("out"));
+  const Result s62 = ExpectRuns(Study({"--protocol", "s62", "--dry-run"}));
+  EXPECT_NE(s62.out.find("full, output projection              50 steps,  5 of 5 runs to do  (s62)"), s62.out.npos)
+      << s62.out;
+}
+
+TEST_F(CommandStudy, RefusesOptionsThatExcludeEachOther) {
+  ExpectFails(2, Study({"--protocol", "s76", "--plan", "bases"}), "--protocol and --plan: expected one of them");
+  ExpectFails(2, Study({"--protocol", "s76", "--layers", "last:1"}),
+              "--protocol s76 has a scope of its own: expected no --layers beside it");
+  ExpectFails(2, Study({"--protocol", "s1"}), "expected --protocol to be one of s62, s72, s76, s78, found 's1'");
+}
+
 }  // namespace
 }  // namespace ampgrad::train

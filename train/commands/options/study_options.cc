@@ -12,6 +12,7 @@
 #include "train/commands/options/method_options.h"
 #include "train/commands/options/training_options.h"
 #include "train/study/plan_file.h"
+#include "train/study/protocol.h"
 
 namespace ampgrad::train {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Options that choose what is run. Each line says what came of them.
-const std::set<std::string> kChoosing = {"plan", "seeds", "part", "by-turns", "dry-run", "out"};
+const std::set<std::string> kChoosing = {"plan", "protocol", "fixed-rates", "seeds", "part", "by-turns", "dry-run", "out"};
 
 // "2/3": the second of three parts.
 void ReadPart(const Options& options, StudyOptions& study) {
@@ -36,6 +37,15 @@ void ReadPart(const Options& options, StudyOptions& study) {
   }
 }
 
+std::vector<Arm> ArmsAsked(const Options& options, models::LanguageModel& model) {
+  const PlanSettings settings = {ReadScope(options, model), ReadChain(options), ReadRowsPolicy(options),
+                                 options.Integer("steps", 1, kMany)};
+  if (options.Has("protocol")) return ArmsOf(ProtocolOf(options.String("protocol")), model, settings);
+  const std::string plan = options.String("plan");
+  if (plan.ends_with(".json")) return ReadPlan(plan, model, settings);
+  return ArmsOf(options.Choice("plan", PlanNames()), model, settings);
+}
+
 // An arm without what differs from plan to plan: the questions that it helps to answer, and whether it is looked at
 // more closely.
 nlohmann::ordered_json SettingsOf(const Arm& arm) {
@@ -48,10 +58,32 @@ nlohmann::ordered_json SettingsOf(const Arm& arm) {
 }  // namespace
 
 std::vector<OptionSpec> PlanOptionSpecs() {
-  return {{"plan", "NAME", "frontier",
-           "frontier, bases, peers, scope, starts, length, rates, freezing or all; or FILE.json, a list of arms"},
-          {"seeds", "N", "5", "runs of each arm"},
-          {"part", "I/N", "1/1", "run every N-th arm, from the I-th on: for several processes at once"}};
+  return {
+      {"plan", "NAME", "frontier",
+       "frontier, bases, peers, scope, starts, length, rates, freezing or all; or FILE.json, a list of arms"},
+      {"protocol", "NAME", "",
+       "s62, s72, s76 or s78: the arms, layers, steps and rows of that paper, in place of a plan"},
+      {"fixed-rates", nullptr, "",
+       "as the papers: 1e-5 for full and 5e-4 for amplitude, for others their default, without a search; 5 steps and "
+       "one seed unless said otherwise"},
+      {"seeds", "N", "5", "runs of each arm"},
+      {"part", "I/N", "1/1", "run every N-th arm, from the I-th on: for several processes at once"}};
+}
+
+Options WithPresets(const Options& options) {
+  Options with = options;
+  if (options.Has("protocol")) {
+    if (options.Given("plan")) throw UsageError("--protocol and --plan: expected one of them");
+    const Protocol& protocol = ProtocolOf(options.Choice("protocol", ProtocolNames()));
+    for (const char* name : {"layers", "targets", "train"}) {
+      if (!options.Given(name)) continue;
+      throw UsageError("--protocol " + protocol.name + " has a scope of its own: expected no --" + name + " beside it");
+    }
+    if (protocol.steps > 0) with = with.WithDefault("steps", std::to_string(protocol.steps));
+    with = with.WithDefault("rows", protocol.rows).WithDefault("sample", std::to_string(protocol.sample));
+  }
+  if (options.Has("fixed-rates")) with = with.WithDefault("steps", "5").WithDefault("seeds", "1");
+  return with;
 }
 
 StudyOptions ReadStudyOptions(const Options& options) {
@@ -64,11 +96,9 @@ StudyOptions ReadStudyOptions(const Options& options) {
 }
 
 std::vector<Arm> ReadArms(const Options& options, models::LanguageModel& model) {
-  const PlanSettings settings = {ReadScope(options, model), ReadChain(options), ReadRowsPolicy(options),
-                                 options.Integer("steps", 1, kMany)};
-  const std::string plan = options.String("plan");
-  if (plan.ends_with(".json")) return ReadPlan(plan, model, settings);
-  return ArmsOf(options.Choice("plan", PlanNames()), model, settings);
+  std::vector<Arm> arms = ArmsAsked(options, model);
+  if (options.Has("fixed-rates")) TakeRates(arms, PaperRate);
+  return arms;
 }
 
 std::string Recipe(const Options& options, Index width) {

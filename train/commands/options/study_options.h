@@ -11,13 +11,18 @@
 /// Which arms a study runs, how often, and whether it is the study that a directory holds.
 namespace ampgrad::train {
 
-/// --plan, --seeds and --part.
+/// --plan, --protocol, --fixed-rates, --seeds and --part.
 std::vector<OptionSpec> PlanOptionSpecs();
+
+/// The options with what --protocol and --fixed-rates bring with them for those that were not given. Throws UsageError
+/// for options that exclude each other.
+Options WithPresets(const Options& options);
 
 /// What they and the options of training say, without arms.
 StudyOptions ReadStudyOptions(const Options& options);
 
-/// The arms of --plan: of a plan by its name, or of a file whose name ends in .json.
+/// The arms of --protocol, or those of --plan: of a plan by its name, or of a file whose name ends in .json. With
+/// --fixed-rates, no rate is searched.
 std::vector<Arm> ReadArms(const Options& options, models::LanguageModel& model);
 
 /// What a line of runs.jsonl depends on and does not say itself, as JSON: settings, digests of inputs, the width.
