@@ -7,7 +7,9 @@
 #include <string>
 
 #include "models/model_directory.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/io/text_file.h"
+#include "train/claims/report_page.h"
 #include "train/commands/commands.h"
 #include "train/commands/options/data_options.h"
 #include "train/commands/options/method_options.h"
@@ -16,6 +18,7 @@
 #include "train/commands/options/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/data/text_data.h"
+#include "train/demo/world_model.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
 #include "train/progress.h"
@@ -76,8 +79,19 @@ void ShowOpenChoices(const std::string& protocol) {
   std::printf("\n");
 }
 
+void WriteReport(const fs::path& study, Index width) {
+  const std::vector<StudyInput> studies = {ReadStudy(study, width)};
+  const fs::path page = study / "report.html";
+  io::WriteFileAtomically(page, ReportPage(studies, JudgeClaims(studies), "ampgrad report --study " + study.string()));
+  std::printf("the page of these runs is %s; a first look, no evidence: one seed, and rates that were not searched\n",
+              page.c_str());
+}
+
 int Run(const Options& given) {
   const Options options = WithPresets(given);
+  if (StudiesBuiltInWorld(given)) {
+    WriteWorld(options.String("out"), static_cast<uint64_t>(options.Integer("seed", 0, kMany)));
+  }
   const Index batch = options.Integer("batch", 1, 1 << 20);
   const fs::path directory = options.String("model"), out = options.String("out");
   StudyOptions study = ReadStudyOptions(options);
@@ -113,6 +127,7 @@ int Run(const Options& given) {
   RunStudy(*model, samples.data, study, file,
            [&](const std::string& what) { std::fprintf(stderr, "%s\n", what.c_str()); });
   std::printf("%zu runs are in %s\n", file.runs().size(), (out / "runs.jsonl").c_str());
+  if (options.Has("quick")) WriteReport(out, model->width());
   return 0;
 }
 
@@ -122,8 +137,8 @@ Command StudyCommand() {
   std::vector<OptionSpec> training = TrainingOptionSpecs("50", "8", "0");
   std::erase_if(training, [](const OptionSpec& spec) { return std::string(spec.name) == "log"; });  // runs.jsonl is it
   return {"study", "Run every arm of a plan with several seeds, for a report; it goes on where it was stopped.",
-          Join({{{"model", "DIR", nullptr, "model directory"},
-                 {"data", "FILE", nullptr, kDataHelp},
+          Join({{{"model", "DIR", "", "model directory; required without --quick"},
+                 {"data", "FILE", "", kDataHelp},
                  TemplateOptionSpec(),
                  {"out", "DIR", nullptr, "directory of the study: its runs are added to runs.jsonl"},
                  {"forget", "FILE", "", "another text, whose loss is taken before and after each run"},

@@ -11,8 +11,8 @@ namespace ampgrad::train {
 
 /// What the model loses on `held_out` when the scores S [n, K] of one matrix are cut to their mean row and their first
 /// principal component, S₁, and what the basis does not span stays: W − (S − S₁)·B. For each matrix in scope that
-/// `rows` selects, with the participation ratio of its scores; k is at most the vectors of the basis. `base` stays as it
-/// is. S62 calls a matrix whose scores have a ratio of about 1 crystallizable.
+/// `rows` selects, with the participation ratio of its scores; k is at most the vectors of the basis. `base` stays as
+/// it is. S62 calls a matrix whose scores have a ratio of about 1 crystallizable.
 std::vector<CutScores> CutEachMatrix(models::LanguageModel& base, const Scope& scope, ct::RowsPolicy rows,
                                      const ct::Basis& basis, Index k, const std::vector<Batch>& held_out);
 

@@ -14,7 +14,7 @@ class StudySetup {
   StudySetup(models::LanguageModel& base, const Data& data, const StudyOptions& options);
 
   models::LanguageModel& base() { return base_; }
-  /// The data, whose losses ask a cache where to begin; when the first arm trains all layers, there is nothing to share.
+  /// The data, whose losses ask a cache where to begin; when the first arm trains all layers, nothing is shared.
   const Data& data() const { return data_; }
   const StudyOptions& options() const { return options_; }
   /// The universal basis with the largest K of any arm.

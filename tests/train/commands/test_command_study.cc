@@ -66,6 +66,34 @@ TEST_F(CommandStudy, FollowsAPaper) {
       << s62.out;
 }
 
+TEST_F(CommandStudy, QuickShowsTheBuiltInWorldOnAPage) {
+  const Words quick = {"study", "--quick", "--out", Path("out"), "--plan", "starts", "--steps", "2"};
+  const Result result = ExpectRuns(quick);
+  EXPECT_NE(result.out.find("the page of these runs is " + Path("out/report.html") + "; a first look"),
+            result.out.npos);
+  EXPECT_TRUE(Get(Path("out/report.html")).starts_with("<!DOCTYPE html>"));
+  ASSERT_EQ(Runs().size(), 4u);
+  for (const StudyRun& run : Runs()) {
+    EXPECT_EQ(run.rate.lr, run.arm.method.method == "full" ? 3e-4 : 1e-2) << run.arm.name;  // the methods' own
+    EXPECT_TRUE(run.rate.tried.empty());
+  }
+  EXPECT_EQ(nlohmann::json::parse(Get(Path("out/study.json"))).at("settings").at("quick"), true);
+  // Again: everything is there.
+  const std::string lines = Get(Path("out/runs.jsonl")), model = Get(Path("out/model/model.safetensors"));
+  ExpectRuns(quick);
+  EXPECT_EQ(Get(Path("out/runs.jsonl")), lines);
+  EXPECT_TRUE(Get(Path("out/model/model.safetensors")) == model);
+  // The same from what was written, by name.
+  ExpectRuns({"study", "--quick", "--out", Path("again"), "--plan", "starts", "--steps", "2", "--model",
+              Path("out/model"), "--data", Path("out/questions.jsonl")});
+  EXPECT_EQ(StudyFile(Path("again")).runs().at(3).bits, Runs()[3].bits);
+}
+
+TEST_F(CommandStudy, NeedsAModelAndDataUnlessItIsQuick) {
+  ExpectFails(2, {"study", "--out", Path("out"), "--data", Path("pairs.jsonl")}, "--model is missing");
+  ExpectFails(2, {"study", "--out", Path("out"), "--model", Path("base"), "--quick"}, "--data is missing");
+}
+
 TEST_F(CommandStudy, RefusesOptionsThatExcludeEachOther) {
   ExpectFails(2, Study({"--protocol", "s76", "--plan", "bases"}), "--protocol and --plan: expected one of them");
   ExpectFails(2, Study({"--protocol", "s76", "--layers", "last:1"}),

@@ -11,6 +11,7 @@
 #include "train/commands/options/files.h"
 #include "train/commands/options/method_options.h"
 #include "train/commands/options/training_options.h"
+#include "train/demo/world_model.h"
 #include "train/study/plan_file.h"
 #include "train/study/protocol.h"
 
@@ -20,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Options that choose what is run. Each line says what came of them.
-const std::set<std::string> kChoosing = {"plan", "protocol", "fixed-rates", "seeds", "part", "by-turns", "dry-run", "out"};
+const std::set<std::string> kChoosing = {"plan", "protocol", "seeds", "part", "by-turns", "dry-run", "out"};
 
 // "2/3": the second of three parts.
 void ReadPart(const Options& options, StudyOptions& study) {
@@ -46,6 +47,16 @@ std::vector<Arm> ArmsAsked(const Options& options, models::LanguageModel& model)
   return ArmsOf(options.Choice("plan", PlanNames()), model, settings);
 }
 
+Options WithQuick(const Options& given) {
+  Options with = given;
+  if (StudiesBuiltInWorld(given)) {
+    const fs::path out = given.String("out");
+    with = with.WithDefault("model", out / kWorldModel).WithDefault("data", out / kWorldQuestions);
+  }
+  if (!given.Has("protocol")) with = with.WithDefault("plan", "all");
+  return with.WithDefault("seeds", "1").WithDefault("steps", "20").WithDefault("eval-tokens", "4096");
+}
+
 // An arm without what differs from plan to plan: the questions that it helps to answer, and whether it is looked at
 // more closely.
 nlohmann::ordered_json SettingsOf(const Arm& arm) {
@@ -66,6 +77,9 @@ std::vector<OptionSpec> PlanOptionSpecs() {
       {"fixed-rates", nullptr, "",
        "as the papers: 1e-5 for full and 5e-4 for amplitude, for others their default, without a search; 5 steps and "
        "one seed unless said otherwise"},
+      {"quick", nullptr, "",
+       "a first look: the plan all, one seed, 20 steps, each method at its default rate, and the page report.html; "
+       "without --model and --data of a built-in world, whose model is written to OUT/model"},
       {"seeds", "N", "5", "runs of each arm"},
       {"part", "I/N", "1/1", "run every N-th arm, from the I-th on: for several processes at once"}};
 }
@@ -83,7 +97,15 @@ Options WithPresets(const Options& options) {
     with = with.WithDefault("rows", protocol.rows).WithDefault("sample", std::to_string(protocol.sample));
   }
   if (options.Has("fixed-rates")) with = with.WithDefault("steps", "5").WithDefault("seeds", "1");
+  if (options.Has("quick")) with = WithQuick(with);
+  for (const char* name : {"model", "data"}) {
+    if (!with.Has(name)) throw UsageError(std::string("--") + name + " is missing");
+  }
   return with;
+}
+
+bool StudiesBuiltInWorld(const Options& given) {
+  return given.Has("quick") && !given.Has("model") && !given.Has("data");
 }
 
 StudyOptions ReadStudyOptions(const Options& options) {
@@ -98,6 +120,7 @@ StudyOptions ReadStudyOptions(const Options& options) {
 std::vector<Arm> ReadArms(const Options& options, models::LanguageModel& model) {
   std::vector<Arm> arms = ArmsAsked(options, model);
   if (options.Has("fixed-rates")) TakeRates(arms, PaperRate);
+  if (options.Has("quick")) TakeRates(arms, DefaultRate);
   return arms;
 }
 

@@ -11,18 +11,20 @@
 /// Which arms a study runs, how often, and whether it is the study that a directory holds.
 namespace ampgrad::train {
 
-/// --plan, --protocol, --fixed-rates, --seeds and --part.
+/// --plan, --protocol, --fixed-rates, --quick, --seeds and --part.
 std::vector<OptionSpec> PlanOptionSpecs();
 
-/// The options with what --protocol and --fixed-rates bring with them for those that were not given. Throws UsageError
-/// for options that exclude each other.
+/// The options with what --protocol, --fixed-rates and --quick bring with them for those that were not given. Throws
+/// UsageError for options that exclude each other, and without --model or --data where there is no --quick.
 Options WithPresets(const Options& options);
+/// Whether a study is that of the built-in world: --quick without a model and data.
+bool StudiesBuiltInWorld(const Options& given);
 
 /// What they and the options of training say, without arms.
 StudyOptions ReadStudyOptions(const Options& options);
 
 /// The arms of --protocol, or those of --plan: of a plan by its name, or of a file whose name ends in .json. With
-/// --fixed-rates, no rate is searched.
+/// --fixed-rates or --quick, no rate is searched.
 std::vector<Arm> ReadArms(const Options& options, models::LanguageModel& model);
 
 /// What a line of runs.jsonl depends on and does not say itself, as JSON: settings, digests of inputs, the width.
