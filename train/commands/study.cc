@@ -23,8 +23,8 @@
 #include "train/memory_plan.h"
 #include "train/progress.h"
 #include "train/report/format.h"
-#include "train/study/problems.h"
-#include "train/study/protocol.h"
+#include "train/study/measures/problems.h"
+#include "train/study/plans/protocol.h"
 
 namespace ampgrad::train {
 namespace {

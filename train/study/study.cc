@@ -11,11 +11,11 @@
 #include "tensor/kernels/simd/simd_target.h"
 #include "train/change/weight_change.h"
 #include "train/interrupt.h"
-#include "train/study/cut_scores.h"
-#include "train/study/lora_overlap.h"
+#include "train/study/measures/cut_scores.h"
+#include "train/study/measures/lora_overlap.h"
 #include "train/study/study_rates.h"
 #include "train/study/study_setup.h"
-#include "train/study/written_scores.h"
+#include "train/study/measures/written_scores.h"
 
 namespace ampgrad::train {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "train/study/plan.h"
+#include "train/study/plans/plan.h"
 #include "train/study/study_file.h"
 #include "train/trainer.h"
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <tuple>
 
-#include "train/study/arm.h"
+#include "train/study/plans/arm.h"
 
 namespace ampgrad::train {
 

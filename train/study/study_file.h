@@ -5,27 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "train/study/measures/cut_scores.h"
+#include "train/study/measures/written_scores.h"
 #include "train/study/study_run.h"
 
 namespace ampgrad::train {
-
-/// What is lost when the scores of one matrix are cut to their first component.
-struct CutScores {
-  std::string matrix;
-  double pr = 0;    // participation ratio of its scores
-  double rise = 0;  // of the held-out loss
-};
-
-/// Bytes of a fine-tuned model that is written as scores, and what it gives.
-struct WrittenFile {
-  std::string arm;   // whose first seed was written
-  Index model = 0;   // of the given model's weights, as a file of its own
-  Index scores = 0;  // of the file of scores
-  Index basis = 0;   // of it those that every variant shares: the basis and the mean row
-  Index frozen =
-      0;            // of the tensors that are not rebuilt from scores, which a file without the model must hold as well
-  double loss = 0;  // held-out, of the model read back from the file
-};
 
 /// The lines of DIR/runs.jsonl: what a study has done. Several processes may add to it. A line is added by one write
 /// under a lock and brought to disk, so a process that is killed leaves whole lines, or at its end a part of one, which

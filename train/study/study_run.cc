@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "train/study/plan_file.h"
+#include "train/study/plans/plan_file.h"
 
 namespace ampgrad::train {
 namespace {

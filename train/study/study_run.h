@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tensor/io/json.h"
-#include "train/study/arm.h"
+#include "train/study/plans/arm.h"
 #include "train/study/rate_search.h"
 
 namespace ampgrad::train {

@@ -58,18 +58,20 @@ Sweep QlSweep(Index l, Index m, double* d, double* e) {
 }
 
 // The QL iteration: drives e [n − 1] to zero and d [n] to the eigenvalues. The columns of the product of all rotations
-// are the eigenvectors. The entries of the whole matrix are near 1, so an e of one eps is no larger than the rounding
-// error of the reduction. If many eigenvalues are zero, a smaller bound cannot be reached.
+// are the eigenvectors. An e of one eps of the largest entry is no larger than the rounding error of the reduction, and
+// every sweep brings such an error anew: where many eigenvalues are zero, a smaller bound cannot be reached.
 std::vector<Sweep> Diagonalise(std::vector<double>& d, std::vector<double> e) {
   constexpr int kMaxSweeps = 60;  // two or three are usual
   constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
   const Index n = static_cast<Index>(d.size());
   e.push_back(0);
+  double largest = 0;
+  for (Index i = 0; i < n; ++i) largest = std::max({largest, std::abs(d[i]), std::abs(e[i])});
   std::vector<Sweep> sweeps;
   for (Index l = 0; l < n; ++l) {
     for (int count = 0;; ++count) {
       Index m = l;
-      while (m + 1 < n && std::abs(e[m]) > kEpsilon * (1 + std::abs(d[m]) + std::abs(d[m + 1]))) ++m;
+      while (m + 1 < n && std::abs(e[m]) > kEpsilon * (largest + std::abs(d[m]) + std::abs(d[m + 1]))) ++m;
       if (m == l) break;
       if (count == kMaxSweeps) throw std::runtime_error("[eigen] the QL iteration did not converge");
       sweeps.push_back(QlSweep(l, m, d.data(), e.data()));

@@ -129,6 +129,29 @@ TEST(Eigen, FindsPlantedSpectra) {
   }
 }
 
+// A change of weights by two scores a row: two eigenvalues, and beside them what rounding left, near one eps of the
+// largest. Each sweep of the iteration adds as much again.
+TEST(Eigen, EndsWhereRoundingIsAllThatIsLeft) {
+  constexpr Index n = 256, draws = 40;
+  int decomposed = 0;
+  for (Index draw = 0; draw < draws; ++draw) {
+    const Random random(9, static_cast<uint64_t>(draw));
+    Matrix a(n * n, 0.0), x(n * n);
+    for (Index i = 0; i < n * n; ++i) x[i] = random.Normal(static_cast<uint64_t>(i));
+    for (Index i = 0; i < n; ++i) {
+      for (Index j = i; j < n; ++j) {
+        double sum = 0;
+        for (Index c = 2; c < 34; ++c) sum += x[i * n + c] * x[j * n + c];
+        a[i * n + j] = 4 * (x[i * n] * x[j * n] + 0.6 * x[i * n + 1] * x[j * n + 1]) / n + 1e-15 * sum / 32;
+      }
+    }
+    const SymmetricEigen eigen = DecomposeSymmetric(a, n, 0);
+    EXPECT_LE(std::abs(eigen.values[2]), 1e-13);
+    ++decomposed;
+  }
+  EXPECT_EQ(decomposed, draws);
+}
+
 TEST(Eigen, GivesTheTopVectorsThatAreWanted) {
   const Index n = 90;
   const Matrix a = RandomSymmetric(n, 5);

@@ -40,7 +40,8 @@ TEST_F(CommandStudy, RunsThePlanOfAFile) {
 
 TEST_F(CommandStudy, NamesAPlanThatIsNone) {
   ExpectFails(2, Study({"--plan", "odd"}),
-              "expected --plan to be one of frontier, bases, peers, scope, starts, length, rates, freezing, all, found 'odd'");
+              "expected --plan to be one of frontier, bases, peers, scope, starts, length, rates, freezing, all, found "
+              "'odd'");
   ExpectFails(1, Study({"--plan", Path("none.json")}), Path("none.json") + ": ");
   Put(Path("plan.json"), R"([{"method":"amplitude","k":33}])");
   ExpectFails(1, Study({"--plan", Path("plan.json")}),

@@ -12,8 +12,8 @@
 #include "train/commands/options/method_options.h"
 #include "train/commands/options/training_options.h"
 #include "train/demo/world_model.h"
-#include "train/study/plan_file.h"
-#include "train/study/protocol.h"
+#include "train/study/plans/plan_file.h"
+#include "train/study/plans/protocol.h"
 
 namespace ampgrad::train {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/study/cut_scores.h"
+#include "train/study/measures/cut_scores.h"
 
 #include <memory>
 

@@ -1,4 +1,4 @@
-#include "train/study/protocol.h"
+#include "train/study/plans/protocol.h"
 
 #include <algorithm>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "train/study/written_scores.h"
+#include "train/study/measures/written_scores.h"
 
 #include <memory>
 

@@ -1,4 +1,4 @@
-#include "train/study/plan.h"
+#include "train/study/plans/plan.h"
 
 #include <algorithm>
 #include <cmath>

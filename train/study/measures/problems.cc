@@ -1,4 +1,4 @@
-#include "train/study/problems.h"
+#include "train/study/measures/problems.h"
 
 #include <algorithm>
 #include <memory>

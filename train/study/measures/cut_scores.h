@@ -1,13 +1,20 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "ct/basis.h"
 #include "train/data/batch.h"
 #include "train/methods/scope.h"
-#include "train/study/study_file.h"
 
 namespace ampgrad::train {
+
+/// What is lost when the scores of one matrix are cut to their first component.
+struct CutScores {
+  std::string matrix;
+  double pr = 0;    // participation ratio of its scores
+  double rise = 0;  // of the held-out loss
+};
 
 /// What the model loses on `held_out` when the scores S [n, K] of one matrix are cut to their mean row and their first
 /// principal component, S₁, and what the basis does not span stays: W − (S − S₁)·B. For each matrix in scope that

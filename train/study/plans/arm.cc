@@ -1,4 +1,4 @@
-#include "train/study/arm.h"
+#include "train/study/plans/arm.h"
 
 #include <memory>
 

@@ -1,4 +1,4 @@
-#include "train/study/lora_overlap.h"
+#include "train/study/measures/lora_overlap.h"
 
 #include <cmath>
 #include <vector>

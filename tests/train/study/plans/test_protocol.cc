@@ -6,7 +6,7 @@
 
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
-#include "train/study/protocol.h"
+#include "train/study/plans/protocol.h"
 
 namespace ampgrad::train {
 namespace {

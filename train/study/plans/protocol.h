@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "train/study/plan.h"
+#include "train/study/plans/plan.h"
 
 /// The papers' own experiments, as far as they are described, for any model.
 namespace ampgrad::train {

@@ -1,4 +1,4 @@
-#include "train/study/plan_file.h"
+#include "train/study/plans/plan_file.h"
 
 #include <algorithm>
 #include <cmath>

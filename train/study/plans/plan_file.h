@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tensor/io/json.h"
-#include "train/study/plan.h"
+#include "train/study/plans/plan.h"
 
 /// Arms as JSON: in a line of runs.jsonl, and in a file of a user's own plan.
 namespace ampgrad::train {

@@ -9,7 +9,7 @@
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
 #include "tests/support/temp_dir.h"
-#include "train/study/plan_file.h"
+#include "train/study/plans/plan_file.h"
 
 namespace ampgrad::train {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "train/study/arm.h"
+#include "train/study/plans/arm.h"
 
 namespace ampgrad::train {
 

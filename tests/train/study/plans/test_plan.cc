@@ -5,7 +5,7 @@
 
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
-#include "train/study/plan.h"
+#include "train/study/plans/plan.h"
 
 namespace ampgrad::train {
 namespace {

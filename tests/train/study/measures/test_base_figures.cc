@@ -11,9 +11,9 @@
 #include "tests/support/small_models.h"
 #include "tests/support/temp_dir.h"
 #include "train/methods/bases.h"
-#include "train/study/cut_scores.h"
-#include "train/study/lora_overlap.h"
-#include "train/study/written_scores.h"
+#include "train/study/measures/cut_scores.h"
+#include "train/study/measures/lora_overlap.h"
+#include "train/study/measures/written_scores.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
