@@ -26,7 +26,7 @@ folders=(
   ct ct/spectra ct/adapter
   models/unicode models/tokenizer models/chat models
   train/data train/report train/corpus train/methods train/counts train train/change train/spectra train/analysis
-  train/study/plans train/study/measures train/study train/claims train/demo
+  train/study/plans train/study/measures train/study train/claims train/claims/report train/demo
   train/commands/options train/commands
 )
 

@@ -30,30 +30,6 @@ Finding AgainstBases(const StudyRuns& runs, const std::string& rule, const std::
   return ByThreshold(rule, figures, Side::kBelow, 0, arms);
 }
 
-Index TrainedBy(const StudyRuns& runs, const Arm& arm) {
-  for (const uint64_t seed : runs.seeds()) {
-    if (const StudyRun* run = runs.Run(arm, seed)) return run->trained;
-  }
-  return 0;
-}
-
-// The LoRA that trains about as many numbers: the nearest, within a factor of 1.5; null without one.
-const Arm* MatchedLora(const StudyRuns& runs, const Arm& scores) {
-  const Arm* nearest = nullptr;
-  double distance = std::log(1.5);
-  const auto count = [&](const Arm& arm) { return static_cast<double>(TrainedBy(runs, arm)); };
-  for (const Arm* arm : runs.Arms()) {
-    if (arm->method.method != "lora" || arm->method.factors != FactorSource::kDefault || !runs.IsComparable(*arm)) {
-      continue;
-    }
-    const double apart = std::abs(std::log(count(*arm) / count(scores)));
-    if (!(apart <= distance)) continue;
-    distance = apart;
-    nearest = arm;
-  }
-  return nearest;
-}
-
 Finding LoraForLessFrom(const StudyRuns& runs, ct::Start start) {
   const std::string rule = std::string("(amplitude, ") + ct::ToString(start) +
                            ", less LoRA of matched count) in end loss is below 2 % of full SFT's gain";
@@ -137,6 +113,29 @@ Finding RegularisesWith(const StudyRuns& runs, Index samples) {
 }
 
 }  // namespace
+
+Index TrainedBy(const StudyRuns& runs, const Arm& arm) {
+  for (const uint64_t seed : runs.seeds()) {
+    if (const StudyRun* run = runs.Run(arm, seed)) return run->trained;
+  }
+  return 0;
+}
+
+const Arm* MatchedLora(const StudyRuns& runs, const Arm& scores) {
+  const Arm* nearest = nullptr;
+  double distance = std::log(1.5);
+  const auto count = [&](const Arm& arm) { return static_cast<double>(TrainedBy(runs, arm)); };
+  for (const Arm* arm : runs.Arms()) {
+    if (arm->method.method != "lora" || arm->method.factors != FactorSource::kDefault || !runs.IsComparable(*arm)) {
+      continue;
+    }
+    const double apart = std::abs(std::log(count(*arm) / count(scores)));
+    if (!(apart <= distance)) continue;
+    distance = apart;
+    nearest = arm;
+  }
+  return nearest;
+}
 
 Findings UniversalBeatsRandom(const StudyInput& study) {
   return {AgainstBases(study.runs,

@@ -41,6 +41,10 @@ const char* ToString(Gain gain);
 inline constexpr ct::Start kStarts[] = {ct::Start::kReconstructed, ct::Start::kExact};
 /// The K at which the plans compare arms: the greatest of the K curve up to 8, and up to 32.
 std::vector<Index> ComparedKs(const StudyRuns& runs);
+/// How many numbers an arm trains.
+Index TrainedBy(const StudyRuns& runs, const Arm& arm);
+/// The LoRA that trains about as many numbers as `scores`: the nearest, within a factor of 1.5; null without one.
+const Arm* MatchedLora(const StudyRuns& runs, const Arm& scores);
 
 // Of one study.
 Findings SmallKReachesFull(const StudyInput& study);      // C1

@@ -5,10 +5,10 @@
 
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/printable.h"
-#include "train/claims/report_data.h"
-#include "train/claims/report_figures.h"
-#include "train/claims/report_page.h"
-#include "train/claims/report_text.h"
+#include "train/claims/report/report_data.h"
+#include "train/claims/report/report_figures.h"
+#include "train/claims/report/report_page.h"
+#include "train/claims/report/report_text.h"
 #include "train/commands/commands.h"
 
 namespace ampgrad::train {

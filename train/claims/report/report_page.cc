@@ -1,9 +1,11 @@
-#include "train/claims/report_page.h"
+#include "train/claims/report/report_page.h"
 
 #include <cmath>
 
-#include "train/claims/report_figures.h"
-#include "train/claims/report_text.h"
+#include "train/claims/report/report_figures.h"
+#include "train/claims/report/report_rows.h"
+#include "train/claims/report/report_tables.h"
+#include "train/claims/report/report_text.h"
 #include "train/report/format.h"
 #include "train/report/grouped.h"
 #include "train/report/html.h"
@@ -76,7 +78,7 @@ std::string Arms(const StudyInput& study) {
         NumberCell(report::Grouped(row.trained)) + NumberCell(std::isnan(row.lr) ? "–" : report::Format("%g", row.lr)) +
             NumberCell(Escape(LossText(row.start_loss))) + NumberCell(Escape(LossText(row.end_loss))) +
             share(row.from_start) + share(row.from_base) + NumberCell(Escape(LossText(row.gap))) +
-            Cell(Escape(DescribeSeeds(row.end_loss))) + Cell(LineRanges(row.lines)));
+            Cell(PlanOf(*row.arm)) + Cell(Escape(DescribeSeeds(row.end_loss))) + Cell(LineRanges(row.lines)));
   }
   const std::vector<report::Column> columns = {{"arm"},
                                                {"trained", true},
@@ -86,6 +88,7 @@ std::string Arms(const StudyInput& study) {
                                                {"papers' efficiency, %", true},
                                                {"from base, %", true},
                                                {"held-out − train", true},
+                                               {"plan"},
                                                {"seeds"},
                                                {"lines of runs.jsonl"}};
   return "<div class=\"tall\">\n" + report::SortableTable("Every arm", columns, rows) + "</div>\n";
@@ -101,12 +104,16 @@ std::string ReportPage(const std::vector<StudyInput>& studies, const std::vector
     for (const ReportFigure& figure : ReportFigures(study)) {
       figures += Picture(Escape(figure.heading), figure.legend, figure.svg, figure.sentence);
     }
+    std::string tables;
+    for (const ReportTable& table : StudyTables(study)) tables += TableHtml(table);
     const std::string settings = study.settings.empty() ? ""
                                                         : "<details><summary>Settings: study.json</summary>\n<pre>" +
                                                               Escape(study.settings) + "</pre></details>\n";
     body += report::Section("The study " + study.name, "Figures over seeds, with 95 % intervals.",
-                            "<div class=\"charts\">\n" + figures + "</div>\n" + Arms(study) + settings);
+                            "<div class=\"charts\">\n" + figures + "</div>\n" + Arms(study) + tables + settings);
   }
+  body += report::Section("Scale", "The studies beside each other, and what S76 prints of its two models.",
+                          TableHtml(ScaleTable(studies)));
   return report::Page("ampgrad report", body + Verdicts(findings, studies.size() > 1), report::kReportScript);
 }
 

@@ -1,4 +1,4 @@
-#include "train/claims/report_figures.h"
+#include "train/claims/report/report_figures.h"
 
 #include <algorithm>
 #include <cmath>

@@ -8,9 +8,9 @@
 #include "tests/support/expect_message.h"
 #include "tests/support/temp_dir.h"
 #include "tests/train/study/planted_study.h"
-#include "train/claims/report_data.h"
-#include "train/claims/report_rows.h"
-#include "train/claims/report_text.h"
+#include "train/claims/report/report_data.h"
+#include "train/claims/report/report_rows.h"
+#include "train/claims/report/report_text.h"
 #include "train/report/columns.h"
 #include "train/study/study_file.h"
 

@@ -1,9 +1,10 @@
-#include "train/claims/report_data.h"
+#include "train/claims/report/report_data.h"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "train/claims/report_rows.h"
+#include "train/claims/report/report_rows.h"
+#include "train/claims/report/report_tables.h"
 #include "train/report/format.h"
 
 namespace ampgrad::train {
@@ -21,6 +22,7 @@ ordered_json IntervalJson(const Interval& i) {
 ordered_json ArmJson(const ArmRow& row) {
   ordered_json json = {{"name", row.arm->name},
                        {"groups", row.arm->groups},
+                       {"plan", PlanOf(*row.arm)},
                        {"num_trainable_params", row.trained},
                        {"num_total_params", row.total},
                        {"lr", row.lr},
@@ -52,6 +54,23 @@ ordered_json CurveJson(const StudyInput& study, ct::Start start) {
           {{"from", step.from->method.k}, {"to", step.to->method.k}, {"per_k", IntervalJson(step.per_k)}});
     }
   }
+  return json;
+}
+
+// A figure where there is one, else what stands in its place.
+ordered_json CellJson(const TableCell& cell) {
+  return cell.HasFigure() ? IntervalJson(cell.figure) : ordered_json(cell.text);
+}
+
+ordered_json TableJson(const ReportTable& table) {
+  ordered_json json = {{"name", table.name}, {"heading", table.heading}, {"rows", ordered_json::array()}};
+  for (const TableRow& row : table.rows) {
+    ordered_json one = {{table.columns[0].key, row.name}};
+    for (size_t c = 0; c < row.cells.size(); ++c) one[table.columns[c + 1].key] = CellJson(row.cells[c]);
+    one["lines"] = row.lines;
+    json["rows"].push_back(one);
+  }
+  json["note"] = table.note;
   return json;
 }
 
@@ -117,29 +136,22 @@ class Lines {
   std::string place_, verdict_, lines_, text_;
 };
 
+// Every figure of a table, under the name of the row and the key of the column.
+void AddTable(const std::string& study, const ReportTable& table, Lines& lines) {
+  for (const TableRow& row : table.rows) {
+    lines.Of(study, table.name, row.name, row.lines);
+    for (size_t c = 0; c < row.cells.size(); ++c) {
+      if (row.cells[c].HasFigure()) lines.Add(table.columns[c + 1].key, row.cells[c].figure);
+    }
+  }
+}
+
 void AddStudy(const StudyInput& study, Lines& lines) {
   for (const ArmRow& row : ArmRows(study)) {
     lines.Of(study.name, "arm", row.arm->name, row.lines);
     for (const ArmFigure& figure : ArmFigures()) lines.Add(figure.name, row.*figure.interval);
   }
-  for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
-    for (const Gain gain : {Gain::kFromStart, Gain::kFromBase}) {
-      for (const MarginalReturn& step : MarginalReturns(study.runs, start, gain)) {
-        std::vector<Index> from = study.LinesOf(step.from->name), to = study.LinesOf(step.to->name);
-        from.insert(from.end(), to.begin(), to.end());
-        lines.Of(study.name, "returns", step.from->name + " to " + step.to->name, from);
-        lines.Add(gain == Gain::kFromStart ? "efficiency_per_k" : "from_base_efficiency_per_k", step.per_k);
-      }
-    }
-  }
-  std::set<Index> ks;
-  for (const auto& [seed, by_k] : study.captures) {
-    for (const auto& [k, share] : by_k) ks.insert(k);
-  }
-  for (const Index k : ks) {
-    lines.Of(study.name, "capture", "K=" + std::to_string(k), study.capture_lines);
-    lines.Add("gradient_capture", Summary(study.Capture(k)));
-  }
+  for (const ReportTable& table : StudyTables(study)) AddTable(study.name, table, lines);
 }
 
 }  // namespace
@@ -159,8 +171,11 @@ ordered_json ReportJson(const std::vector<StudyInput>& studies, const std::vecto
     for (const auto& [seed, by_k] : study.captures) {
       for (const auto& [k, share] : by_k) one["capture"][std::to_string(k)] = IntervalJson(Summary(study.Capture(k)));
     }
+    one["tables"] = ordered_json::array();
+    for (const ReportTable& table : StudyTables(study)) one["tables"].push_back(TableJson(table));
     json["studies"].push_back(std::move(one));
   }
+  json["scale"] = TableJson(ScaleTable(studies));
   for (const Finding& finding : findings) json["claims"].push_back(FindingJson(studies, finding));
   return json;
 }
@@ -168,6 +183,7 @@ ordered_json ReportJson(const std::vector<StudyInput>& studies, const std::vecto
 std::string ReportCsv(const std::vector<StudyInput>& studies, const std::vector<Finding>& findings) {
   Lines lines;
   for (const StudyInput& study : studies) AddStudy(study, lines);
+  AddTable("", ScaleTable(studies), lines);
   for (const Finding& finding : findings) {
     std::vector<Index> from;
     for (const StudyInput& study : studies) {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "train/claims/report_rows.h"
+#include "train/claims/report/report_rows.h"
 
 /// The figures of a report.
 namespace ampgrad::train {

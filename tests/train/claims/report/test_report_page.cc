@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "tests/train/study/planted_study.h"
-#include "train/claims/report_figures.h"
-#include "train/claims/report_page.h"
+#include "train/claims/report/report_figures.h"
+#include "train/claims/report/report_page.h"
 
 namespace ampgrad::train {
 namespace {

@@ -1,11 +1,29 @@
-#include "train/claims/report_rows.h"
+#include "train/claims/report/report_rows.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <tuple>
 
 #include "tensor/io/json.h"
 
 namespace ampgrad::train {
 namespace {
+
+constexpr const char* kPlans[] = {"frontier", "bases", "starts", "peers", "scope", "length", "rates", "freezing"};
+
+size_t PlaceOf(const Arm& arm) {
+  const auto has = [&](const char* plan) { return std::ranges::find(arm.groups, plan) != arm.groups.end(); };
+  return static_cast<size_t>(std::ranges::find_if(kPlans, has) - std::begin(kPlans));
+}
+
+// Where an arm stands: full fine-tuning before the methods, levels behind them.
+auto OrderOf(const ArmRow& row) {
+  const Arm& a = *row.arm;
+  const MethodSettings& m = a.method;
+  return std::tuple(PlaceOf(a), a.IsLevel(), a.steps, a.samples, m.method != "full", m.method, m.start, m.k, m.basis,
+                    m.rank, m.factors, m.share, a.fixed_lr, a.freeze, a.norm_of, a.name);
+}
 
 ArmRow RowOf(const StudyInput& study, const Arm& arm) {
   const StudyRuns& runs = study.runs;
@@ -29,6 +47,7 @@ ArmRow RowOf(const StudyInput& study, const Arm& arm) {
     row.against_full = Summary(Difference(runs.Of(arm, end), runs.Of(*full, end)));
   }
   row.gap = summary([](const StudyRun& run) { return run.end_loss - run.train_loss; });
+  row.answered = summary([](const StudyRun& run) { return run.answered.value_or(NAN); });
   row.forgetting = summary([](const StudyRun& run) { return run.forgetting.value_or(NAN); });
   row.change_relative = summary([](const StudyRun& run) { return run.change_relative; });
   row.seconds_per_step = summary([](const StudyRun& run) { return run.seconds_per_step; });
@@ -42,7 +61,13 @@ ArmRow RowOf(const StudyInput& study, const Arm& arm) {
 std::vector<ArmRow> ArmRows(const StudyInput& study) {
   std::vector<ArmRow> rows;
   for (const Arm* arm : study.runs.Arms()) rows.push_back(RowOf(study, *arm));
+  std::ranges::sort(rows, {}, OrderOf);
   return rows;
+}
+
+std::string PlanOf(const Arm& arm) {
+  const size_t place = PlaceOf(arm);
+  return place < std::size(kPlans) ? kPlans[place] : "other";
 }
 
 const char* PhaseOf(const Interval& efficiency) {
@@ -69,6 +94,7 @@ const std::vector<ArmFigure>& ArmFigures() {
                                                  {"from_base_efficiency", &ArmRow::from_base},
                                                  {"end_loss_less_full", &ArmRow::against_full},
                                                  {"held_out_less_train", &ArmRow::gap},
+                                                 {"answered", &ArmRow::answered},
                                                  {"forgetting", &ArmRow::forgetting},
                                                  {"change_relative", &ArmRow::change_relative},
                                                  {"seconds_per_step", &ArmRow::seconds_per_step},

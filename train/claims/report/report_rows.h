@@ -18,13 +18,18 @@ struct ArmRow {
   Interval from_start = {}, from_base = {};  // measured by full SFT of its own scope and steps
   Interval against_full = {};                // end loss less that of the same full SFT
   Interval gap = {};                         // held-out less training loss at the end
+  Interval answered = {};                    // share of held-out problems that are answered right
   Interval forgetting = {}, change_relative = {}, seconds_per_step = {}, memory = {};
   std::vector<Index> lines = {};  // of runs.jsonl
 };
 
-/// They point into the study, which must outlive them.
+/// By plan, and within it by settings, whatever the order of the runs. They point into the study, which must outlive
+/// them.
 std::vector<ArmRow> ArmRows(const StudyInput& study);
 std::vector<ArmRow> ArmRows(StudyInput&& study) = delete;
+
+/// The plan that an arm stands under: the first of its groups in the order of the report; "other" without one.
+std::string PlanOf(const Arm& arm);
 
 /// S78's phases, by an interval of efficiency: "destructive" below 0, "breakeven" around it, "above 0", and "above
 /// full" beyond 100 %; "–" without an interval.
