@@ -31,6 +31,23 @@ for (const pick of document.querySelectorAll('.pick')) {
   pick.hidden = false;
   show();
 }
+for (const pair of document.querySelectorAll('.pair')) {
+  const [across, up] = pair.querySelectorAll('select');
+  const figureOf = () => document.getElementById(`${pair.dataset.of}-${across.value}-${up.value}`);
+  let shown = figureOf(), last = [across.value, up.value];
+  const show = () => {
+    // No metric stands beside itself: the two change places.
+    if (across.value === up.value) [up.value, across.value] = last;
+    last = [across.value, up.value];
+    shown.hidden = true;
+    shown = figureOf();
+    shown.hidden = false;
+  };
+  across.addEventListener('change', show);
+  up.addEventListener('change', show);
+  pair.hidden = false;
+  show();
+}
 const readout = document.createElement('output');
 readout.className = 'readout';
 document.body.append(readout);

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "train/claims/finding.h"
 #include "train/report/chart.h"
+#include "train/report/columns.h"
 #include "train/report/format.h"
 #include "train/report/html.h"
 #include "train/report/style.h"
 #include "train/report/svg.h"
+#include "train/spectra/spectra_plots.h"
 
 namespace ampgrad::train {
 namespace {
@@ -169,10 +172,13 @@ ReportFigure EndLossFigureOf(const std::vector<ArmRow>& rows, const std::string&
   ReportFigure figure{"end_loss_" + group, "End losses: " + group, "", "",
                       "Held-out loss after the last step with its 95 % interval; further left is better." + full};
   if (shown.size() < 2) return figure;
-  constexpr double kRow = 20, kLeft = 240, kRight = 620;
+  constexpr double kRow = 20, kLetter = 8, kAxis = 300;
+  size_t longest = 0;
+  for (const ArmRow* row : shown) longest = std::max(longest, report::Width(row->arm->name));
+  const double left = kLetter * static_cast<double>(longest) + 16, right = left + kAxis;
   const double bottom = kRow * static_cast<double>(shown.size()) + 10;
-  const auto x = [&](double value) { return kLeft + (kRight - kLeft) * axis.Fraction(value); };
-  figure.svg = report::OpenSvg(kRight + 20, bottom + 30, figure.heading, "chart");
+  const auto x = [&](double value) { return left + kAxis * axis.Fraction(value); };
+  figure.svg = report::OpenSvg(right + 20, bottom + 30, figure.heading, "chart");
   for (const double tick : axis.Ticks(5)) {
     figure.svg += report::SvgLine("grid", x(tick), 4, x(tick), bottom) +
                   report::SvgText("tick", x(tick), bottom + 17, "middle", Format("%.4g", tick));
@@ -180,7 +186,7 @@ ReportFigure EndLossFigureOf(const std::vector<ArmRow>& rows, const std::string&
   for (size_t i = 0; i < shown.size(); ++i) {
     const Interval& loss = shown[i]->end_loss;
     const double y = kRow * (static_cast<double>(i) + 0.75);
-    figure.svg += report::SvgText("tick", kLeft - 8, y + 4, "end", shown[i]->arm->name);
+    figure.svg += report::SvgText("tick", left - 8, y + 4, "end", shown[i]->arm->name);
     if (loss.HasEnds()) figure.svg += report::SvgPolyline("curve", {{x(loss.low), y}, {x(loss.high), y}});
     figure.svg += report::SvgCircle("complex", x(loss.mean), y, 4,
                                     Describe(ClaimFigure{shown[i]->arm->name, loss, FigureUnit::kNumber}));
@@ -190,43 +196,92 @@ ReportFigure EndLossFigureOf(const std::vector<ArmRow>& rows, const std::string&
 }
 
 ReportFigure ParetoFigure(const std::vector<ArmRow>& rows, const Metric& x, const Metric& y) {
-  Axis across(std::string(x.name) + ", log", Axis::Scale::kLog), up(y.name, Axis::Scale::kEven);
+  const auto axis = [](const Metric& metric) {
+    return Axis(std::string(metric.name) + (metric.log ? ", log" : ""),
+                metric.log ? Axis::Scale::kLog : Axis::Scale::kEven);
+  };
+  const auto has_place = [](const Metric& metric, double value) {
+    return std::isfinite(value) && (!metric.log || value > 0);
+  };
+  Axis across = axis(x), up = axis(y);
   Points points;
+  std::vector<std::string> names;
   for (const ArmRow& row : rows) {
-    if (!(x.of(row) > 0) || !std::isfinite(y.of(row)) || row.end_loss.diverged > 0) continue;
+    if (!has_place(x, x.of(row)) || !has_place(y, y.of(row)) || row.end_loss.diverged > 0) continue;
     points.emplace_back(x.of(row), y.of(row));
+    names.push_back(row.arm->name);
     across.Include(x.of(row));
     up.Include(y.of(row));
   }
   ReportFigure figure{
-      "pareto", std::string(y.name) + " over " + x.name, LineKey("curve", "Pareto front"), "",
-      "Each arm a point; no arm below and left of the front. Arms of other lengths or at fixed rates, and those of "
-      "which a run diverged, have none."};
+      "pareto", std::string("Pareto front: ") + y.name + " over " + x.name,
+      LineKey("curve", "Pareto front") + report::Key(report::SvgCircle("chance", 8, 8, 4), "beaten in both"), "", ""};
   if (points.size() < 2) return figure;
   Chart chart(across, up);
   const Points front = FrontOf(points);
   chart.Line("curve", front, "Pareto front");
-  for (const ArmRow& row : rows) {
-    const std::pair point{x.of(row), y.of(row)};
-    if (std::ranges::find(points, point) == points.end()) continue;
-    const bool best = std::ranges::find(front, point) != front.end();
-    chart.Add(report::SvgCircle(
-        best ? "complex" : "chance", chart.X(point.first), chart.Y(point.second), 4,
-        Format("%s: %s %.6g, %s %.6g", row.arm->name.c_str(), x.name, point.first, y.name, point.second)));
+  std::string on_front;
+  for (size_t i = 0; i < points.size(); ++i) {
+    const bool best = std::ranges::find(front, points[i]) != front.end();
+    if (best) on_front += (on_front.empty() ? "" : "; ") + names[i];
+    chart.Add(report::SvgCircle(best ? "complex" : "chance", chart.X(points[i].first), chart.Y(points[i].second), 4,
+                                Format("%s: %.6g, %.6g", names[i].c_str(), points[i].first, points[i].second)));
   }
   figure.svg = chart.Svg(figure.heading);
+  figure.sentence =
+      Format("%zu arms; no arm is below and left of the front, which has ", points.size()) + on_front +
+      ". Arms of other lengths, of few samples or at fixed rates, and those of which a run diverged, have "
+      "no point.";
   return figure;
 }
 
 const std::vector<Metric>& Metrics() {
   static const std::vector<Metric> metrics = {
-      {"trained numbers", [](const ArmRow& row) { return static_cast<double>(row.trained); }},
+      {"trained numbers", [](const ArmRow& row) { return static_cast<double>(row.trained); }, true},
       {"end loss", [](const ArmRow& row) { return row.end_loss.mean; }},
-      {"most bytes of tensors", [](const ArmRow& row) { return row.memory.mean; }},
-      {"seconds a step", [](const ArmRow& row) { return row.seconds_per_step.mean; }},
+      {"MB of tensors at most", [](const ArmRow& row) { return row.memory.mean / 1e6; }},
+      {"ms a step", [](const ArmRow& row) { return 1e3 * row.seconds_per_step.mean; }},
       {"forgetting", [](const ArmRow& row) { return row.forgetting.mean; }},
-      {"‖ΔW‖/‖W‖", [](const ArmRow& row) { return row.change_relative.mean; }}};
+      {"‖ΔW‖/‖W‖", [](const ArmRow& row) { return row.change_relative.mean; }, true},
+      {"share of problems not answered", [](const ArmRow& row) { return 1 - row.answered.mean; }}};
   return metrics;
+}
+
+std::vector<ArmRow> EqualRows(const StudyInput& study) {
+  std::vector<ArmRow> rows = ArmRows(study);
+  const Arm* full = study.runs.Full();
+  std::erase_if(rows, [full](const ArmRow& row) {
+    const Arm& arm = *row.arm;
+    return !full || arm.IsLevel() || arm.steps != full->steps || arm.samples != full->samples || !HasSearchedRate(arm);
+  });
+  return rows;
+}
+
+std::string ParetoChoice(const StudyInput& study, const std::string& id) {
+  const std::vector<ArmRow> rows = EqualRows(study);
+  const std::vector<Metric>& metrics = Metrics();
+  std::string figures;
+  std::set<size_t> shown;
+  for (size_t x = 0; x < metrics.size(); ++x) {
+    for (size_t y = 0; y < metrics.size(); ++y) {
+      const ReportFigure figure = x == y ? ReportFigure{} : ParetoFigure(rows, metrics[x], metrics[y]);
+      if (figure.svg.empty()) continue;
+      shown.insert(x);
+      figures += Format("<div id=\"%s-%zu-%zu\"%s>\n", id.c_str(), x, y, x == 0 && y == 1 ? "" : " hidden") +
+                 Picture(report::Escape(figure.heading), figure.legend, figure.svg, figure.sentence) + "</div>\n";
+    }
+  }
+  const auto select = [&](const char* label, size_t chosen) {
+    std::string html = std::string("<label>") + label + " <select>\n";
+    for (const size_t metric : shown) {
+      html += Format("<option value=\"%zu\"%s>", metric, metric == chosen ? " selected" : "") +
+              report::Escape(metrics[metric].name) + "</option>\n";
+    }
+    return html + "</select></label>\n";
+  };
+  if (!shown.contains(0) || !shown.contains(1)) return "";
+  return "<div class=\"pareto\">\n<p class=\"pair\" data-of=\"" + id + "\" hidden>" + select("across:", 0) +
+         select("up:", 1) + "</p>\n" + figures + "</div>\n";
 }
 
 ReportFigure CaptureFigure(const StudyInput& study) {
@@ -270,13 +325,7 @@ std::vector<ReportFigure> ReportFigures(const StudyInput& study) {
   for (const ct::Start start : kStarts) figures.push_back(KCurveFigure(study, start));
   for (const char* group : {"bases", "peers"}) figures.push_back(EndLossFigureOf(rows, group));
   figures.push_back(LearningFigure(study));
-  // Of arms with as many steps and a searched rate: others did not have the same chance.
-  std::vector<ArmRow> equal = rows;
-  const Arm* full = study.runs.Full();
-  std::erase_if(equal, [full](const ArmRow& row) {
-    return !full || row.arm->steps != full->steps || row.arm->samples != full->samples || !HasSearchedRate(*row.arm);
-  });
-  figures.push_back(ParetoFigure(equal, Metrics()[0], Metrics()[1]));
+  figures.push_back(ParetoFigure(EqualRows(study), Metrics()[0], Metrics()[1]));
   figures.push_back(CaptureFigure(study));
   figures.push_back(RateFigure(study));
   std::erase_if(figures, [](const ReportFigure& figure) { return figure.svg.empty(); });

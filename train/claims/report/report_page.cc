@@ -48,6 +48,8 @@ std::string Header(const std::vector<StudyInput>& studies, const std::vector<Fin
          "</code></p>\n</header>\n";
 }
 
+std::string WideCell(const std::string& html) { return "<td class=\"wide\">" + html + "</td>"; }
+
 std::string Verdicts(const std::vector<Finding>& findings, bool several) {
   std::string rows;
   for (const Finding& finding : findings) {
@@ -58,7 +60,7 @@ std::string Verdicts(const std::vector<Finding>& findings, bool several) {
     const std::string where = several && !finding.study.empty() ? " [" + finding.study + "]" : "";
     rows += report::NamedRow(finding.id + ": " + finding.claim, true,
                              Cell("<strong>" + std::string(ToString(finding.verdict)) + "</strong>" + Escape(where)) +
-                                 Cell(Escape(finding.rule)) + Cell(figures) + Cell(Escape(arms)) +
+                                 WideCell(Escape(finding.rule)) + WideCell(figures) + Cell(Escape(arms)) +
                                  Cell(Escape(finding.decides)));
   }
   const std::vector<report::Column> columns = {{"claim"},   {"verdict"}, {"it holds if"},
@@ -99,10 +101,13 @@ std::string Arms(const StudyInput& study) {
 std::string ReportPage(const std::vector<StudyInput>& studies, const std::vector<Finding>& findings,
                        const std::string& command) {
   std::string body = Header(studies, findings, command);
+  int number = 0;
   for (const StudyInput& study : studies) {
     std::string figures;
+    const std::string pareto = "pareto-" + std::to_string(++number);
     for (const ReportFigure& figure : ReportFigures(study)) {
-      figures += Picture(Escape(figure.heading), figure.legend, figure.svg, figure.sentence);
+      figures += figure.name == "pareto" ? ParetoChoice(study, pareto)
+                                         : Picture(Escape(figure.heading), figure.legend, figure.svg, figure.sentence);
     }
     std::string tables;
     for (const ReportTable& table : StudyTables(study)) tables += TableHtml(table);

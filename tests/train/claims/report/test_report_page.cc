@@ -41,6 +41,53 @@ TEST(ParetoFigure, HoldsWhatIsNotBeaten) {
   EXPECT_EQ(figure.svg.find("K=32"), std::string::npos);
 }
 
+// Each metric over each other one; the reader's script shows the chart that is chosen.
+TEST(ParetoChoice, HasEachPairAndShowsTheFirst) {
+  StudyInput study = Study();
+  const std::string html = ParetoChoice(study, "p");
+  // The planted changes are 0, of which there is no logarithm, and there are no answers.
+  for (const char* pair : {"p-0-1", "p-1-0", "p-0-2", "p-2-0", "p-1-2", "p-0-3"}) {
+    EXPECT_EQ(Count(html, std::string("<div id=\"") + pair + "\""), 1u) << pair;
+  }
+  EXPECT_EQ(Count(html, "<div id=\"p-0-1\">"), 1u) << "shown without a script";
+  EXPECT_EQ(Count(html, "<div id="), Count(html, "\" hidden>\n<figure>") + 1) << "all others are hidden";
+  EXPECT_EQ(Count(html, "<div id=\"p-1-1\""), 0u);
+  EXPECT_EQ(Count(html, "‖ΔW‖/‖W‖"), 0u);
+  EXPECT_EQ(Count(html, "<option value=\"0\" selected>"), 1u);
+  EXPECT_EQ(Count(html, "<option value=\"1\" selected>"), 1u);
+  EXPECT_NE(html.find("which has full; exact K=8."), std::string::npos);
+}
+
+TEST(EqualRows, HadTheSameChance) {
+  std::vector<StudyRun> runs = Study().runs.runs();
+  const auto plant = [&](Arm arm, const char* name) {
+    arm.name = name;
+    Plant(runs, arm, 4, 4, {2, 2, 2, 2, 2});
+  };
+  Arm arm = AmplitudeArm(kExact, 4);
+  plant(arm, "equal");
+  arm.freeze = "pr";
+  plant(arm, "frozen");
+  arm = AmplitudeArm(kExact, 4);
+  arm.samples = 64;
+  plant(arm, "few");
+  arm.samples = 0;
+  arm.norm_of = "full";
+  plant(arm, "norm");
+  arm.norm_of = "";
+  arm.fixed_lr = 1;
+  plant(arm, "rate");
+  arm.fixed_lr = 0;
+  arm.steps = 5;
+  plant(arm, "length");
+  StudyInput study = Study();
+  study.runs = StudyRuns(runs);
+  study.lines.resize(runs.size(), 1);
+  std::vector<std::string> names;
+  for (const ArmRow& row : EqualRows(study)) names.push_back(row.arm->name);
+  EXPECT_EQ(names, (std::vector<std::string>{"full", "equal", "frozen", "exact K=8", "exact K=16", "exact K=32"}));
+}
+
 // At K = 32 seeds 1, 3, 4 and 5 gain 1.9 of 2.01, 2, 1.99 and 2.005: 94.94 % on average.
 TEST(KCurveFigure, NamesTheSeedsOfEachPoint) {
   const ReportFigure figure = KCurveFigure(Study(), kExact);
