@@ -10,10 +10,10 @@
 namespace ampgrad::report {
 namespace {
 
-// "0.25", "2000", "1e5".
+// "0.25", "2000", "2e4".
 std::string TickLabel(double value) {
   const double size = std::fabs(value);
-  if (size == 0 || (size >= 1e-3 && size < 1e5)) return Format("%.4g", value);
+  if (size == 0 || (size >= 1e-3 && size < 1e4)) return Format("%.4g", value);
   const int exponent = static_cast<int>(std::floor(std::log10(size) + 1e-9));
   return Format("%.3ge%d", value / std::pow(10, exponent), exponent);
 }

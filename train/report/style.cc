@@ -54,7 +54,9 @@ thead th {
 }
 tbody th { font-weight: 400; }
 .names tbody th { font-family: ui-monospace, monospace; font-size: .82rem; }
-.wrap tbody th { white-space: normal; min-width: 15rem; }
+.wrap tbody th, .wrap td { white-space: normal; vertical-align: top; } .wrap tbody th { min-width: 15rem; }
+.wrap td { min-width: 9rem; } .wrap td.wide { min-width: 20rem; }
+.table + .table, .tall + .table { margin-top: 1.75rem; } .table caption { color: var(--ink); font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 /* The bar is as wide as the number's column without its padding, and lies in the padding below. */
 .bar {
@@ -102,7 +104,8 @@ figcaption { font-size: .85rem; line-height: 1.35; overflow-wrap: anywhere; marg
 .map td:hover { outline: 2px solid var(--ink); outline-offset: -2px; }
 .map th:first-child { position: sticky; left: 0; background: var(--card); text-align: left; padding-right: .5rem; }
 .map .heat { background: rgb(var(--heat) / calc(var(--s) * .65)); }
-.map { margin-bottom: 1rem; } .pick select { font: inherit; max-width: 100%; }
+.map { margin-bottom: 1rem; } .pick select, .pair select { font: inherit; max-width: 100%; }
+.pair { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0; } .pair[hidden] { display: none; }
 th button {
   font: inherit; color: inherit; text-align: inherit; background: none; border: 0; padding: 0; cursor: pointer;
 }
@@ -131,7 +134,21 @@ th button:hover { text-decoration: underline; }
 .faults div { margin-top: .3rem; display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
 .badge { font-size: .8rem; color: var(--soft); } .badge.bad { color: var(--bad); } .badge.good { color: var(--good); }
 @media (max-width: 480px) { main { padding: .5rem; } section, header { padding: .75rem; } }
-@media print { .tall .scroll { max-height: none; } }
+@media (max-width: 480px) { svg .tick { font-size: 15px; } }
+@media print {
+  @page { margin: 12mm; }
+  body { background: none; font-size: 10pt; } main { max-width: none; padding: 0; }
+  section, header { border: 0; padding: 0; }
+  .scroll { overflow: visible; } .tall .scroll { max-height: none; }
+  .charts { grid-template-columns: 1fr 1fr; } .said, section > p { font-size: 8.5pt; }
+  table { font-size: 7.5pt; } .tall table { font-size: 6.5pt; } thead th { position: static; }
+  th, td { white-space: normal; padding: .12rem .25rem; } td.number { white-space: nowrap; }
+  .wrap td, .wrap td.wide, .wrap tbody th, .number button { min-width: 0; }
+  .wrap table { table-layout: fixed; } .wrap td { overflow-wrap: anywhere; }
+  .wrap thead th { width: 12%; } .wrap thead th:nth-child(3) { width: 22%; } .wrap thead th:nth-child(4) { width: 30%; }
+  tr, figure { break-inside: avoid; } h2, h3, caption { break-after: avoid; }
+  .pick, .pair, .readout { display: none !important; }
+}
 )css";
 
 }  // namespace ampgrad::report

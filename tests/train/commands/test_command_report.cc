@@ -42,7 +42,7 @@ TEST_F(CommandReport, DrawsEachFigureIntoADirectory) {
 
 TEST_F(CommandReport, TakesSeveralStudies) {
   const Result result = ExpectRuns({"report", "--study", Path("a") + "," + Path("b"), "--width", "64,256"});
-  EXPECT_NE(result.out.find("scale, as S76 compares it"), std::string::npos);
+  EXPECT_NE(result.out.find("Scale, as S76 compares it"), std::string::npos);
   EXPECT_NE(result.out.find("[" + Path("b") + "]"), std::string::npos) << result.out;
 }
 

@@ -86,7 +86,7 @@ void AddBest(const std::vector<ScaleColumn>& columns, ct::Start start, ReportTab
 ReportTable PrintedCurve(const StudyInput& study) {
   ReportTable table{
       "printed_curve",
-      "the K curve that S78 and S76 print, of another model: 1.1B, d = 2048, its last two layers, 5 steps",
+      "The K curve that S78 and S76 print, of another model: 1.1B, d = 2048, its last two layers, 5 steps",
       {{"k", {"K"}},
        {"k_over_d", {"K/d, %", true}},
        {"variance_captured", {"captured, %", true}},
@@ -151,7 +151,7 @@ ReportTable Decomposition(const StudyInput& study) {
   const Index k = arm->method.k, rows = own->trained / k, d = study.width;
   constexpr Index kPapersK = 8;
   const Counts papers = PaperModels().s72;
-  table.heading = Format("what the model is made of at K = %lld, by S72's count", static_cast<long long>(k));
+  table.heading = Format("What the model is made of at K = %lld, by S72's count", static_cast<long long>(k));
   const auto add = [&](const char* name, Index here, Index there) {
     const auto share = [](Index part, Index all) { return static_cast<double>(part) / static_cast<double>(all); };
     table.rows.push_back(
@@ -176,7 +176,7 @@ ReportTable Decomposition(const StudyInput& study) {
 // S72's comparison: full SFT, both starts and LoRA, each from its own start.
 ReportTable Comparison(const StudyInput& study) {
   ReportTable table{"comparison",
-                    "full SFT beside amplitude and LoRA, as S72 compares them",
+                    "Full SFT beside amplitude and LoRA, as S72 compares them",
                     {{"arm", {"arm"}},
                      {"start_loss", {"start", true}},
                      {"end_loss", {"end", true}},
@@ -224,7 +224,7 @@ ReportTable Comparison(const StudyInput& study) {
 }
 
 ReportTable ScaleTable(const std::vector<StudyInput>& studies) {
-  ReportTable table{"scale", "scale, as S76 compares it", {{"quantity", {"quantity"}}}};
+  ReportTable table{"scale", "Scale, as S76 compares it", {{"quantity", {"quantity"}}}};
   std::vector<ScaleColumn> columns;
   for (const StudyInput& study : studies) columns.push_back(ScaleOf(study));
   std::ranges::stable_sort(columns, {}, [](const ScaleColumn& column) { return column.study->width; });

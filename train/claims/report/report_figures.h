@@ -35,8 +35,8 @@ ReportFigure ParetoFigure(const std::vector<ArmRow>& rows, const Metric& x, cons
 /// The arms that it compares: those with as many steps and samples as full SFT and a searched rate, as others did not
 /// have the same chance.
 std::vector<ArmRow> EqualRows(const StudyInput& study);
-/// That of trained numbers and end loss, and on a page with a script that of any two metrics that a reader chooses. `id`
-/// begins the ids of its parts. Empty without such a figure.
+/// That of trained numbers and end loss, and on a page with a script that of any two metrics that a reader chooses.
+/// `id` begins the ids of its parts. Empty without such a figure.
 std::string ParetoChoice(const StudyInput& study, const std::string& id);
 /// The gradient capture, and R² where the analysis is there, over K/d.
 ReportFigure CaptureFigure(const StudyInput& study);

@@ -40,7 +40,8 @@ std::string ShortShareText(const Interval& interval, int decimals) {
 std::string LossText(const Interval& interval) {
   if (!interval.HasMean()) return interval.diverged > 0 ? "diverged" : "–";
   const std::string mean = Format("%.4f", interval.mean);
-  return interval.HasEnds() ? mean + Format(" ±%.4f", interval.HalfWidth()) : mean;
+  // Seeds that all have the same loss, as before training, have no spread but rounding.
+  return interval.HasEnds() && interval.HalfWidth() >= 5e-5 ? mean + Format(" ±%.4f", interval.HalfWidth()) : mean;
 }
 
 std::string TableText(const ReportTable& table) {

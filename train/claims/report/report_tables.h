@@ -51,7 +51,7 @@ std::string TableHtml(const ReportTable& table);
 std::string ShareText(const Interval& interval, int decimals = 1);
 /// "87.3 ±2.2".
 std::string ShortShareText(const Interval& interval, int decimals = 1);
-/// "2.1034 ±0.0021", where ± is half of the interval.
+/// "2.1034 ±0.0021", where ± is half of the interval; without it where it is less than 5e-5.
 std::string LossText(const Interval& interval);
 
 }  // namespace ampgrad::train

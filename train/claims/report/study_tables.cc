@@ -16,7 +16,7 @@ double EndLoss(const StudyRun& run) { return run.end_loss; }
 ReportTable CurveTable(const StudyInput& study, ct::Start start) {
   const std::string name = ct::ToString(start);
   ReportTable table{"curve_" + name,
-                    "the K curve, " + name,
+                    "The K curve, " + name,
                     {{"k", {"K"}},
                      {"k_over_d", {"K/d, %", true}},
                      {"variance_captured", {"captured", true}},
@@ -47,7 +47,7 @@ ReportTable CurveTable(const StudyInput& study, ct::Start start) {
 ReportTable ReturnsTable(const StudyInput& study, ct::Start start) {
   const std::string name = ct::ToString(start);
   ReportTable table{"returns_" + name,
-                    "points of efficiency for each further K, " + name,
+                    "Points of efficiency for each further K, " + name,
                     {{"from_to", {"K"}},
                      {"efficiency_per_k", {"papers'", true}},
                      {"from_base_efficiency_per_k", {"from base", true}}}};
@@ -66,7 +66,7 @@ ReportTable ReturnsTable(const StudyInput& study, ct::Start start) {
 
 ReportTable CaptureTable(const StudyInput& study) {
   ReportTable table{"capture",
-                    "gradient capture at step 0",
+                    "Gradient capture at step 0",
                     {{"k", {"K"}}, {"gradient_capture", {"‖dW·Bᵀ‖²/‖dW‖², %", true}}, {"k_over_d", {"K/d, %", true}}}};
   std::set<Index> ks;
   for (const auto& [seed, by_k] : study.captures) {
@@ -83,7 +83,7 @@ ReportTable CaptureTable(const StudyInput& study) {
 // The papers' way to measure: the fall of the loss of training batches, at fixed rates.
 ReportTable Protocol(const StudyInput& study) {
   ReportTable table{"papers_protocol",
-                    "the papers' protocol: fixed rates, and the loss of training batches",
+                    "The papers' protocol: fixed rates, and the loss of training batches",
                     {{"arm", {"arm"}},
                      {"steps", {"steps", true}},
                      {"batch_fall", {"batch loss falls by", true}},
@@ -124,7 +124,7 @@ ReportTable Protocol(const StudyInput& study) {
 
 ReportTable EqualNorm(const StudyInput& study) {
   ReportTable table{"equal_norm",
-                    "at the ‖ΔW‖ of another arm",
+                    "At the ‖ΔW‖ of another arm",
                     {{"arm", {"arm"}},
                      {"change_relative", {"‖ΔW‖/‖W‖", true}},
                      {"change_relative_of_other", {"the other's", true}},
@@ -150,7 +150,7 @@ ReportTable EqualNorm(const StudyInput& study) {
 // Arms that train on few samples, each beside the arms that are the same on all of the data.
 ReportTable FewSamples(const StudyInput& study) {
   ReportTable table{"few_samples",
-                    "the gap between held-out and training loss, on few samples and on fresh batches",
+                    "The gap between held-out and training loss, on few samples and on fresh batches",
                     {{"arm", {"arm"}},
                      {"samples", {"samples", true}},
                      {"train_loss", {"training loss", true}},
@@ -186,7 +186,7 @@ ReportTable FewSamples(const StudyInput& study) {
 
 ReportTable Freezing(const StudyInput& study) {
   ReportTable table{"freezing",
-                    "matrices that stop training early",
+                    "Matrices that stop training early",
                     {{"arm", {"arm"}},
                      {"train_time", {"seconds", true}},
                      {"speed_up_of_all_steps", {"all steps, ×", true}},
@@ -216,7 +216,7 @@ ReportTable Freezing(const StudyInput& study) {
 
 ReportTable Answers(const StudyInput& study) {
   ReportTable table{"answers",
-                    "exact match: held-out problems whose generated answer is right",
+                    "Exact match: held-out problems whose generated answer is right",
                     {{"arm", {"arm"}}, {"answered", {"share, %", true}}}};
   bool any = false, right = false;
   for (const StudyRun& run : study.runs.runs()) {

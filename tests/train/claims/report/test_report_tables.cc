@@ -245,6 +245,20 @@ TEST(ArmRows, StandByPlanAndNotInTheOrderOfTheFile) {
   EXPECT_EQ(PlanOf(*ArmRows(study).back().arm), "other");
 }
 
+TEST(LossText, LeavesOutASpreadOfRounding) {
+  Interval interval;
+  interval.mean = 2.5;
+  interval.low = 2.5 - 4e-5;
+  interval.high = 2.5 + 4e-5;
+  EXPECT_EQ(LossText(interval), "2.5000");
+  interval.high = 2.5 + 8e-5;
+  EXPECT_EQ(LossText(interval), "2.5000 ±0.0001");
+  interval = {};
+  EXPECT_EQ(LossText(interval), "–");
+  interval.diverged = 1;
+  EXPECT_EQ(LossText(interval), "diverged");
+}
+
 TEST(TableText, HasNotesAndNamesWhatItShows) {
   const ReportTable table = {.name = "a",
                              .heading = "heading",
