@@ -9,7 +9,7 @@
 #include "models/model_directory.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/text_file.h"
-#include "train/claims/report_page.h"
+#include "train/claims/report/report_page.h"
 #include "train/commands/commands.h"
 #include "train/commands/options/data_options.h"
 #include "train/commands/options/method_options.h"
