@@ -68,7 +68,7 @@ for model in gpt llama; do
   both generate --model out-$model-full --prompt "How many birds" --tokens 40
   both generate --model $model --prompt "How" --tokens 20 --temperature 0.8 --top-k 20 --top-p 0.9
 done
-both demo --preset nano --pretrain-steps 20 --steps 4 --k 4,8 --log out-demo.jsonl
+both demo --preset nano --pretrain-steps 20 --steps 4 --k 4,8
 for golden in "$root"/tests/golden/*/golden.json "$root"/../shared/golden/stories260K/golden.json; do
   [ -f "$golden" ] || continue
   name=$(basename "$(dirname "$golden")")

@@ -16,8 +16,7 @@ int Run(const Options& options) {
   demo.sweep.train.warmup = demo.sweep.train.steps / 20;
   demo.sweep.search_steps = 12;
   demo.sweep.train.adamw.weight_decay = 0;
-  RunLog log(options.String("log"));
-  RunDemo(demo, log);
+  RunDemo(demo);
   return 0;
 }
 
@@ -30,8 +29,7 @@ Command DemoCommand() {
            {"pretrain-steps", "N", "500", "steps of pretraining"},
            {"steps", "N", "40", "steps of each fine-tuning run"},
            {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
-           {"seed", "N", "1", "seed of everything random"},
-           {"log", "FILE", "", "write every step as a line of JSON"}},
+           {"seed", "N", "1", "seed of everything random"}},
           Run};
 }
 

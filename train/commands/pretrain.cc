@@ -88,6 +88,7 @@ Command PretrainCommand() {
                  {"vocab", "N", "", "vocabulary size, at least the 256 of the byte tokenizer"},
                  {"lr", "X", "1e-3", "peak learning rate"}},
                 TrainingOptionSpecs("500", "4", "0.1"),
+                {LogOptionSpec()},
                 RunOptionSpecs()}),
           Run};
 }

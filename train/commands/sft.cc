@@ -153,6 +153,7 @@ Command SftCommand() {
                 SampleOptionSpecs(),
                 SaveOptionSpecs(),
                 TrainingOptionSpecs("100", "8", "0"),
+                {LogOptionSpec()},
                 RunOptionSpecs()}),
           Run};
 }

@@ -114,9 +114,7 @@ int Run(const Options& given) {
   }
   study.by_turns = options.Has("by-turns");
   const bool dry = options.Has("dry-run");
-  if (!dry) RequireSameRecipe(out, Recipe(options, model->width()));
-  StudyFile file(out);
-  RequireSameArms(out, file, study.arms);
+  StudyFile file = OpenStudy(options, *model, study.arms);
   std::printf("%s\n", Describe(samples).c_str());
   if (options.Has("protocol")) ShowOpenChoices(options.String("protocol"));
   const double steps = ShowArms(study, file);
@@ -134,8 +132,6 @@ int Run(const Options& given) {
 }  // namespace
 
 Command StudyCommand() {
-  std::vector<OptionSpec> training = TrainingOptionSpecs("50", "8", "0");
-  std::erase_if(training, [](const OptionSpec& spec) { return std::string(spec.name) == "log"; });  // runs.jsonl is it
   return {"study", "Run every arm of a plan with several seeds, for a report; it goes on where it was stopped.",
           Join({{{"model", "DIR", "", "model directory; required without --quick"},
                  {"data", "FILE", "", kDataHelp},
@@ -149,7 +145,7 @@ Command StudyCommand() {
                 PlanOptionSpecs(),
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
-                training}),
+                TrainingOptionSpecs("50", "8", "0")}),
           Run};
 }
 

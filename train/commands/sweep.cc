@@ -8,6 +8,7 @@
 #include "train/commands/options/data_options.h"
 #include "train/commands/options/method_options.h"
 #include "train/commands/options/model_options.h"
+#include "train/commands/options/study_options.h"
 #include "train/commands/options/training_options.h"
 #include "train/data/chat_data.h"
 #include "train/interrupt.h"
@@ -39,13 +40,13 @@ int Run(const Options& options) {
   });
   LimitEvaluation(options, samples.data);
   CutEvaluation(samples.data, sweep.train.shards);
-  RunLog log(options.String("log"));
+  StudyFile file = OpenStudy(options, *model, SweepArms(sweep));
   std::printf("%s\n", Describe(samples).c_str());
   // Rows are shown and saved as they are done: a sweep takes long, and may be stopped.
   const std::string json = options.String("json");
   size_t saved = 0;
   try {
-    RunSweep(*model, samples.data, sweep, log, [&](const std::vector<SweepRow>& rows) {
+    RunSweep(*model, samples.data, sweep, file, [&](const std::vector<SweepRow>& rows) {
       PrintLastRow(rows);
       if (json.empty()) return;
       io::WriteFileAtomically(json, TableJson(rows) + "\n");
@@ -62,19 +63,21 @@ int Run(const Options& options) {
 }  // namespace
 
 Command SweepCommand() {
-  return {"sweep", "Fine-tune copies of a model by every method and print the table.",
-          Join({{{"model", "DIR", nullptr, "model directory"},
-                 {"data", "FILE", nullptr, kDataHelp},
-                 TemplateOptionSpec(),
-                 {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
-                 {"full-lr", "X,X,…", "1e-4,3e-4,1e-3",
-                  "learning rates to try for full SFT; a best one at the edge is followed beyond"},
-                 {"amplitude-lr", "X,X,…", "1e-3,3e-3,1e-2,3e-2", "the same for each start of amplitude"},
-                 {"search-steps", "N", "15", "steps of each run of the search"},
-                 {"json", "FILE", "", "write the table as JSON, row by row"}},
-                BasisOptionSpecs(),
-                TrainingOptionSpecs("60", "8", "0")}),
-          Run};
+  return {
+      "sweep", "Fine-tune copies of a model by every method and print the table.",
+      Join({{{"model", "DIR", nullptr, "model directory"},
+             {"data", "FILE", nullptr, kDataHelp},
+             TemplateOptionSpec(),
+             {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
+             {"full-lr", "X,X,…", "1e-4,3e-4,1e-3",
+              "learning rates to try for full SFT; a best one at the edge is followed beyond"},
+             {"amplitude-lr", "X,X,…", "1e-3,3e-3,1e-2,3e-2", "the same for each start of amplitude"},
+             {"search-steps", "N", "15", "steps of each run of the search"},
+             {"json", "FILE", "", "write the table as JSON, row by row"},
+             {"out", "DIR", "", "directory of a study that keeps the runs, with the loss of each step; it goes on"}},
+            BasisOptionSpecs(),
+            TrainingOptionSpecs("60", "8", "0")}),
+      Run};
 }
 
 }  // namespace ampgrad::train

@@ -29,11 +29,11 @@ void PrintSample(models::LanguageModel& model, const models::Tokenizer& tokenize
 
 }  // namespace
 
-void RunDemo(const DemoOptions& options, RunLog& log) {
+void RunDemo(const DemoOptions& options) {
   const World world(options.seed);
   const models::Tokenizer tokenizer = models::Tokenizer::Bytes();
   const std::unique_ptr<models::LanguageModel> model =
-      PretrainOnWorld(world, options.preset, options.pretrain_steps, options.seed, log);
+      PretrainOnWorld(world, options.preset, options.pretrain_steps, options.seed);
   PrintSample(*model, tokenizer);
 
   const ChatData samples =
@@ -46,7 +46,8 @@ void RunDemo(const DemoOptions& options, RunLog& log) {
   SweepOptions sweep = options.sweep;
   sweep.batch = kSftBatch;
   sweep.length = std::min(kSftLength, model->context());
-  RunSweep(*model, samples.data, sweep, log, PrintLastRow);
+  StudyFile in_memory;
+  RunSweep(*model, samples.data, sweep, in_memory, PrintLastRow);
   std::printf("\n%s", kTableLegend);
 }
 

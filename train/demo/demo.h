@@ -16,6 +16,6 @@ struct DemoOptions {
 
 /// The whole method on a built-in world: trains a model on its stories, shows a sample of its text, then fine-tunes
 /// copies of it on questions about the same world by every method. Prints what it finds as it goes.
-void RunDemo(const DemoOptions& options, RunLog& log);
+void RunDemo(const DemoOptions& options);
 
 }  // namespace ampgrad::train

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "tensor/io/note.h"
 #include "train/interrupt.h"
@@ -12,80 +13,31 @@
 #include "train/memory_plan.h"
 #include "train/progress.h"
 #include "train/report/format.h"
+#include "train/study/efficiency.h"
 
 namespace ampgrad::train {
 namespace {
 
-// What all runs of a sweep share.
-struct Bench {
-  models::LanguageModel& base;
-  const Data& data;
-  const SweepOptions& options;
-  std::shared_ptr<const ct::Basis> basis;
-  RunLog& log;
-};
+constexpr uint64_t kSeed = 1;
 
-// A copy of the base that trains by `method`.
-std::unique_ptr<models::LanguageModel> PreparedCopy(const Bench& bench, const MethodSettings& method) {
-  std::unique_ptr<models::LanguageModel> model = bench.base.Clone();
-  Prepare(*model, method, bench.basis);
-  return model;
+// Throws when the machine has too little memory for steps of this method. A basis of zeros takes as much as any.
+void RequireMemoryFor(models::LanguageModel& base, const MethodSettings& method, const SweepOptions& options) {
+  RequireMemoryToPrepare(base, method, AvailableMemory(), options.train.optimizer);
+  const Index d = base.width();
+  const std::shared_ptr<const ct::Basis> basis =
+      method.NeedsBasis() ? std::make_shared<const ct::Basis>(ct::Basis{Tensor({method.k, d}), Tensor({d}), {}, 0})
+                          : nullptr;
+  const std::unique_ptr<models::LanguageModel> model = base.Clone();
+  Prepare(*model, method, basis);
+  RequireMemory(PlanMemory(*model, basis.get(), options.train), options.batch, options.length, AvailableMemory());
 }
 
-// Throws when the machine has too little memory for steps of this method.
-void RequireMemoryFor(const Bench& bench, const MethodSettings& method) {
-  if (bench.options.batch == 0) return;
-  RequireMemoryToPrepare(bench.base, method, AvailableMemory(), bench.options.train.optimizer);
-  const std::unique_ptr<models::LanguageModel> model = PreparedCopy(bench, method);
-  const MemoryPlan plan = PlanMemory(*model, method.NeedsBasis() ? bench.basis.get() : nullptr, bench.options.train);
-  RequireMemory(plan, bench.options.batch, bench.options.length, AvailableMemory());
-}
-
-// Runs `method` for some steps at each rate that the search asks for, and judges it on the validation part.
-RateSearch SearchRateOf(const Bench& bench, const MethodSettings& method, const std::vector<double>& grid) {
-  const RateSearch search = SearchRate(grid, [&](double lr) {
-    const std::unique_ptr<models::LanguageModel> model = PreparedCopy(bench, method);
-    TrainOptions options = bench.options.train;
-    options.steps = bench.options.search_steps;
-    options.warmup = std::min(options.warmup, options.steps / 4);
-    options.lr = lr;
-    try {
-      RunTraining(*model, bench.data, options, {.label = "search " + method.Label() + report::Format(" lr %g", lr)},
-                  bench.log);
-      return Evaluate(*model, bench.data.validation);
-    } catch (const DivergedError&) {
-      return std::numeric_limits<double>::infinity();
-    }
-  });
-  if (!search.tried.empty()) {
-    std::fprintf(stderr, "rates of %s, by validation loss: %s\n", method.Label().c_str(),
-                 Describe(search.tried).c_str());
+void RequireMemoryForAll(models::LanguageModel& base, const std::vector<Arm>& arms, const SweepOptions& options) {
+  if (options.batch == 0) return;
+  const Index largest = *std::ranges::max_element(options.ks);
+  for (const Arm& arm : arms) {
+    if (!arm.method.NeedsBasis() || arm.method.k == largest) RequireMemoryFor(base, arm.method, options);
   }
-  if (search.at_edge) io::Note(report::Format("no worse rate was found on one side of %g", search.lr));
-  return search;
-}
-
-SweepRow RunMethod(const Bench& bench, const MethodSettings& method, const RateSearch& rate, double base_loss) {
-  const std::unique_ptr<models::LanguageModel> model = PreparedCopy(bench, method);
-  SweepRow row;
-  row.method = method;
-  row.rate = rate;
-  row.base_loss = base_loss;
-  row.trained = models::CountParameters(models::TrainableParameters(*model));
-  row.share = static_cast<double>(row.trained) / static_cast<double>(models::CountParameters(bench.base));
-  TrainOptions options = bench.options.train;
-  options.lr = rate.lr;
-  try {
-    row.start_loss = Evaluate(*model, bench.data.held_out);
-    if (std::isnan(rate.lr)) throw DivergedError("every rate of the search diverged");
-    row.seconds_per_step =
-        RunTraining(*model, bench.data, options, {.label = method.Label()}, bench.log).seconds_per_step;
-    row.end_loss = Evaluate(*model, bench.data.held_out);
-  } catch (const DivergedError& error) {
-    row.diverged = error.what();
-    io::Note(method.Label() + " diverged: " + row.diverged);
-  }
-  return row;
 }
 
 // The middle of `ks` by value; of an even count, the upper one.
@@ -106,45 +58,97 @@ nlohmann::ordered_json Searched(const RateSearch& rate) {
   return tried;
 }
 
+// The arm by which the rate of an arm was searched.
+const std::string& SearchedBy(const Arm& arm) { return arm.rate_of.empty() ? arm.name : arm.rate_of; }
+
+// Says by which losses a rate was chosen.
+void NoteSearch(const StudyRun& run) {
+  if (run.rate.tried.empty()) return;
+  std::fprintf(stderr, "rates of %s, by validation loss: %s\n", SearchedBy(run.arm).c_str(),
+               Describe(run.rate.tried).c_str());
+  if (run.rate.at_edge) io::Note(report::Format("no worse rate was found on one side of %g", run.rate.lr));
+}
+
+// The rows of a sweep under way, from the lines of its study.
+class Rows {
+ public:
+  Rows(const std::vector<Arm>& arms, const StudyFile& file, const OnRow& on_row)
+      : arms_(arms), file_(file), on_row_(on_row) {}
+
+  /// Adds a row for every line that is new.
+  void Update() {
+    while (rows_.size() < arms_.size() && file_.HasRun(arms_[rows_.size()].name, kSeed)) Add(arms_[rows_.size()]);
+  }
+  const std::vector<SweepRow>& rows() const { return rows_; }
+
+ private:
+  void Add(const Arm& arm) {
+    const StudyRuns runs(file_.runs());
+    const auto efficiency = [&](Gain gain) {
+      const SeedValues values = Efficiency(runs, arm, gain);
+      const auto found = values.values.find(kSeed);
+      return found == values.values.end() || !values.why.empty() ? NAN : found->second;
+    };
+    const StudyRun& run = *runs.Run(arm, kSeed);
+    if (rows_.empty() || SearchedBy(arm) != SearchedBy(rows_.back().run.arm)) NoteSearch(run);
+    if (!run.diverged.empty()) io::Note(arm.name + " diverged: " + run.diverged);
+    rows_.push_back({run, efficiency(Gain::kFromStart), efficiency(Gain::kFromBase)});
+    if (on_row_) on_row_(rows_);
+  }
+
+  const std::vector<Arm>& arms_;
+  const StudyFile& file_;
+  const OnRow& on_row_;
+  std::vector<SweepRow> rows_;
+};
+
 }  // namespace
 
-std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, const SweepOptions& options, RunLog& log,
-                               const OnRow& on_row) {
-  const std::vector<ct::RowSource> sources = ct::SelectRows(base.Parts().matrices, base.width(), options.policy);
-  const Index largest_k = *std::max_element(options.ks.begin(), options.ks.end());
-  Bench bench{base, data, options, nullptr, log};
-  RequireMemoryFor(bench, {});
-  bench.basis = During("universal basis", [&] {
-    return std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, largest_k, options.sample));
-  });
+std::vector<Arm> SweepArms(const SweepOptions& options) {
+  Arm full;
+  full.groups = {"frontier"};
+  full.name = "full";
+  full.method.chain = options.chain;
+  full.method.rows = options.policy;
+  std::vector<Arm> arms = {full};
+  arms[0].rates = options.full_lrs;
   for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
-    RequireMemoryFor(
-        bench, {.method = "amplitude", .k = largest_k, .start = start, .chain = options.chain, .rows = options.policy});
-  }
-  const DeferSignals until_the_end;
-  const double base_loss = Evaluate(base, data.held_out);
-
-  std::vector<SweepRow> rows;
-  const auto run = [&](const MethodSettings& method, const RateSearch& rate) {
-    SweepRow row = RunMethod(bench, method, rate, base_loss);
-    const SweepRow& full = rows.empty() ? row : rows.front();
-    row.efficiency = (row.start_loss - row.end_loss) / (full.start_loss - full.end_loss);
-    row.from_base_efficiency = (row.base_loss - row.end_loss) / (full.base_loss - full.end_loss);
-    rows.push_back(row);
-    if (on_row) on_row(rows);
-  };
-  run({}, SearchRateOf(bench, {}, options.full_lrs));
-  for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
-    MethodSettings method{
-        .method = "amplitude", .k = 0, .start = start, .chain = options.chain, .rows = options.policy};
-    method.k = MiddleK(options.ks);
-    const RateSearch rate = SearchRateOf(bench, method, options.amplitude_lrs);
+    Arm arm = full;
+    arm.method.method = "amplitude";
+    arm.method.start = start;
+    arm.method.k = MiddleK(options.ks);
+    const std::string searched = arm.method.Label();
     for (const Index k : options.ks) {
-      method.k = k;
-      run(method, rate);
+      arm.method.k = k;
+      arm.name = arm.method.Label();
+      arm.rates = arm.name == searched ? options.amplitude_lrs : std::vector<double>{};
+      arm.rate_of = arm.name == searched ? "" : searched;
+      arms.push_back(arm);
     }
   }
-  return rows;
+  return arms;
+}
+
+std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, const SweepOptions& options,
+                               StudyFile& file, const OnRow& on_row) {
+  StudyOptions study;
+  study.arms = SweepArms(options);
+  study.seeds = kSeed;
+  study.train = options.train;
+  study.search_steps = options.search_steps;
+  study.sample = options.sample;
+  RequireMemoryForAll(base, study.arms, options);
+  const DeferSignals until_the_end;
+  Rows rows(study.arms, file, on_row);
+  std::optional<Phase> phase;
+  RunStudy(base, data, study, file, [&](const std::string& what) {
+    phase.reset();
+    rows.Update();
+    phase.emplace(what);
+  });
+  phase.reset();
+  rows.Update();
+  return rows.rows();
 }
 
 const char* const kTableHead =
@@ -154,14 +158,16 @@ const char* const kTableHead =
     "-----:|-------:|\n";
 
 std::string FormatRow(const SweepRow& r) {
-  const bool amplitude = r.method.NeedsBasis();
-  return report::Format("| %-9s | %-13s | %2s | %-6s | %9lld | %6.2f %% | %6.4f | %7s | %8s | %10s | %9s | %6s |\n",
-                        r.method.method.c_str(), amplitude ? ct::ToString(r.method.start) : "-",
-                        amplitude ? std::to_string(r.method.k).c_str() : "-",
-                        std::isfinite(r.rate.lr) ? report::Format("%g", r.rate.lr).c_str() : "-",
-                        static_cast<long long>(r.trained), 100 * r.share, r.base_loss, Decimals(r.start_loss).c_str(),
-                        r.diverged.empty() ? Decimals(r.end_loss).c_str() : "diverged", Percent(r.efficiency).c_str(),
-                        Percent(r.from_base_efficiency).c_str(), Decimals(r.seconds_per_step).c_str());
+  const MethodSettings& method = r.run.arm.method;
+  const bool amplitude = method.NeedsBasis();
+  return report::Format(
+      "| %-9s | %-13s | %2s | %-6s | %9lld | %6.2f %% | %6.4f | %7s | %8s | %10s | %9s | %6s |\n",
+      method.method.c_str(), amplitude ? ct::ToString(method.start) : "-",
+      amplitude ? std::to_string(method.k).c_str() : "-",
+      std::isfinite(r.run.rate.lr) ? report::Format("%g", r.run.rate.lr).c_str() : "-",
+      static_cast<long long>(r.run.trained), 100 * r.Share(), r.run.base_loss, Decimals(r.run.start_loss).c_str(),
+      r.run.diverged.empty() ? Decimals(r.run.end_loss).c_str() : "diverged", Percent(r.efficiency).c_str(),
+      Percent(r.from_base_efficiency).c_str(), Decimals(r.run.seconds_per_step).c_str());
 }
 
 void PrintLastRow(const std::vector<SweepRow>& rows) {
@@ -178,20 +184,21 @@ const char* const kTableLegend =
 std::string TableJson(const std::vector<SweepRow>& rows) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const SweepRow& r : rows) {
-    json.push_back({{"method", r.method.method},
-                    {"start", r.method.NeedsBasis() ? nlohmann::ordered_json(ct::ToString(r.method.start)) : nullptr},
-                    {"k", r.method.NeedsBasis() ? nlohmann::ordered_json(r.method.k) : nullptr},
-                    {"lr", r.rate.lr},
-                    {"searched", Searched(r.rate)},
-                    {"trained", r.trained},
-                    {"share", r.share},
-                    {"base_loss", r.base_loss},
-                    {"start_loss", r.start_loss},
-                    {"end_loss", r.end_loss},
+    const MethodSettings& method = r.run.arm.method;
+    json.push_back({{"method", method.method},
+                    {"start", method.NeedsBasis() ? nlohmann::ordered_json(ct::ToString(method.start)) : nullptr},
+                    {"k", method.NeedsBasis() ? nlohmann::ordered_json(method.k) : nullptr},
+                    {"lr", r.run.rate.lr},
+                    {"searched", Searched(r.run.rate)},
+                    {"trained", r.run.trained},
+                    {"share", r.Share()},
+                    {"base_loss", r.run.base_loss},
+                    {"start_loss", r.run.start_loss},
+                    {"end_loss", r.run.end_loss},
                     {"efficiency", r.efficiency},
                     {"from_base_efficiency", r.from_base_efficiency},
-                    {"seconds_per_step", r.seconds_per_step},
-                    {"diverged", r.diverged.empty() ? nullptr : nlohmann::ordered_json(r.diverged)}});
+                    {"seconds_per_step", r.run.seconds_per_step},
+                    {"diverged", r.run.diverged.empty() ? nullptr : nlohmann::ordered_json(r.run.diverged)}});
   }
   return json.dump(1);
 }

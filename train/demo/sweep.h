@@ -5,10 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "train/methods/method.h"
-#include "train/run.h"
-#include "train/study/rate_search.h"
+#include "train/study/study.h"
 
+/// The frontier of one seed as a table: full SFT, and amplitude from both starts at every K.
 namespace ampgrad::train {
 
 struct SweepOptions {
@@ -23,33 +22,27 @@ struct SweepOptions {
   Index batch = 0, length = 0;  // of the largest step, to refuse a sweep that does not fit into memory; 0: not checked
 };
 
-/// A row of the table. Losses are held-out losses. What a run that diverged has no value for is NaN.
+/// A row of the table: a run, and its efficiencies by train/study/efficiency.h; NaN where that of full SFT or its own
+/// diverged.
 struct SweepRow {
-  MethodSettings method;
-  RateSearch rate;
-  Index trained = 0;        // parameters that were trained
-  double share = 0;         // of all parameters of the model
-  double base_loss = 0;     // of the model as it was given
-  double start_loss = NAN;  // at the method's step 0
-  double end_loss = NAN;
-  double seconds_per_step = NAN;
-  /// (start − end of the method) / (start − end of full SFT): the papers' efficiency.
-  double efficiency = NAN;
-  /// (base − end of the method) / (base − end of full SFT).
-  double from_base_efficiency = NAN;
-  /// Where the run diverged, as a sentence. Empty for a run that ended.
-  std::string diverged;
+  StudyRun run;
+  double efficiency = NAN;            // the papers', from the start
+  double from_base_efficiency = NAN;  // from the given model
+  /// Trained numbers over all of the model's.
+  double Share() const { return static_cast<double>(run.trained) / static_cast<double>(run.total); }
 };
 
 /// Told each time a row is done: all rows so far, of which the last is the one.
 using OnRow = std::function<void(const std::vector<SweepRow>& rows)>;
 
-/// Fine-tunes copies of `base`: full SFT, then amplitude-only SFT from both starts at every K. Learning rates come from
-/// short runs judged on data.validation: one for full SFT and one for each start, found at the middle K by value. A run
-/// that diverges costs its own row. Throws DivergedError when the loss of `base` itself is not finite, and
-/// std::runtime_error when the largest run does not fit into memory.
-std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, const SweepOptions& options, RunLog& log,
-                               const OnRow& on_row = nullptr);
+/// The arms of a sweep: full SFT, then amplitude from both starts at every K, in the order of the rows. Rates are
+/// searched once for full SFT and once for each start, at the middle K by value, of an even count the upper one.
+std::vector<Arm> SweepArms(const SweepOptions& options);
+
+/// Runs the arms with one seed as a study does, those that `file` has not yet. A run that diverges costs its own row.
+/// Throws as RunStudy does, and std::runtime_error when the largest run does not fit into memory.
+std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, const SweepOptions& options,
+                               StudyFile& file, const OnRow& on_row = nullptr);
 
 /// The head of the table and one of its lines, for a terminal and as Markdown at once.
 extern const char* const kTableHead;

@@ -26,7 +26,7 @@ constexpr Index kStepsOfWorld = 1000;
 }  // namespace
 
 std::unique_ptr<models::LanguageModel> PretrainOnWorld(const World& world, const std::string& preset, Index steps,
-                                                       uint64_t seed, RunLog& log) {
+                                                       uint64_t seed) {
   auto model = std::make_unique<models::Gpt>(models::PresetConfig(preset));
   model->Initialise(seed);
   const std::string text = world.Stories(kCorpusBytes);
@@ -39,6 +39,7 @@ std::unique_ptr<models::LanguageModel> PretrainOnWorld(const World& world, const
   options.warmup = steps / 20;
   options.adamw.weight_decay = 0.1;
   RequireMemory(PlanMemory(*model), kBatch, length, AvailableMemory());
+  RunLog log("");
   const double seconds = RunTraining(*model, data, options, {.label = "pretrain"}, log).seconds_per_step;
   const double loss = Evaluate(*model, data.held_out), entropy = UnigramEntropy(text);
   std::printf("base model: held-out loss %.4f nats a byte, %.0f %% of the corpus's unigram entropy %.4f; %.4f s/step\n",
@@ -50,8 +51,7 @@ void WriteWorld(const std::filesystem::path& directory, uint64_t seed) {
   const World world(seed);
   if (!io::IsThere(directory / kWorldModel)) {
     io::StagedDirectory out(directory / kWorldModel);
-    RunLog log("");
-    const auto model = PretrainOnWorld(world, "nano", kStepsOfWorld, seed, log);
+    const auto model = PretrainOnWorld(world, "nano", kStepsOfWorld, seed);
     out.Fill([&](const std::filesystem::path& to) { models::SaveModel(to, *model, models::Tokenizer::Bytes()); });
   }
   if (io::IsThere(directory / kWorldQuestions)) return;

@@ -13,9 +13,9 @@
 #include "train/interrupt.h"
 #include "train/study/measures/cut_scores.h"
 #include "train/study/measures/lora_overlap.h"
+#include "train/study/measures/written_scores.h"
 #include "train/study/study_rates.h"
 #include "train/study/study_setup.h"
-#include "train/study/measures/written_scores.h"
 
 namespace ampgrad::train {
 namespace {
@@ -118,8 +118,12 @@ class Study {
     record.instructions = SimdTarget();
     const std::unique_ptr<models::LanguageModel> model = setup_.Prepared(arm, seed);
     try {
-      record.start_loss = record.end_loss = Evaluate(*model, setup_.data().held_out);
-      if (!arm.IsLevel()) Train(*model, record);
+      record.start_loss = Evaluate(*model, setup_.data().held_out);
+      if (arm.IsLevel()) {
+        record.end_loss = record.start_loss;
+      } else {
+        Train(*model, record);
+      }
     } catch (const DivergedError& error) {
       record.diverged = error.what();
     }

@@ -109,6 +109,7 @@ void StudyFile::ReadLine(const std::string& text, Index number) {
 }
 
 void StudyFile::Append(const nlohmann::ordered_json& line) {
+  if (file_.empty()) return;
   Locked file(file_);
   file.CutPartialLine();
   file.Write(line.dump() + "\n");

@@ -16,6 +16,8 @@ namespace ampgrad::train {
 /// is ignored by who reads the file, and cut off by the next process that adds to it.
 class StudyFile {
  public:
+  /// Of no directory: what is added is kept in memory alone.
+  StudyFile() = default;
   /// Reads the file, if it is there. Throws std::runtime_error for a line that is no record, with its number.
   explicit StudyFile(const std::filesystem::path& directory);
 

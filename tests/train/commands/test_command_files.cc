@@ -40,7 +40,7 @@ TEST_F(CommandFiles, AnOutputIsNeverAnInput) {
 TEST_F(CommandFiles, OutputsAreCheckedBeforeTheWork) {
   fs::create_directory(Path("folder"));
   const Words audit = {"audit", "--model", Path("base"), "--data", Path("pairs.jsonl")};
-  for (const Words& words : {Sweep({"--json"}), Sweep({"--log"}), Join(audit, {"--html"}), Join(audit, {"--json"}),
+  for (const Words& words : {Sweep({"--json"}), Join(audit, {"--html"}), Join(audit, {"--json"}),
                              Words{"check", "--reference", Path("base"), "--dump"}, Sft("new", 1, {"--log"})}) {
     ExpectFails(1, Join(words, {Path("none/x")}),
                 Path("none/x") + ": cannot open its directory: No such file or directory");
@@ -53,8 +53,9 @@ TEST_F(CommandFiles, OutputsAreCheckedBeforeTheWork) {
 }
 
 TEST_F(CommandFiles, OutputsDoNotCollide) {
-  ExpectFails(1, Sweep({"--json", Path("x"), "--log", dir().string() + "/../" + dir().filename().string() + "/x"}),
-              "--json and --log name the same file: " + Path("x"));
+  const std::string again = dir().string() + "/../" + dir().filename().string() + "/x";
+  ExpectFails(1, {"analyze", "--model", Path("base"), "--html", Path("x"), "--json", again},
+              "--html and --json name the same file: " + Path("x"));
   fs::create_directory(Path("new"));
   ExpectFails(1, Sft("new", 1, {"--log", Path("new/log")}),
               "--log " + Path("new/log") + ": lies in the directory of --out, which must be empty until the run ends");

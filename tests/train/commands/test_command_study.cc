@@ -95,6 +95,21 @@ TEST_F(CommandStudy, NeedsAModelAndDataUnlessItIsQuick) {
   ExpectFails(2, {"study", "--out", Path("out"), "--model", Path("base"), "--quick"}, "--data is missing");
 }
 
+// The runs of a sweep are those of a study.
+TEST_F(CommandStudy, KeepsTheRunsOfASweep) {
+  const Words sweep = {"sweep",    "--model", Path("base"), "--data", Path("pairs.jsonl"), "--steps", "2",
+                       "--batch",  "2",       "--full-lr",  "1e-3",   "--amplitude-lr",    "1e-2",    "--out",
+                       Path("out")};
+  const Result first = ExpectRuns(Join(sweep, {"--k", "2"}));
+  ASSERT_EQ(Runs().size(), 3u);
+  for (const StudyRun& run : Runs()) EXPECT_EQ(run.curve.size(), 2u);
+  EXPECT_EQ(ExpectRuns(Join(sweep, {"--k", "2"})).out, first.out);
+  EXPECT_EQ(Runs().size(), 3u);
+  ExpectRuns({"report", "--study", Path("out")});
+  ExpectFails(1, Join(sweep, {"--k", "2", "--eval-tokens", "64"}),
+              Path("out/study.json") + ": expected the study's own eval-tokens, 65536, found 64");
+}
+
 TEST_F(CommandStudy, RefusesOptionsThatExcludeEachOther) {
   ExpectFails(2, Study({"--protocol", "s76", "--plan", "bases"}), "--protocol and --plan: expected one of them");
   ExpectFails(2, Study({"--protocol", "s76", "--layers", "last:1"}),

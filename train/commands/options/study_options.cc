@@ -21,7 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Options that choose what is run. Each line says what came of them.
-const std::set<std::string> kChoosing = {"plan", "protocol", "seeds", "part", "by-turns", "dry-run", "out"};
+const std::set<std::string> kChoosing = {"plan",    "protocol", "seeds", "part", "by-turns",
+                                         "dry-run", "out",      "k",     "json"};
 
 // "2/3": the second of three parts.
 void ReadPart(const Options& options, StudyOptions& study) {
@@ -64,6 +65,50 @@ nlohmann::ordered_json SettingsOf(const Arm& arm) {
   json.erase("groups");
   json.erase("summary");
   return json;
+}
+
+// What a line of runs.jsonl depends on and does not say itself.
+std::string Recipe(const Options& options, Index width) {
+  nlohmann::ordered_json recipe = {{"width", width}};
+  const auto settings = nlohmann::ordered_json::parse(options.Settings());
+  for (const auto& [name, value] : settings.items()) {
+    if (!kChoosing.contains(name)) recipe["settings"][name] = value;
+  }
+  for (const auto& [file, digest] : DigestInputs(options)) recipe["inputs"][file] = digest;
+  return recipe.dump(1) + "\n";
+}
+
+void RequireSameRecipe(const fs::path& directory, const std::string& recipe) {
+  const fs::path file = directory / "study.json";
+  if (!io::IsThere(file)) {
+    fs::create_directories(directory);
+    io::WriteFileAtomically(file, recipe);
+    return;
+  }
+  const auto known = io::ReadJsonObject(file), asked = nlohmann::json::parse(recipe);
+  for (const char* part : {"settings", "inputs"}) {
+    for (const auto& [name, value] : asked.at(part).items()) {
+      const auto found = known.at(part).find(name);
+      if (found != known.at(part).end() && *found == value) continue;
+      throw std::runtime_error(file.string() + ": expected the study's own " + name + ", " +
+                               (found == known.at(part).end() ? "none" : found->dump()) + ", found " + value.dump());
+    }
+  }
+}
+
+void RequireSameArms(const fs::path& directory, const StudyFile& file, const std::vector<Arm>& arms) {
+  for (size_t i = 0; i < file.runs().size(); ++i) {
+    const Arm& run = file.runs()[i].arm;
+    const auto arm = std::ranges::find(arms, run.name, &Arm::name);
+    if (arm == arms.end()) continue;
+    const nlohmann::ordered_json asked = SettingsOf(*arm), known = SettingsOf(run);
+    for (const auto& [key, value] : asked.items()) {
+      if (known.at(key) == value) continue;
+      throw std::runtime_error((directory / "runs.jsonl").string() + ":" + std::to_string(file.run_lines()[i]) +
+                               ": expected the arm '" + run.name + "' of the plan, whose " + key + " is " +
+                               value.dump() + ", found " + known.at(key).dump());
+    }
+  }
 }
 
 }  // namespace
@@ -124,47 +169,14 @@ std::vector<Arm> ReadArms(const Options& options, models::LanguageModel& model) 
   return arms;
 }
 
-std::string Recipe(const Options& options, Index width) {
-  nlohmann::ordered_json recipe = {{"width", width}};
-  const auto settings = nlohmann::ordered_json::parse(options.Settings());
-  for (const auto& [name, value] : settings.items()) {
-    if (!kChoosing.contains(name)) recipe["settings"][name] = value;
-  }
-  for (const auto& [file, digest] : DigestInputs(options)) recipe["inputs"][file] = digest;
-  return recipe.dump(1) + "\n";
-}
-
-void RequireSameRecipe(const fs::path& directory, const std::string& recipe) {
-  const fs::path file = directory / "study.json";
-  if (!io::IsThere(file)) {
-    fs::create_directories(directory);
-    io::WriteFileAtomically(file, recipe);
-    return;
-  }
-  const auto known = io::ReadJsonObject(file), asked = nlohmann::json::parse(recipe);
-  for (const char* part : {"settings", "inputs"}) {
-    for (const auto& [name, value] : asked.at(part).items()) {
-      const auto found = known.at(part).find(name);
-      if (found != known.at(part).end() && *found == value) continue;
-      throw std::runtime_error(file.string() + ": expected the study's own " + name + ", " +
-                               (found == known.at(part).end() ? "none" : found->dump()) + ", found " + value.dump());
-    }
-  }
-}
-
-void RequireSameArms(const fs::path& directory, const StudyFile& file, const std::vector<Arm>& arms) {
-  for (size_t i = 0; i < file.runs().size(); ++i) {
-    const Arm& run = file.runs()[i].arm;
-    const auto arm = std::ranges::find(arms, run.name, &Arm::name);
-    if (arm == arms.end()) continue;
-    const nlohmann::ordered_json asked = SettingsOf(*arm), known = SettingsOf(run);
-    for (const auto& [key, value] : asked.items()) {
-      if (known.at(key) == value) continue;
-      throw std::runtime_error((directory / "runs.jsonl").string() + ":" + std::to_string(file.run_lines()[i]) +
-                               ": expected the arm '" + run.name + "' of the plan, whose " + key + " is " +
-                               value.dump() + ", found " + known.at(key).dump());
-    }
-  }
+StudyFile OpenStudy(const Options& options, const models::LanguageModel& model, const std::vector<Arm>& arms) {
+  if (!options.Has("out")) return {};
+  const fs::path directory = options.String("out");
+  const bool dry = options.Knows("dry-run") && options.Has("dry-run");
+  if (!dry) RequireSameRecipe(directory, Recipe(options, model.width()));
+  StudyFile file(directory);
+  RequireSameArms(directory, file, arms);
+  return file;
 }
 
 }  // namespace ampgrad::train

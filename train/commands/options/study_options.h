@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -27,14 +26,10 @@ StudyOptions ReadStudyOptions(const Options& options);
 /// --fixed-rates or --quick, no rate is searched.
 std::vector<Arm> ReadArms(const Options& options, models::LanguageModel& model);
 
-/// What a line of runs.jsonl depends on and does not say itself, as JSON: settings, digests of inputs, the width.
-std::string Recipe(const Options& options, Index width);
-
-/// Writes the recipe to study.json of the directory if that has none. Throws std::runtime_error where it has another:
-/// a study goes on only with the same.
-void RequireSameRecipe(const std::filesystem::path& directory, const std::string& recipe);
-
-/// Throws std::runtime_error when an arm that the study has run differs from one of this name in `arms`.
-void RequireSameArms(const std::filesystem::path& directory, const StudyFile& file, const std::vector<Arm>& arms);
+/// The study in --out; one in memory without --out. What its lines depend on and do not say is in its study.json:
+/// settings, digests of inputs, the width. Throws std::runtime_error where that differs, as a study goes on only with
+/// the same, or where an arm that was run differs from the one of its name in `arms`. Nothing is written with
+/// --dry-run, and nothing compared but arms.
+StudyFile OpenStudy(const Options& options, const models::LanguageModel& model, const std::vector<Arm>& arms);
 
 }  // namespace ampgrad::train

@@ -37,8 +37,11 @@ std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch
       {"clip", "X", "1", "largest gradient norm; 0: no clipping"},
       {"seed", "N", "1", "seed of everything random"},
       {"eval-tokens", "N", "65536", "tokens of held-out data that a loss is taken of at most, the same for all"},
-      {"log", "FILE", "", "write every step as a line of JSON, or of CSV if the name ends in .csv"},
   };
+}
+
+OptionSpec LogOptionSpec() {
+  return {"log", "FILE", "", "write every step as a line of JSON, or of CSV if the name ends in .csv"};
 }
 
 TrainOptions ReadTrainOptions(const Options& options) {
