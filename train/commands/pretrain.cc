@@ -31,6 +31,15 @@ void RequireMemoryForVocabulary(const models::GptConfig& config) {
 
 int Run(const Options& options) {
   models::GptConfig config = models::PresetConfig(options.Choice("preset", {"photonic", "nano"}));
+  if (options.Has("width")) {
+    const Index head = config.n_embd / config.n_head;
+    config.n_embd = options.Integer("width", head, 1 << 16);
+    if (config.n_embd % head != 0) {
+      throw UsageError("--width: expected a multiple of the preset's heads of " + std::to_string(head) +
+                       " columns, found " + std::to_string(config.n_embd));
+    }
+    config.n_head = config.n_embd / head;
+  }
   if (options.Has("vocab")) {
     config.vocab_size = options.Integer("vocab", models::Tokenizer::Bytes().vocabulary(), 1 << 24);
   }
@@ -85,6 +94,7 @@ Command PretrainCommand() {
           Join({{{"text", "FILE", nullptr, "text to learn"},
                  {"out", "DIR", nullptr, "directory to write: new, or empty"},
                  {"preset", "NAME", "photonic", "model shape: photonic or nano"},
+                 {"width", "N", "", "width d, by more or fewer heads of the preset's size; default: the preset's own"},
                  {"vocab", "N", "", "vocabulary size, at least the 256 of the byte tokenizer"},
                  {"lr", "X", "1e-3", "peak learning rate"}},
                 TrainingOptionSpecs("500", "4", "0.1"),

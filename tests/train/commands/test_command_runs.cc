@@ -144,6 +144,16 @@ TEST_F(CommandRuns, AResultHoldsItsSettings) {
   EXPECT_FALSE(Get(Path("other/model.safetensors")) == Get(Path("new/model.safetensors")));
 }
 
+// The nano preset has heads of 16 columns.
+TEST_F(CommandRuns, AModelMayHaveAnotherWidth) {
+  ExpectRuns(Pretrain("wide", 1, {"--width", "48"}));
+  const nlohmann::json config = nlohmann::json::parse(Get(Path("wide/config.json")));
+  EXPECT_EQ(config.at("n_embd"), 48);
+  EXPECT_EQ(config.at("n_head"), 3);
+  ExpectFails(2, Pretrain("odd", 1, {"--width", "40"}),
+              "--width: expected a multiple of the preset's heads of 16 columns, found 40");
+}
+
 TEST_F(CommandRuns, WrongCombinationsAreUsageErrors) {
   ExpectFails(2, Sft("new", 3, {"--epochs", "2"}), "--steps and --epochs: expected one of them");
   ExpectFails(2, Sft("new", 3, {"--shards", "2", "--accumulate", "2"}), "--shards and --accumulate are the same");
