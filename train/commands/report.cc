@@ -63,7 +63,10 @@ int Run(const Options& options) {
 Command ReportCommand() {
   return {"report",
           "Show what studies found: every arm with its interval, the K curves, and a verdict on each claim.",
-          {{"study", "DIR,DIR,…", nullptr, "directories of studies; those of several widths give the width fit"},
+          {{"study", "DIR,DIR,…", nullptr,
+            "directories of studies, which may stand without the option, too; those of several widths give the width "
+            "fit",
+            true},
            {"width", "D,D,…", "", "the model's width in each study; by default what its files say"},
            {"html", "FILE", "", "write all of it as a page of figures and tables that opens anywhere"},
            {"svg", "DIR", "", "write each figure into this directory"},

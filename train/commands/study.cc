@@ -1,6 +1,7 @@
 #include "train/study/study.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -87,6 +88,19 @@ void WriteReport(const fs::path& study, Index width) {
               page.c_str());
 }
 
+// Prints what begins, how many runs are done, and how long the others take if they are like those.
+OnRun Progress(const StudyOptions& study, const StudyFile& file) {
+  size_t all = 0;
+  for (const auto& [arm, seeds] : Missing(study, file)) all += seeds.size();
+  return [&file, all, before = file.runs().size(), begin = std::chrono::steady_clock::now()](const std::string& what) {
+    const size_t done = file.runs().size() - before;
+    const double hours = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / 3600;
+    const double left = hours * static_cast<double>(all - done) / static_cast<double>(std::max<size_t>(1, done));
+    std::fprintf(stderr, "%zu of %zu runs%s: %s\n", done, all,
+                 done > 0 ? report::Format(", about %.1f h left", left).c_str() : "", what.c_str());
+  };
+}
+
 int Run(const Options& given) {
   const Options options = WithPresets(given);
   if (StudiesBuiltInWorld(given)) {
@@ -122,8 +136,7 @@ int Run(const Options& given) {
   if (dry) return 0;
   std::fflush(stdout);
   study.directory = out;
-  RunStudy(*model, samples.data, study, file,
-           [&](const std::string& what) { std::fprintf(stderr, "%s\n", what.c_str()); });
+  RunStudy(*model, samples.data, study, file, Progress(study, file));
   std::printf("%zu runs are in %s\n", file.runs().size(), (out / "runs.jsonl").c_str());
   if (options.Has("quick")) WriteReport(out, model->width());
   return 0;

@@ -44,10 +44,12 @@ TEST_F(CommandReport, TakesSeveralStudies) {
   const Result result = ExpectRuns({"report", "--study", Path("a") + "," + Path("b"), "--width", "64,256"});
   EXPECT_NE(result.out.find("Scale, as S76 compares it"), std::string::npos);
   EXPECT_NE(result.out.find("[" + Path("b") + "]"), std::string::npos) << result.out;
+  EXPECT_EQ(ExpectRuns({"report", Path("a"), "--width", "64,256", Path("b")}).out, result.out);
 }
 
 TEST_F(CommandReport, RefusesWhatItCannotRead) {
   ExpectFails(2, {"report"}, "--study is missing");
+  ExpectFails(2, {"report", Path("a"), "--study", Path("b")}, "--study stands twice");
   ExpectFails(2, {"report", "--study", Path("a") + "," + Path("a")}, "expected --study to name each directory once");
   ExpectFails(2, {"report", "--study", Path("a"), "--width", "64,128"}, "one width for each of 1 studies, found 2");
   ExpectFails(1, {"report", "--study", Path("none")}, "none/runs.jsonl: expected the runs of a study");

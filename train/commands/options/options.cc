@@ -77,7 +77,13 @@ Options::Options(const std::vector<OptionSpec>& specs, const std::vector<std::st
 
 void Options::ReadWords(const std::vector<std::string>& words) {
   for (size_t i = 0; i < words.size(); ++i) {
-    if (!words[i].starts_with("--")) throw UsageError("expected an option, found '" + words[i] + "'");
+    if (!words[i].starts_with("--")) {
+      const auto taker = std::ranges::find_if(specs_, &OptionSpec::takes_words);
+      if (taker == specs_.end()) throw UsageError("expected an option, found '" + words[i] + "'");
+      std::string& list = values_[taker->name];
+      list += (list.empty() ? "" : ",") + words[i];
+      continue;
+    }
     const size_t equals = words[i].find('=');
     const std::string name = words[i].substr(2, equals == std::string::npos ? equals : equals - 2);
     const OptionSpec* spec = Find(specs_, name);

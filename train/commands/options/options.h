@@ -25,6 +25,7 @@ struct OptionSpec {
   const char* value;     // how the help shows its value; null for a switch
   const char* fallback;  // its value when absent; "" for none, null when the option must be given
   const char* help;
+  bool takes_words = false;  // its value is also what stands without an option: the items of a list
 };
 
 /// The options of one call, checked against the command's list.
