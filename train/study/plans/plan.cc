@@ -19,7 +19,7 @@ class Builder {
     group_ = "frontier";
     Full();
     for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
-      for (Index k = 1; k <= std::min<Index>(128, model_.width() / 2); k *= 2) Amplitude(start, k);
+      for (Index k = 1; k <= std::min<Index>(128, model_.width()); k *= 2) Amplitude(start, k);
     }
     Arm mean = Of("amplitude");
     mean.kind = ArmKind::kMeanRow;

@@ -26,7 +26,7 @@ std::vector<std::string> PlanNames();
 
 /// The arms of a plan for `model`, each once, in the order in which they run. An arm that several plans ask for has all
 /// their groups. Full fine-tuning of the scope comes first, as every efficiency is measured by it.
-///   frontier  amplitude from both starts at K = 1, 2, 4, … up to d/2, at most 128; full SFT; two levels
+///   frontier  amplitude from both starts at K = 1, 2, 4, … up to d, at most 128; full SFT; two levels
 ///   bases     at K = 8 and 32: every kind of basis from the exact start, two from the reconstructed one
 ///   peers     at K = 8 and 32: LoRA of the same rank and of about as many numbers, LoRA-FA, PiSSA, DoRA, sparse, core,
 ///             VeRA with random and with universal factors

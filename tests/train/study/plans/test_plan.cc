@@ -16,11 +16,11 @@ Arm Find(const std::vector<Arm>& arms, const std::string& name) {
   return found == arms.end() ? arms.front() : *found;
 }
 
-// d = 16: K = 1, 2, 4 and 8 from both starts.
-TEST(Plan, TheFrontierGoesUpToHalfTheWidth) {
+// d = 16: K = 1, 2, 4, 8 and 16 from both starts.
+TEST(Plan, TheFrontierGoesUpToTheWidth) {
   const auto model = TinyGpt(1);
   const std::vector<Arm> arms = ArmsOf("frontier", *model, {});
-  ASSERT_EQ(arms.size(), 1u + 2 * 4 + 2);
+  ASSERT_EQ(arms.size(), 1u + 2 * 5 + 2);
   EXPECT_EQ(arms.front().name, "full");
   EXPECT_EQ(Find(arms, "exact K=8").method.k, 8);
   EXPECT_EQ(Find(arms, "reconstructed K=1").method.start, ct::Start::kReconstructed);
