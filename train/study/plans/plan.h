@@ -29,11 +29,13 @@ std::vector<std::string> PlanNames();
 ///   frontier  amplitude from both starts at K = 1, 2, 4, … up to d, at most 128; full SFT; two levels
 ///   bases     at K = 8 and 32: every kind of basis from the exact start, two from the reconstructed one
 ///   peers     at K = 8 and 32: LoRA of the same rank and of about as many numbers, LoRA-FA, PiSSA, DoRA, sparse, core,
-///             VeRA with random and with universal factors
+///             VeRA with random and with universal factors; scores and LoRA at each other's ‖ΔW‖
 ///   scope     attention's output projection alone, the last two layers with and without the head, head, norms
 ///   starts    {exact, reconstructed} × {scores, whole matrices} at K = 8
-///   length    5, 50 and 500 steps of full SFT and of both starts at K = 8 and 32
+///   length    5, 50 and 500 steps of full SFT and of both starts at K = 8 and 32; four times the steps on 64 samples
 ///   rates     the papers' fixed rates, 1e-5 for full SFT and 5e-4 for scores, beside the searched ones
+///   freezing  start exact, K = 8: half of the matrices stop at a quarter of the steps, three quarters at half, in each
+///             order (FreezeOrders)
 /// Throws std::invalid_argument for an unknown plan.
 std::vector<Arm> ArmsOf(const std::string& plan, models::LanguageModel& model, const PlanSettings& settings);
 
