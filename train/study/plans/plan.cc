@@ -266,15 +266,17 @@ std::vector<std::string> PlanNames() {
 }
 
 std::vector<Arm> ArmsOf(const std::string& plan, models::LanguageModel& model, const PlanSettings& settings) {
-  Builder builder(model, settings);
-  bool known = false;
-  for (const Plan& one : kPlans) {
-    if (plan != one.name && plan != "all") continue;
-    (builder.*one.build)();
-    known = true;
+  const std::vector<std::string> names = PlanNames();
+  if (std::ranges::find(names, plan) == names.end()) {
+    throw std::invalid_argument("[plan] expected one of the plans' names, found '" + plan + "'");
   }
-  if (!known) throw std::invalid_argument("[plan] expected one of the plans' names, found '" + plan + "'");
-  return builder.Take();
+  // Which questions an arm helps to answer does not depend on the plan that runs it.
+  Builder builder(model, settings);
+  for (const Plan& one : kPlans) (builder.*one.build)();
+  std::vector<Arm> arms = builder.Take();
+  if (plan == "all") return arms;
+  std::erase_if(arms, [&](const Arm& arm) { return std::ranges::find(arm.groups, plan) == arm.groups.end(); });
+  return arms;
 }
 
 }  // namespace ampgrad::train

@@ -39,7 +39,10 @@ TEST(Plan, AllHasEachArmOnceWithItsQuestions) {
   EXPECT_EQ(Find(arms, "exact K=8").groups,
             (std::vector<std::string>{"frontier", "bases", "peers", "starts", "length", "rates", "freezing"}));
   for (const std::string& plan : PlanNames()) {
-    for (const Arm& arm : ArmsOf(plan, *model, {})) EXPECT_TRUE(names.contains(arm.name)) << plan << " " << arm.name;
+    for (const Arm& arm : ArmsOf(plan, *model, {})) {
+      EXPECT_TRUE(names.contains(arm.name)) << plan << " " << arm.name;
+      EXPECT_EQ(arm.groups, Find(arms, arm.name).groups) << plan << " " << arm.name;  // whichever plan runs it
+    }
   }
 }
 
