@@ -50,6 +50,11 @@ Freeze ReadFreeze(const std::string& line, const std::string& where, Index steps
 
 std::vector<std::string> FreezeOrders() { return {"pr", "pr-high", "random", "layers"}; }
 
+bool IsFreezeOrder(const std::string& word) {
+  const std::vector<std::string> orders = FreezeOrders();
+  return std::ranges::find(orders, word) != orders.end();
+}
+
 std::vector<std::string> OrderToFreeze(models::LanguageModel& model, const std::string& order,
                                        const MethodSettings& settings, const Bases& bases) {
   std::vector<nn::Matrix*> matrices = MatricesInScope(model, settings.scope);

@@ -13,6 +13,8 @@ namespace ampgrad::train {
 /// The orders in which matrices can stop: "pr", those whose scores have the lowest participation ratio first,
 /// "pr-high", the highest first, "random", and "layers", the lowest first.
 std::vector<std::string> FreezeOrders();
+/// Whether the word is one of them; else it is the name of a file.
+bool IsFreezeOrder(const std::string& word);
 
 /// The matrices in the scope of `settings` that train in `model`, in this order. The participation ratio is that of the
 /// scores of `bases`, with settings.k of them; settings.seed draws the random order. Throws std::invalid_argument for

@@ -94,6 +94,10 @@ TEST(Freezing, HalfStopsAtAQuarterAndThreeQuartersAtHalf) {
     EXPECT_EQ(freezes[i].step, i < 4 ? 10 : 20) << i;
   }
   EXPECT_TRUE(FreezeInParts({"a"}, 40).empty());  // one matrix has no half
+  // Half of all dW, which are a third of a step: five sixths are left, the 1.2 of reports.
+  double frozen = 0;
+  for (const Freeze& freeze : freezes) frozen += static_cast<double>(40 - freeze.step) / (8 * 40);
+  EXPECT_NEAR(1 / (1 - frozen / 3), 6.0 / 5, 1e-12);
 }
 
 // By hand: one of two equal layers, frozen from the first step on, is half of all dW, which is a third of the work.

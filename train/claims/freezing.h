@@ -25,10 +25,9 @@ struct FreezingArm {
 /// The arms of group "freezing" whose un-frozen arm was run, too.
 std::vector<FreezingArm> FreezingArms(const StudyRuns& runs);
 
-/// What the schedule can save at most: half of all dW, where dW is a third of a step's products. Matrices that are
-/// scattered over the layers save nothing else, as dX still passes through them.
-inline constexpr double kFreezingBound = 1 / (1 - 1.0 / 2 / 3);
-/// The same in words.
+/// What the schedule can save at most (MostFreezingSaves, of matrices of one size), in words: half of all dW, where dW
+/// is a third of a step's products. Matrices that are scattered over the layers save nothing else, as dX still passes
+/// through them.
 extern const char* const kFreezingBoundText;
 
 /// The seconds after which a run first has this held-out loss, linear between points; NaN where it never has, or has no

@@ -81,8 +81,7 @@ Findings LowPrIsCrystallizable(const StudyInput& study) {
 Findings LoraFindsTheBasis(const StudyInput& study) {
   const std::string rule =
       "‖P·Bᵀ‖²/r, of the r directions P of LoRA's A with the first r of the basis, is above r/d, its mean by chance, "
-      "at "
-      "the end, and rises during training";
+      "at the end, and rises during training";
   std::vector<ClaimFigure> figures;
   std::vector<std::string> names;
   for (const Arm* arm : study.runs.Arms()) {

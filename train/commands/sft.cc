@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -51,10 +50,9 @@ std::vector<Freeze> ReadFreeze(const Options& options, models::LanguageModel& mo
                                const Bases& bases, Index steps) {
   if (!options.Has("freeze")) return {};
   const std::string word = options.String("freeze");
-  const std::vector<std::string> orders = FreezeOrders();
-  const bool ordered = std::ranges::find(orders, word) != orders.end();
-  const std::vector<Freeze> freezes =
-      ordered ? FreezeInParts(OrderToFreeze(model, word, method, bases), steps) : ReadFreezes(word, model, steps);
+  const std::vector<Freeze> freezes = IsFreezeOrder(word)
+                                          ? FreezeInParts(OrderToFreeze(model, word, method, bases), steps)
+                                          : ReadFreezes(word, model, steps);
   std::printf(
       "%zu matrices stop training before the end; without their dW a step is at most %.2f times as fast on the "
       "average\n",

@@ -42,10 +42,11 @@ double ShowArms(const StudyOptions& study, const StudyFile& file) {
     const Index all = arm->IsLevel() ? 1 : study.seeds;
     const Index own = arm->IsLevel() ? 0 : arm->steps > 0 ? arm->steps : study.train.steps;
     steps += static_cast<double>(own) * static_cast<double>(seeds.size());
-    const std::string& rate_of = arm->rate_of.empty() ? arm->name : arm->rate_of;
+    // One that takes the ‖ΔW‖ of another has a search of its own beside that one's.
+    const std::string& searched_as = arm->norm_of.empty() ? arm->RateFrom() : arm->name;
     const bool searches = own > 0 && arm->fixed_lr == 0 && arm->rates.size() != 1 && !seeds.empty();
-    if (searches && searched.insert(rate_of).second) {
-      steps += static_cast<double>(own) * std::max(0.0, 5 - static_cast<double>(file.TriedCount(rate_of)));
+    if (searches && searched.insert(searched_as).second) {
+      steps += static_cast<double>(own) * std::max(0.0, 5 - static_cast<double>(file.TriedCount(searched_as)));
     }
     left += seeds.size();
     done += static_cast<size_t>(all) - seeds.size();

@@ -51,20 +51,10 @@ std::string Percent(double ratio) { return std::isfinite(ratio) ? report::Format
 
 std::string Decimals(double value) { return std::isfinite(value) ? report::Format("%.4f", value) : "-"; }
 
-// [{"lr", "loss"}, …]; the loss of a run that diverged is null.
-nlohmann::ordered_json Searched(const RateSearch& rate) {
-  nlohmann::ordered_json tried = nlohmann::ordered_json::array();
-  for (const auto& [lr, loss] : rate.tried) tried.push_back({{"lr", lr}, {"loss", loss}});
-  return tried;
-}
-
-// The arm by which the rate of an arm was searched.
-const std::string& SearchedBy(const Arm& arm) { return arm.rate_of.empty() ? arm.name : arm.rate_of; }
-
 // Says by which losses a rate was chosen.
 void NoteSearch(const StudyRun& run) {
   if (run.rate.tried.empty()) return;
-  std::fprintf(stderr, "rates of %s, by validation loss: %s\n", SearchedBy(run.arm).c_str(),
+  std::fprintf(stderr, "rates of %s, by validation loss: %s\n", run.arm.RateFrom().c_str(),
                Describe(run.rate.tried).c_str());
   if (run.rate.at_edge) io::Note(report::Format("no worse rate was found on one side of %g", run.rate.lr));
 }
@@ -90,7 +80,7 @@ class Rows {
       return found == values.values.end() || !values.why.empty() ? NAN : found->second;
     };
     const StudyRun& run = *runs.Run(arm, kSeed);
-    if (rows_.empty() || SearchedBy(arm) != SearchedBy(rows_.back().run.arm)) NoteSearch(run);
+    if (rows_.empty() || arm.RateFrom() != rows_.back().run.arm.RateFrom()) NoteSearch(run);
     if (!run.diverged.empty()) io::Note(arm.name + " diverged: " + run.diverged);
     rows_.push_back({run, efficiency(Gain::kFromStart), efficiency(Gain::kFromBase)});
     if (on_row_) on_row_(rows_);
@@ -189,7 +179,7 @@ std::string TableJson(const std::vector<SweepRow>& rows) {
                     {"start", method.NeedsBasis() ? nlohmann::ordered_json(ct::ToString(method.start)) : nullptr},
                     {"k", method.NeedsBasis() ? nlohmann::ordered_json(method.k) : nullptr},
                     {"lr", r.run.rate.lr},
-                    {"searched", Searched(r.run.rate)},
+                    {"searched", ToJson(r.run.rate.tried)},
                     {"trained", r.run.trained},
                     {"share", r.Share()},
                     {"base_loss", r.run.base_loss},

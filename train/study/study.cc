@@ -99,7 +99,7 @@ class Study {
       file_.AddCapture(seed, CaptureOf(setup_.base(), first.scope, setup_.Universal(), batch));
     }
     const Index k = SummaryK(options_.arms);
-    if (options_.part != 0 || k == 0 || file_.cuts_line() > 0 || !file_.cuts().empty()) return;
+    if (options_.part != 0 || k == 0 || !file_.cuts().empty()) return;
     on_run_("cutting the scores of each matrix");
     const auto& held_out = setup_.data().held_out;
     file_.AddCuts(k, CutEachMatrix(setup_.base(), first.scope, first.rows, setup_.Universal(), k, held_out));
@@ -149,7 +149,9 @@ class Study {
     SetChange(model, record);
     if (!record.arm.summary) return;
     if (options_.answered) record.answered = options_.answered(model);
-    if (!options_.directory.empty() && record.arm.method.method == "amplitude" && record.seed == 1) {
+    // A run that was stopped after its file was weighed is run again, and its file is known.
+    const bool weighed = std::ranges::find(file_.files(), record.arm.name, &WrittenFile::arm) != file_.files().end();
+    if (!options_.directory.empty() && record.arm.method.method == "amplitude" && record.seed == 1 && !weighed) {
       file_.AddFile(WeighScores(setup_.base(), model, record.arm, setup_.data().held_out, options_.directory));
     }
   }
@@ -197,15 +199,13 @@ class Study {
   double base_loss_ = 0, forget_loss_ = 0;
 };
 
-}  // namespace
-
-namespace {
-
-// An arm whose rate comes of another's is run where that is run, so that no search is done twice.
-size_t SearchedBy(const std::vector<Arm>& arms, size_t i) {
-  const std::string& other = arms[i].rate_of.empty() ? arms[i].norm_of : arms[i].rate_of;
-  if (other.empty()) return i;
-  return static_cast<size_t>(std::ranges::find(arms, other, &Arm::name) - arms.begin());
+// The number of the arm by which the rate of arm `i` is searched. It is run where that one is run, so that no search is
+// done twice.
+Index SearchedBy(const std::vector<Arm>& arms, size_t i) {
+  while (arms[i].RateFrom() != arms[i].name) {
+    i = static_cast<size_t>(std::ranges::find(arms, arms[i].RateFrom(), &Arm::name) - arms.begin());
+  }
+  return static_cast<Index>(i);
 }
 
 }  // namespace
@@ -213,7 +213,7 @@ size_t SearchedBy(const std::vector<Arm>& arms, size_t i) {
 std::vector<std::pair<const Arm*, std::vector<uint64_t>>> Missing(const StudyOptions& options, const StudyFile& file) {
   std::vector<std::pair<const Arm*, std::vector<uint64_t>>> missing;
   for (size_t i = 0; i < options.arms.size(); ++i) {
-    if (static_cast<Index>(SearchedBy(options.arms, i)) % options.parts != options.part) continue;
+    if (SearchedBy(options.arms, i) % options.parts != options.part) continue;
     const Arm& arm = options.arms[i];
     missing.push_back({&arm, {}});
     // What nothing draws is the same for every seed.

@@ -23,12 +23,6 @@ Arm ReadArmOf(const io::JsonValue& json) {
   return ReadArm(json, {});
 }
 
-ordered_json RateJson(const RateSearch& rate) {
-  ordered_json tried = ordered_json::array();
-  for (const auto& [lr, loss] : rate.tried) tried.push_back({{"lr", lr}, {"loss", loss}});
-  return {{"lr", rate.lr}, {"tried", tried}, {"at_edge", rate.at_edge}};
-}
-
 RateSearch ReadRate(const io::JsonValue& json) {
   RateSearch rate;
   rate.lr = ReadNumber(json.Field("lr"));
@@ -42,6 +36,12 @@ RateSearch ReadRate(const io::JsonValue& json) {
 
 }  // namespace
 
+ordered_json ToJson(const std::vector<TriedRate>& rates) {
+  ordered_json tried = ordered_json::array();
+  for (const auto& [lr, loss] : rates) tried.push_back({{"lr", lr}, {"loss", loss}});
+  return tried;
+}
+
 ordered_json ToJson(const StudyRun& r) {
   ordered_json held_out = ordered_json::array(), curve = ordered_json::array(), inside = ordered_json::object();
   ordered_json overlap = ordered_json::array();
@@ -54,7 +54,7 @@ ordered_json ToJson(const StudyRun& r) {
   return {{"line", "run"},
           {"arm", ToJson(r.arm)},
           {"seed", r.seed},
-          {"rate", RateJson(r.rate)},
+          {"rate", ordered_json({{"lr", r.rate.lr}, {"tried", ToJson(r.rate.tried)}, {"at_edge", r.rate.at_edge}})},
           {"diverged", r.diverged.empty() ? ordered_json() : ordered_json(r.diverged)},
           {"base_loss", r.base_loss},
           {"start_loss", r.start_loss},

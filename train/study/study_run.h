@@ -51,6 +51,8 @@ struct StudyRun {
   std::string bits;                             // digest of what was trained
 };
 
+/// [{"lr", "loss"}, …]; the loss of a run that diverged is null.
+nlohmann::ordered_json ToJson(const std::vector<TriedRate>& rates);
 /// A line of runs.jsonl and back. Numbers that are not finite are written as null.
 nlohmann::ordered_json ToJson(const StudyRun& record);
 /// Throws std::runtime_error for a line that lacks a field, with its place.

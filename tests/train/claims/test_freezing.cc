@@ -90,8 +90,5 @@ TEST(EarlyFreezing, NeedsTimes) {
   EXPECT_EQ(VerdictsOf(Study(runs), "C14"), Words{"not testable here"});
 }
 
-// Half of all dW, which are a third of a step: five sixths are left.
-TEST(FreezingArms, KnowTheirBound) { EXPECT_NEAR(kFreezingBound, 6.0 / 5, 1e-12); }
-
 }  // namespace
 }  // namespace ampgrad::train

@@ -68,10 +68,8 @@ std::vector<std::pair<std::string, fs::path>> Inputs(const Options& options) {
     const std::vector<std::string> one = {options.String(name)};
     for (const std::string& path : name == "data" ? options.Strings(name) : one) inputs.emplace_back(name, path);
   }
-  if (Given(options, "freeze")) {
-    const std::vector<std::string> orders = FreezeOrders();
-    const std::string word = options.String("freeze");
-    if (std::ranges::find(orders, word) == orders.end()) inputs.emplace_back("freeze", word);
+  if (Given(options, "freeze") && !IsFreezeOrder(options.String("freeze"))) {
+    inputs.emplace_back("freeze", options.String("freeze"));
   }
   if (!Given(options, "study")) return inputs;
   // A study's directory is a good place for its report, so only what the report reads is an input.

@@ -1,6 +1,7 @@
 #include "train/study/measures/cut_scores.h"
 
 #include <memory>
+#include <utility>
 
 #include "ct/amplitude.h"
 #include "ct/spectra/score_sums.h"

@@ -1,6 +1,8 @@
 #include "train/study/measures/lora_overlap.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "tensor/kernels/eigen/eigen.h"

@@ -4,6 +4,7 @@
 
 #include "ct/adapter/native_adapter.h"
 #include "ct/rows.h"
+#include "tensor/io/digest.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
@@ -15,7 +16,9 @@ constexpr Index kFloat = 4;  // bytes of a number in a file
 
 WrittenFile WeighScores(models::LanguageModel& base, models::LanguageModel& tuned, const Arm& arm,
                         const std::vector<Batch>& held_out, const std::filesystem::path& directory) {
-  const std::filesystem::path own = directory / "weighed";
+  io::Digest digest;
+  digest.Add(arm.name);
+  const std::filesystem::path own = directory / ("weighed-" + digest.Text());  // another process may weigh another arm
   std::filesystem::create_directories(own);
   ct::WriteNativeAdapter(own, tuned.Parts(), ct::BaseWeights(base.Parts()), {arm.method.method, "base"});
   WrittenFile file;

@@ -31,6 +31,8 @@ struct Arm {
   std::string freeze = {};         // the order in which matrices stop training (FreezeOrders); empty: none does
   bool summary = false;            // it answers the held-out problems, and its scores are weighed as a file
 
+  /// The arm that its rate comes of: its own name, or that of the arm whose rate or ‖ΔW‖ it takes.
+  const std::string& RateFrom() const { return !rate_of.empty() ? rate_of : !norm_of.empty() ? norm_of : name; }
   /// Whether nothing trains.
   bool IsLevel() const { return kind == ArmKind::kMeanRow || kind == ArmKind::kLayersRemoved; }
 };

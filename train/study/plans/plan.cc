@@ -103,8 +103,9 @@ class Builder {
     constexpr Index kSamples = 64;
     steps_ = 4 * settings_.steps;
     std::vector<Arm> few = {Of("full")};
-    for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed})
+    for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
       few.push_back(AmplitudeOf(start, SmallK()));
+    }
     for (Arm& arm : few) {
       arm.samples = kSamples;
       Add(report::Format("%s, %lld samples", arm.method.Label().c_str(), static_cast<long long>(kSamples)), arm);
@@ -132,9 +133,7 @@ class Builder {
     for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
       for (const Index k : TwoKs()) {
         Amplitude(start, k);
-        Arm fixed = Of("amplitude");
-        fixed.method.k = k;
-        fixed.method.start = start;
+        Arm fixed = AmplitudeOf(start, k);
         fixed.fixed_lr = PaperRate("amplitude");
         Add(fixed.method.Label() + ", rate 5e-4", fixed);
       }
@@ -213,8 +212,7 @@ class Builder {
     full.method.scope = scope;
     Add("full, " + name, full);
     if (!with_scores) return;
-    Arm scores = Of("amplitude");
-    scores.method.k = SmallK();
+    Arm scores = AmplitudeOf(ct::Start::kExact, SmallK());
     scores.method.scope = scope;
     Add(scores.method.Label() + ", " + name, scores);
   }

@@ -137,19 +137,16 @@ void CheckMethod(const io::JsonValue& json, const Arm& arm, Index width) {
   if (!(m.share > 0 && m.share <= 1)) json.Field("share").Fail("a share over 0, of at most 1");
 }
 
-// The names of other arms must be those of the plan.
+// The names of other arms must be those of the plan, and lead to a rate at once: in a circle nobody has one.
 void CheckNames(const io::JsonValue& list, const std::vector<Arm>& arms) {
   for (size_t i = 0; i < arms.size(); ++i) {
-    const auto known = [&](const std::string& name) {
-      return name.empty() || std::ranges::find(arms, name, &Arm::name) != arms.end();
-    };
     if (&*std::ranges::find(arms, arms[i].name, &Arm::name) != &arms[i]) {
       list.Fail("each name once", "'" + arms[i].name + "' again in [" + std::to_string(i) + "]");
     }
-    if (!known(arms[i].norm_of)) list.Item(i).Field("norm_of").Fail("the name of an arm of the plan");
-    const auto other = std::ranges::find(arms, arms[i].rate_of, &Arm::name);
-    if (!known(arms[i].rate_of) || (other != arms.end() && !other->rate_of.empty())) {
-      list.Item(i).Field("rate_of").Fail("the name of an arm of the plan with a rate of its own");
+    for (const auto& [key, name] : {std::pair{"norm_of", arms[i].norm_of}, {"rate_of", arms[i].rate_of}}) {
+      const auto other = std::ranges::find(arms, name, &Arm::name);
+      const bool own = other != arms.end() && other->rate_of.empty() && other->norm_of.empty();
+      if (!name.empty() && !own) list.Item(i).Field(key).Fail("the name of an arm of the plan with a rate of its own");
     }
   }
 }

@@ -117,7 +117,11 @@ TEST_F(PlanFile, NamesWhatIsWrongAndWhere) {
   ExpectRefused(R"([{"method":"full"},{"method":"lora"},{"method":"full","k":3}])",
                 "each name once, found 'full' again in [2]");
   ExpectRefused(R"([{"method":"lora","norm_of":"full"}])",
-                "[0].norm_of to be the name of an arm of the plan, found \"full\"");
+                "[0].norm_of to be the name of an arm of the plan with a rate of its own, found \"full\"");
+  ExpectRefused(R"([{"method":"full","norm_of":"full"}])",
+                "[0].norm_of to be the name of an arm of the plan with a rate of its own, found \"full\"");
+  ExpectRefused(R"([{"method":"full","norm_of":"norms"},{"method":"norms","rate_of":"full"}])",
+                "[0].norm_of to be the name of an arm of the plan with a rate of its own, found \"norms\"");
   ExpectRefused(R"([{"method":"lora","rate_of":"lora r=8"}])",
                 "[0].rate_of to be the name of an arm of the plan with a rate of its own, found \"lora r=8\"");
   ExpectRefused("[]", "a list of arms, of which there is one at least, found none");
