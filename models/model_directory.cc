@@ -83,9 +83,9 @@ void RefuseOtherHead(const WeightFiles& weights, const std::string& head, const 
   throw std::runtime_error((directory / "tokenizer.json").string() + ": no such file" + hint);
 }
 
-// The type of a matrix in a file: the type in which it is held, but none wider than F32.
+// The type of a matrix in a file: the type in which it is held, but none wider than F32. Blocks are widened.
 StoredType FileType(const StoredTensor& weight) {
-  return weight.type() == StoredType::kF64 ? StoredType::kF32 : weight.type();
+  return weight.type() == StoredType::kF64 || HasBlocks(weight.type()) ? StoredType::kF32 : weight.type();
 }
 
 // Whether a type of a matrix holds all numbers of a vector.

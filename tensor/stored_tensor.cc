@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "tensor/blocks.h"
 #include "tensor/thread_pool.h"
 
 namespace ampgrad {
@@ -13,7 +14,40 @@ namespace {
 // What one task converts: this many numbers, or this many rows of a matrix.
 constexpr Index kChunk = 1 << 16, kRowChunk = 32;
 
+void RequireWholeBlocks(StoredType type, const Shape& shape) {
+  const Index block = BlockOf(type).numbers;
+  if (shape.cols() % block == 0) return;
+  throw std::invalid_argument("[stored_tensor] expected rows of a multiple of " + std::to_string(block) +
+                              " numbers for " + ToString(type) + ", found the shape " + shape.ToString());
+}
+
+// Columns `ids` of one row of blocks, to[i * stride]. Neighbouring ids share a run, which is widened once.
+void WidenColumnsOfBlocks(StoredType type, const void* row, const std::vector<Index>& ids, Real* to, Index stride) {
+  Real wide[blocks::kRun];
+  Index run = -1;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] / blocks::kRun != run) blocks::WidenRun(type, row, run = ids[i] / blocks::kRun, wide);
+    to[static_cast<Index>(i) * stride] = wide[ids[i] % blocks::kRun];
+  }
+}
+
+// A whole row of blocks.
+void WidenBlocks(StoredType type, const void* row, Index cols, Real* to) {
+  for (Index run = 0; run < cols / blocks::kRun; ++run) blocks::WidenRun(type, row, run, to + run * blocks::kRun);
+}
+
+// Row r of a matrix of blocks.
+const void* RowOf(const StoredTensor& x, Index r) {
+  return static_cast<const char*>(x.data()) + r * BytesOf(x.type(), x.shape().cols());
+}
+
 }  // namespace
+
+const char* ToString(StoredType type) {
+  constexpr const char* kNames[] = {"F64",  "F32",  "F16",  "BF16", "Q8_0", "Q4_0", "Q4_1",
+                                    "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "NF4"};
+  return kNames[static_cast<size_t>(type)];
+}
 
 Real Widen(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
 
@@ -48,10 +82,11 @@ Half ToHalf(float x) {
 
 StoredTensor::StoredTensor(StoredType type, Shape shape, std::shared_ptr<const void> data)
     : type_(type), shape_(shape), data_(std::move(data)) {
-  if (BytesOf(type) > static_cast<Index>(sizeof(Real))) {
+  if (!HasBlocks(type) && BytesOf(type) > static_cast<Index>(sizeof(Real))) {
     throw std::invalid_argument("[stored_tensor] expected numbers of at most " + std::to_string(sizeof(Real)) +
                                 " bytes, found " + std::to_string(BytesOf(type)));
   }
+  RequireWholeBlocks(type, shape);
 }
 
 StoredTensor::StoredTensor(const Tensor& tensor)
@@ -60,6 +95,12 @@ StoredTensor::StoredTensor(const Tensor& tensor)
 Tensor StoredTensor::Widened() const {
   if (!tensor_.empty()) return tensor_;
   Tensor wide = Tensor::Uninitialized(shape_);
+  if (HasBlocks(type_)) {
+    ParallelChunks(wide.rows(), kRowChunk, [&](Index r, Index end) {
+      for (; r < end; ++r) WidenBlocks(type_, RowOf(*this, r), shape_.cols(), wide.row(r));
+    });
+    return wide;
+  }
   WithNumbers(type_, data(), [&](const auto* numbers) {
     ParallelChunks(wide.size(), kChunk, [&](Index i, Index end) {
       for (; i < end; ++i) wide[i] = Widen(numbers[i]);
@@ -71,6 +112,12 @@ Tensor StoredTensor::Widened() const {
 Tensor StoredTensor::WidenedRows(const std::vector<Index>& ids) const {
   const Index cols = shape_.cols();
   Tensor wide = Tensor::Uninitialized({static_cast<Index>(ids.size()), cols});
+  if (HasBlocks(type_)) {
+    ParallelChunks(wide.rows(), kRowChunk, [&](Index i, Index end) {
+      for (; i < end; ++i) WidenBlocks(type_, RowOf(*this, ids[i]), cols, wide.row(i));
+    });
+    return wide;
+  }
   WithNumbers(type_, data(), [&](const auto* numbers) {
     ParallelChunks(wide.rows(), kRowChunk, [&](Index i, Index end) {
       for (; i < end; ++i) {
@@ -85,6 +132,12 @@ Tensor StoredTensor::WidenedRows(const std::vector<Index>& ids) const {
 Tensor StoredTensor::WidenedColumns(const std::vector<Index>& ids) const {
   const Index rows = shape_.rows(), cols = shape_.cols();
   Tensor wide = Tensor::Uninitialized({static_cast<Index>(ids.size()), rows});
+  if (HasBlocks(type_)) {
+    ParallelChunks(rows, kRowChunk, [&](Index r, Index end) {
+      for (; r < end; ++r) WidenColumnsOfBlocks(type_, RowOf(*this, r), ids, wide.data() + r, rows);
+    });
+    return wide;
+  }
   WithNumbers(type_, data(), [&](const auto* numbers) {
     // A task takes rows of the matrix, because each row is contiguous in memory.
     ParallelChunks(rows, kRowChunk, [&](Index begin, Index end) {
@@ -97,15 +150,22 @@ Tensor StoredTensor::WidenedColumns(const std::vector<Index>& ids) const {
 }
 
 StoredTensor Rounded(const Tensor& x, StoredType type) {
-  const auto bytes = std::make_shared<std::vector<float>>(static_cast<size_t>(x.size()) + 1);  // room for any type
-  void* const to = bytes->data();
+  RequireWholeBlocks(type, x.shape());
+  const Index bytes = BytesOf(type, x.size()), cols = x.shape().cols();
+  const auto storage = std::make_shared<std::vector<float>>(static_cast<size_t>(bytes) / sizeof(float) + 1);
+  void* const to = storage->data();
+  std::vector<float> row(static_cast<size_t>(cols));
+  for (Index r = 0; r < (HasBlocks(type) ? x.rows() : 0); ++r) {
+    for (Index j = 0; j < cols; ++j) row[j] = static_cast<float>(x.row(r)[j]);
+    blocks::Quantise(type, row.data(), cols, static_cast<char*>(to) + r * BytesOf(type, cols));
+  }
   for (Index i = 0; i < x.size(); ++i) {
     const auto value = static_cast<float>(x[i]);
     if (type == StoredType::kF32) static_cast<float*>(to)[i] = value;
     if (type == StoredType::kF16) static_cast<Half*>(to)[i] = ToHalf(value);
     if (type == StoredType::kBf16) static_cast<Bf16*>(to)[i] = ToBf16(value);
   }
-  return {type, x.shape(), std::shared_ptr<const void>(bytes, to)};
+  return {type, x.shape(), std::shared_ptr<const void>(storage, to)};
 }
 
 }  // namespace ampgrad

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -28,18 +30,66 @@ Bf16 ToBf16(float x);
 /// The nearest half-precision number, likewise.
 Half ToHalf(float x);
 
-/// The type in which numbers are stored in memory or in a file. It does not depend on Real.
-enum class StoredType { kF64, kF32, kF16, kBf16 };
+/// The type in which numbers are stored in memory or in a file. It does not depend on Real. The last nine are blocks of
+/// quantised numbers (blocks.h): ggml's types, and kNf4, the NF4 numbers of bitsandbytes in blocks of our own.
+enum class StoredType { kF64, kF32, kF16, kBf16, kQ8_0, kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ4K, kQ5K, kQ6K, kNf4 };
 
 /// The stored type of a Tensor's numbers.
 inline constexpr StoredType kRealType = sizeof(Real) == sizeof(float) ? StoredType::kF32 : StoredType::kF64;
 
-/// Bytes of one number.
-constexpr Index BytesOf(StoredType type) { return type == StoredType::kF64 ? 8 : type == StoredType::kF32 ? 4 : 2; }
+/// The numbers of a block, and the bytes that they take. A type without blocks has blocks of one number.
+struct StoredBlock {
+  Index numbers;
+  Index bytes;
+};
 
-/// Casts `data` to a pointer to numbers of `type`, calls body(numbers) with it, and returns the result.
+/// The one table of block sizes, and of the names that messages use: "BF16", "Q4_K".
+constexpr StoredBlock BlockOf(StoredType type) {
+  switch (type) {
+    case StoredType::kF64:
+      return {1, 8};
+    case StoredType::kF32:
+      return {1, 4};
+    case StoredType::kF16:
+    case StoredType::kBf16:
+      return {1, 2};
+    case StoredType::kQ8_0:
+      return {32, 34};
+    case StoredType::kQ4_0:
+      return {32, 18};
+    case StoredType::kQ4_1:
+    case StoredType::kNf4:
+      return {32, 20};
+    case StoredType::kQ5_0:
+      return {32, 22};
+    case StoredType::kQ5_1:
+      return {32, 24};
+    case StoredType::kQ4K:
+      return {256, 144};
+    case StoredType::kQ5K:
+      return {256, 176};
+    case StoredType::kQ6K:
+      return {256, 210};
+  }
+  return {1, 0};
+}
+const char* ToString(StoredType type);
+
+/// Whether a type stores blocks of more than one number.
+constexpr bool HasBlocks(StoredType type) { return BlockOf(type).numbers > 1; }
+/// Bytes of one block; of one number, if the type has no blocks.
+constexpr Index BytesOf(StoredType type) { return BlockOf(type).bytes; }
+/// Bytes of `numbers` numbers, whole blocks.
+constexpr Index BytesOf(StoredType type, Index numbers) {
+  return numbers / BlockOf(type).numbers * BlockOf(type).bytes;
+}
+
+/// Casts `data` to a pointer to numbers of `type`, calls body(numbers) with it, and returns the result. Throws
+/// std::logic_error for a type with blocks.
 template <class Body>
 auto WithNumbers(StoredType type, const void* data, Body body) {
+  if (HasBlocks(type))
+    throw std::logic_error(std::string("[stored_tensor] ") + ToString(type) + " has no numbers alone");
   if (type == StoredType::kF16) return body(static_cast<const Half*>(data));
   if (type == StoredType::kBf16) return body(static_cast<const Bf16*>(data));
 #ifdef AMPGRAD_DOUBLE
@@ -49,11 +99,11 @@ auto WithNumbers(StoredType type, const void* data, Body body) {
 }
 
 /// A read-only tensor in its stored type, most often in a mapped file. Its numbers are widened to Real where they are
-/// used. It is row-major and has at most four dimensions; its type is not wider than Real.
+/// used. It is row-major and has at most four dimensions; its type is not wider than Real. Rows are whole blocks.
 class StoredTensor {
  public:
   /// `data` points to shape.size() numbers of `type` and keeps their storage alive. Throws std::invalid_argument for a
-  /// type that is wider than Real.
+  /// type that is wider than Real, and for rows that are no multiple of the type's block.
   StoredTensor(StoredType type, Shape shape, std::shared_ptr<const void> data);
   /// Shares the storage of `tensor`.
   explicit StoredTensor(const Tensor& tensor);
@@ -61,7 +111,7 @@ class StoredTensor {
   StoredType type() const { return type_; }
   const Shape& shape() const { return shape_; }
   const void* data() const { return data_.get(); }
-  Index bytes() const { return shape_.size() * BytesOf(type_); }
+  Index bytes() const { return BytesOf(type_, shape_.size()); }
   /// The Tensor that owns the storage; absent if no Tensor does.
   const Tensor& tensor() const { return tensor_; }
 
@@ -79,7 +129,9 @@ class StoredTensor {
   Tensor tensor_;
 };
 
-/// The numbers of `x` rounded to a type of 16 or 32 bits, ties to even, in storage of their own.
+/// The numbers of `x` in a narrower type, in storage of their own: F32, F16 and BF16 round ties to even; Q8_0, Q4_0 and
+/// NF4 are quantised as blocks.h says. Throws std::invalid_argument for another type, for rows that are no multiple of
+/// the type's block, and for numbers that a block cannot hold.
 StoredTensor Rounded(const Tensor& x, StoredType type);
 
 }  // namespace ampgrad

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 
+#include "tensor/blocks.h"
 #include "tensor/thread_pool.h"
 
 namespace ampgrad::io {
@@ -23,8 +25,8 @@ WordOf WordOfType(StoredType type) {
       return {0x7F8000007F800000, 0x0080000000800000, 0x8000000080000000};
     case StoredType::kF16:
       return {0x7C007C007C007C00, 0x0400040004000400, 0x8000800080008000};
-    case StoredType::kBf16:
-      break;
+    default:
+      break;  // BF16
   }
   return {0x7F807F807F807F80, 0x0080008000800080, 0x8000800080008000};
 }
@@ -40,9 +42,28 @@ bool AnyNotFinite(const WordOf& word, const char* bytes, Index count) {
   return (carries & word.signs) != 0;
 }
 
+// Likewise for blocks, which hold such a number if a scale or an offset is one. Then their first number is one too.
+Index FirstNotFiniteOfBlocks(StoredType type, const void* data, Index n) {
+  constexpr Index kChunk = 1 << 12;  // blocks
+  const Index numbers = BlockOf(type).numbers;
+  std::atomic<Index> first{n};
+  ParallelChunks(n / numbers, kChunk, [&](Index begin, Index end) {
+    Real wide[blocks::kRun];
+    for (Index i = begin; i < end && i * numbers < first; ++i) {
+      blocks::WidenRun(type, data, i * numbers / blocks::kRun, wide);
+      if (std::isfinite(wide[0])) continue;
+      Index known = first;
+      while (i * numbers < known && !first.compare_exchange_weak(known, i * numbers)) {
+      }
+    }
+  });
+  return first;
+}
+
 }  // namespace
 
 Index FirstNotFinite(StoredType type, const void* numbers, Index n) {
+  if (HasBlocks(type)) return FirstNotFiniteOfBlocks(type, numbers, n);
   constexpr Index kChunk = 1 << 18;
   const WordOf word = WordOfType(type);
   const Index size = BytesOf(type);

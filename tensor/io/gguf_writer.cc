@@ -62,10 +62,7 @@ class HeaderBytes {
   }
 };
 
-Index BytesOf(const GgufTensorPlan& tensor) {
-  const GgmlBlock block = BlockOf(tensor.type);
-  return tensor.shape.size() / block.numbers * block.bytes;
-}
+Index BytesOf(const GgufTensorPlan& tensor) { return BytesOf(StoredTypeOf(tensor.type), tensor.shape.size()); }
 
 Index Padding(Index bytes) { return (kAlignment - bytes % kAlignment) % kAlignment; }
 
@@ -82,7 +79,7 @@ void RequireReadable(const std::filesystem::path& path, const GgufValues& values
       Reject(path, what + ": expected a name of 1.." + std::to_string(kLongestName) + " bytes");
     }
     if (!names.insert(tensor.name).second) Reject(path, "two tensors named " + QuoteName(tensor.name));
-    const Index block = BlockOf(tensor.type).numbers;
+    const Index block = BlockOf(StoredTypeOf(tensor.type)).numbers;
     if (tensor.shape.size() == 0 || tensor.shape.rank() == 0 || tensor.shape.cols() % block != 0) {
       Reject(path, what + ": expected rows of a multiple of " + std::to_string(block) + " numbers, found the shape " +
                        tensor.shape.ToString());
@@ -115,29 +112,30 @@ std::string HeaderText(const GgufValues& values, const std::vector<GgufTensorPla
 
 }  // namespace
 
-GgmlBlock BlockOf(GgmlType type) {
+StoredType StoredTypeOf(GgmlType type) {
   switch (type) {
     case GgmlType::kF32:
-      return {1, 4};
+      return StoredType::kF32;
     case GgmlType::kF16:
+      return StoredType::kF16;
     case GgmlType::kBf16:
-      return {1, 2};
+      return StoredType::kBf16;
     case GgmlType::kQ4_0:
-      return {32, 18};
+      return StoredType::kQ4_0;
     case GgmlType::kQ4_1:
-      return {32, 20};
+      return StoredType::kQ4_1;
     case GgmlType::kQ5_0:
-      return {32, 22};
+      return StoredType::kQ5_0;
     case GgmlType::kQ5_1:
-      return {32, 24};
+      return StoredType::kQ5_1;
     case GgmlType::kQ8_0:
-      return {32, 34};
+      return StoredType::kQ8_0;
     case GgmlType::kQ4K:
-      return {256, 144};
+      return StoredType::kQ4K;
     case GgmlType::kQ5K:
-      return {256, 176};
+      return StoredType::kQ5K;
     case GgmlType::kQ6K:
-      return {256, 210};
+      return StoredType::kQ6K;
   }
   throw std::invalid_argument("[gguf] unknown type " + std::to_string(static_cast<uint32_t>(type)));
 }
@@ -163,14 +161,12 @@ void GgufWriter::Finish(Index bytes) {
 void GgufWriter::Write(const Tensor& value) {
   const GgufTensorPlan& plan = Next();
   const std::string what = "tensor " + QuoteName(plan.name);
-  if (BlockOf(plan.type).numbers > 1) Reject(path_, what + " as numbers, expected its blocks");
+  const StoredType type = StoredTypeOf(plan.type);
+  if (HasBlocks(type)) Reject(path_, what + " as numbers, expected its blocks");
   if (value.shape() != plan.shape) {
     Reject(path_, what + ": expected the shape " + plan.shape.ToString() + " that was declared, found " +
                       value.shape().ToString());
   }
-  const StoredType type = plan.type == GgmlType::kF32   ? StoredType::kF32
-                          : plan.type == GgmlType::kF16 ? StoredType::kF16
-                                                        : StoredType::kBf16;
   WriteNumbers(file_, type, value, path_.string() + ": cannot write " + what + " of shape " + plan.shape.ToString());
   Finish(BytesOf(plan));
 }

@@ -27,12 +27,8 @@ enum class GgmlType : uint32_t {
   kBf16 = 30
 };
 
-/// The numbers of a block, and the bytes that they take. F32, F16 and BF16 have blocks of one number.
-struct GgmlBlock {
-  Index numbers;
-  Index bytes;
-};
-GgmlBlock BlockOf(GgmlType type);
+/// The type in which a tensor holds such numbers. Throws std::invalid_argument for a value that is not listed.
+StoredType StoredTypeOf(GgmlType type);
 
 /// A value in the header of a GGUF file.
 using GgufValue = std::variant<std::string, uint32_t, int32_t, float, bool, std::vector<std::string>,

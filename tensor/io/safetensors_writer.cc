@@ -14,20 +14,6 @@ namespace {
   throw std::invalid_argument(path.string() + ": cannot write " + message);
 }
 
-const char* NameOf(StoredType type) {
-  switch (type) {
-    case StoredType::kF64:
-      return "F64";
-    case StoredType::kF32:
-      return "F32";
-    case StoredType::kF16:
-      return "F16";
-    case StoredType::kBf16:
-      break;
-  }
-  return "BF16";
-}
-
 std::string JsonString(const std::filesystem::path& path, const std::string& text) {
   try {
     return nlohmann::json(text).dump();
@@ -43,6 +29,10 @@ std::vector<TensorPlan> Ordered(const std::filesystem::path& path, std::vector<T
     const std::string& name = tensors[i].name;
     if (name == "__metadata__") Reject(path, "a tensor named __metadata__, which the format reserves");
     if (i > 0 && tensors[i - 1].name == name) Reject(path, "two tensors named " + QuoteName(name));
+    if (HasBlocks(tensors[i].type)) {
+      Reject(path, "tensor " + QuoteName(name) + " in blocks of " + ToString(tensors[i].type) +
+                       ", which safetensors has no type for");
+    }
   }
   std::stable_sort(tensors.begin(), tensors.end(),
                    [](const TensorPlan& a, const TensorPlan& b) { return BytesOf(a.type) > BytesOf(b.type); });
@@ -52,7 +42,7 @@ std::vector<TensorPlan> Ordered(const std::filesystem::path& path, std::vector<T
 std::string EntryText(const std::filesystem::path& path, const TensorPlan& tensor, Index begin, Index end) {
   std::string shape;
   for (int i = 0; i < tensor.shape.rank(); ++i) shape += (i ? "," : "") + std::to_string(tensor.shape.dim(i));
-  return JsonString(path, tensor.name) + ":{\"dtype\":\"" + NameOf(tensor.type) + "\",\"shape\":[" + shape +
+  return JsonString(path, tensor.name) + ":{\"dtype\":\"" + ToString(tensor.type) + "\",\"shape\":[" + shape +
          "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
 }
 

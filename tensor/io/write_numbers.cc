@@ -67,6 +67,7 @@ void WriteAs(AtomicFile& file, const Tensor& value, const std::string& what) {
 }  // namespace
 
 void WriteNumbers(AtomicFile& file, StoredType type, const Tensor& value, const std::string& what) {
+  if (HasBlocks(type)) throw std::logic_error(what + ": expected a type without blocks, found " + ToString(type));
   if (type == StoredType::kF32) WriteAs<float>(file, value, what);
   if (type == StoredType::kF64) WriteAs<double>(file, value, what);
   if (type == StoredType::kF16) WriteAs<Half>(file, value, what);

@@ -22,6 +22,7 @@ namespace {
 using ops::Layout;
 
 StoredTensor RandomStored(Shape shape, uint64_t seed, StoredType type = StoredType::kBf16) {
+  if (HasBlocks(type)) return RandomBlocks(type, shape, seed);
   return Rounded(Random(seed, 0).NormalTensor(shape, 1), type);
 }
 
@@ -30,10 +31,13 @@ StoredTensor RandomStored(Shape shape, uint64_t seed, StoredType type = StoredTy
 void CheckStoredProduct(StoredType type) {
   ForEachSimdTarget([type] {
     if (type == StoredType::kF16 && kernels::TilesAllowed()) return;
+    const Index block = BlockOf(type).numbers;
+    const auto whole = [block](Index count) { return (count + block - 1) / block * block; };
     for (const Index m : {1, 14, 31, 70}) {
-      for (const Index n : {1, 15, 32, 61, 70, 150}) {
-        for (const Index k : {1, 19, 64, 67, 300}) {
+      for (const Index some_n : {1, 15, 32, 61, 70, 150}) {
+        for (const Index some_k : {1, 19, 64, 67, 300}) {
           for (const bool transposed : {false, true}) {
+            const Index n = transposed ? some_n : whole(some_n), k = transposed ? whole(some_k) : some_k;
             const StoredTensor b = RandomStored(transposed ? Shape{n, k} : Shape{k, n}, 5, type);
             const Tensor a = Random(1, 1).NormalTensor({m, k}, 1), wide = b.Widened();
             const Tensor start = Random(1, 2).NormalTensor({m, n}, 1);
@@ -53,6 +57,13 @@ TEST(Gemm, AStoredRightSideGivesTheBitsOfAWidenedOne) {
   for (const StoredType type : kStoredTypes) CheckStoredProduct(type);
 }
 
+TEST(Gemm, ARightSideOfBlocksGivesTheBitsOfAWidenedOne) {
+  for (const StoredType type : kBlockTypes) {
+    SCOPED_TRACE(ToString(type));
+    CheckStoredProduct(type);
+  }
+}
+
 TEST(NaiveGemm, ReadsAStoredRightSide) {
   for (const StoredType type : kStoredTypes) {
     const StoredTensor b = RandomStored({4, 3}, 6, type);
@@ -61,6 +72,17 @@ TEST(NaiveGemm, ReadsAStoredRightSide) {
     kernels::NaiveGemm(2, 3, 4, {a.data(), 4}, {wide.data(), 3}, {}, expected.data(), 3);
     kernels::NaiveGemm(2, 3, 4, {a.data(), 4}, kernels::OperandOf(b, false), {}, c.data(), 3);
     EXPECT_TRUE(SameBits(c, expected));
+  }
+  for (const StoredType type : kBlockTypes) {
+    for (const bool transposed : {false, true}) {
+      const StoredTensor b = RandomStored(transposed ? Shape{3, 512} : Shape{4, 256}, 6, type);
+      const Index n = transposed ? 3 : 256, k = transposed ? 512 : 4;
+      const Tensor a = Random(1, 1).NormalTensor({2, k}, 1), wide = b.Widened();
+      Tensor expected({2, n}), c({2, n});
+      kernels::NaiveGemm(2, n, k, {a.data(), k}, {wide.data(), wide.cols(), transposed}, {}, expected.data(), n);
+      kernels::NaiveGemm(2, n, k, {a.data(), k}, kernels::OperandOf(b, transposed), {}, c.data(), n);
+      EXPECT_TRUE(SameBits(c, expected)) << ToString(type);
+    }
   }
 }
 

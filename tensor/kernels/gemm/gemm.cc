@@ -16,6 +16,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "tensor/kernels/gemm/block_columns-inl.h"
 #include "tensor/kernels/gemm/gemm_row-inl.h"
 #include "tensor/kernels/gemm/stored-inl.h"
 #include "tensor/kernels/simd/simd-inl.h"
@@ -191,6 +192,10 @@ void PackStoredB(const Stored* b, Index stride, bool transposed, Index cols, Ind
 void PackB(Operand b, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
   if (cols < width) std::fill_n(panel, depth * width, Real(0));
+  if (HasBlocks(b.type)) {
+    return blocks::WithBlocks(b.type, b.data,
+                              [&](const auto* row) HWY_ATTR { PackBlocks(b, row, cols, depth, panel, width); });
+  }
   if (b.type != kRealType) {
     return WithNumbers(b.type, b.data, [&](const auto* numbers) HWY_ATTR {
       PackStoredB(numbers, b.stride, b.transposed, cols, depth, panel);
@@ -236,7 +241,8 @@ Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
 void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* scratch) {
   Real* packed_a = NeedsPacking(a, n) ? scratch : nullptr;
   if (m == 1) {
-    const Index done = RowProduct(n, k, a, b, init.data, c);
+    const Index done =
+        HasBlocks(b.type) ? BlocksRowProduct(n, k, a, b, init.data, c) : RowProduct(n, k, a, b, init.data, c);
     if (done == n) return;
     n -= done, b = b.At(0, done), init = init.At(0, done), c += done;
   }

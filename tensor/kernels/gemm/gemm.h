@@ -7,19 +7,23 @@ namespace ampgrad::kernels {
 
 /// A matrix as a product reads it: element (i, j) is number i * stride + j of `data`, or number j * stride + i when
 /// `transposed`. The left side of a product is in Real. The right side may be of any stored type and is widened when it
-/// is read.
+/// is read. If its type has blocks, `stride` is a multiple of them.
 struct Operand {
   const void* data;  // numbers of `type`
   Index stride;
   bool transposed = false;
   StoredType type = kRealType;
+  Index skipped = 0;  // with blocks: numbers of each row in memory that come before the part
 
   /// The numbers of a matrix in Real.
   const Real* real() const { return static_cast<const Real*>(data); }
   /// The part that begins at element (i, j).
   Operand At(Index i, Index j) const {
-    const Index offset = (transposed ? j * stride + i : i * stride + j) * BytesOf(type);
-    return {data ? static_cast<const char*>(data) + offset : nullptr, stride, transposed, type};
+    if (data == nullptr) return *this;
+    const Index row = transposed ? j : i, col = transposed ? i : j;
+    const bool blocks = HasBlocks(type);
+    const Index offset = blocks ? row * BytesOf(type, stride) : (row * stride + col) * BytesOf(type);
+    return {static_cast<const char*>(data) + offset, stride, transposed, type, skipped + (blocks ? col : 0)};
   }
 };
 

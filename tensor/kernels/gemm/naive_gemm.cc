@@ -1,10 +1,17 @@
+#include "tensor/blocks.h"
 #include "tensor/kernels/gemm/gemm.h"
 
 namespace ampgrad::kernels {
 
 void NaiveGemm(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride) {
   const auto element = [](const Operand& x, Index i, Index j) {
-    const void* at = x.At(i, j).data;
+    const Operand from = x.At(i, j);
+    const void* at = from.data;
+    if (HasBlocks(x.type)) {
+      Real run[blocks::kRun];
+      blocks::WidenRun(x.type, at, from.skipped / blocks::kRun, run);
+      return run[from.skipped % blocks::kRun];
+    }
     if (x.type == StoredType::kF16) return Widen(*static_cast<const Half*>(at));
     if (x.type == StoredType::kBf16) return Widen(*static_cast<const Bf16*>(at));
     return x.type == kRealType ? *static_cast<const Real*>(at) : Widen(*static_cast<const float*>(at));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hwy/base.h"
+#include "tensor/kernels/gemm/widen.h"
 // GCC 12 reports the undefined lanes of its own intrinsics as an error of their caller (GCC bug 105593).
 HWY_DIAGNOSTICS(push)
 HWY_DIAGNOSTICS_OFF(disable : 4700, ignored "-Wuninitialized")
@@ -180,6 +181,18 @@ inline void PackTileBf16B(const Operand& b, Index depth, Index cols, Bf16* to) {
   }
 }
 
+// PackTileB for a B of blocks: the run is widened first.
+inline void PackTileBlocksB(const Operand& b, Index depth, Index cols, Bf16* to) {
+  alignas(64) float wide[kRun * kRun];
+  const Index rows = b.transposed ? std::min(cols, kSide) : std::min(depth, kRun);
+  const Index count = b.transposed ? std::min(depth, kRun) : std::min(cols, kSide);
+  for (Index r = 0; r < rows; ++r) {
+    const Operand row = b.transposed ? b.At(0, r) : b.At(r, 0);
+    WidenBlocks(row, count, wide + r * kRun);
+  }
+  PackTileB({wide, kRun, b.transposed}, depth, cols, to);
+}
+
 }  // namespace
 
 void PackTilesA(const Operand& a, Index rows, Index depth, Bf16* to) {
@@ -204,7 +217,7 @@ void PackTilesA(const Operand& a, Index rows, Index depth, Bf16* to) {
 void PackTilesB(const Operand& b, Index depth, Index cols, Bf16* to) {
   for (Index k = 0; k < depth; k += kRun, to += TilePanelSize(1, TileParts(b))) {
     for (Index j = 0; j < cols; j += kSide) {
-      const auto pack = b.type == StoredType::kBf16 ? PackTileBf16B : PackTileB;
+      const auto pack = b.type == StoredType::kBf16 ? PackTileBf16B : HasBlocks(b.type) ? PackTileBlocksB : PackTileB;
       pack(b.At(k, j), depth - k, cols - j, to + j / kSide * kTileSize);
     }
   }
