@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "models/files/model_texts.h"
+#include "models/gguf/gguf_path.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json.h"
 #include "tensor/io/own_file.h"
@@ -54,10 +56,16 @@ void AddEnds(const std::vector<int>& ends, nlohmann::json& field) {
 }  // namespace
 
 KeptFiles::KeptFiles(const fs::path& directory) {
-  const nlohmann::json config = io::ReadJsonObject(io::OwnFile(directory, "config.json"));
+  const nlohmann::json config = RequireModelText(directory, "config.json").json;
   tokens_ = nlohmann::json::object();
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
     if (config.contains(key)) tokens_[key] = config[key];
+  }
+  if (GgufOf(directory)) {
+    for (const char* name : {"tokenizer_config.json", kGeneration}) {
+      if (const auto text = ReadModelText(directory, name)) files_.push_back({name, text->json.dump(2) + "\n"});
+    }
+    return;
   }
   for (const std::string& name : NamesIn(directory)) {
     if (IsKept(name)) Read(directory, name);

@@ -14,6 +14,7 @@ class KeptFiles {
  public:
   /// Of a model that was not read from a directory: no files.
   KeptFiles() = default;
+  /// Of a GGUF file: what it says of special tokens, its chat template, and where generation ends.
   /// Throws std::runtime_error when a file cannot be read, is not JSON though its name says so, or is a link out of the
   /// directory (`io::OwnFile`).
   explicit KeptFiles(const std::filesystem::path& directory);

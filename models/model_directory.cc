@@ -12,10 +12,13 @@
 #include <stdexcept>
 
 #include "models/chat/configured_tokens.h"
+#include "models/files/model_texts.h"
+#include "models/files/safetensors_files.h"
+#include "models/files/weight_files.h"
+#include "models/files/weight_names.h"
+#include "models/gguf/gguf_path.h"
 #include "models/gpt.h"
 #include "models/llama.h"
-#include "models/weight_files.h"
-#include "models/weight_names.h"
 #include "nn/forms/frozen.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json.h"
@@ -42,13 +45,12 @@ constexpr char kHead[] = "lm_head.weight";
 
 // The model that config.json describes, without its weights.
 std::unique_ptr<LanguageModel> MakeModel(const fs::path& directory) {
-  const fs::path file = io::OwnFile(directory, "config.json");
-  if (!io::IsThere(file)) FailWithoutConfig(directory);
-  const nlohmann::json json = io::ReadJsonObject(file);
-  const io::JsonValue config(json, file.string()), type = config.Field("model_type");
+  const std::optional<ModelText> text = ReadModelText(directory, "config.json");
+  if (!text) FailWithoutConfig(directory);
+  const io::JsonValue config = text->value(), type = config.Field("model_type");
   if (const io::JsonValue quantised = config.Field("quantization_config"); !quantised.null()) {
     const std::string method = quantised.json().is_object() ? quantised.Field("quant_method").StringOr("unknown") : "";
-    throw std::runtime_error(file.string() + ": quantization_config (" + method +
+    throw std::runtime_error(text->file + ": quantization_config (" + method +
                              ") is not supported: expected weights in F32, F16 or BF16");
   }
   if (type.StringOr("") == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config), Vectors::kAbsent);
@@ -71,6 +73,9 @@ void RefuseOtherHead(const WeightFiles& weights, const std::string& head, const 
 }
 
 [[noreturn]] void FailWithoutTokenizer(const fs::path& directory) {
+  if (const auto gguf = GgufOf(directory)) {
+    throw std::runtime_error(gguf->string() + ": holds no tokenizer; name a directory with one: --tokenizer DIR");
+  }
   std::string hint;
   if (io::IsThere(directory / "tokenizer.model")) hint = "tokenizer.model";
   if (io::IsThere(directory / "vocab.json") && io::IsThere(directory / "merges.txt"))
@@ -137,10 +142,11 @@ std::set<StoredType> WriteWeights(const fs::path& file, LanguageModel& model) {
 }  // namespace
 
 std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
-  if (!fs::is_directory(io::StatusOf(directory)))
-    throw std::runtime_error(directory.string() + ": no such model directory");
+  if (!fs::exists(io::StatusOf(directory)))
+    throw std::runtime_error(directory.string() + ": no such model directory or GGUF file");
   std::unique_ptr<LanguageModel> model = MakeModel(directory);
-  const WeightFiles weights(directory);
+  const std::unique_ptr<WeightFiles> files = OpenWeights(directory);
+  const WeightFiles& weights = *files;
   for (const std::string& note : weights.notes()) io::Note(note);
 
   // All shapes are compared before the first number is read: config.json may ask for far more than the files hold.
@@ -165,18 +171,17 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
 }
 
 Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
-  const fs::path file = io::OwnFile(directory, "tokenizer.json");
-  if (!io::IsThere(file)) FailWithoutTokenizer(directory);
-  nlohmann::json json = io::ReadJsonObject(file);
+  std::optional<ModelText> text = ReadModelText(directory, "tokenizer.json");
+  if (!text) FailWithoutTokenizer(directory);
   for (const char* key : {"truncation", "padding"}) {
-    if (!io::JsonValue(json, file.string()).Has(key)) continue;
-    io::Note(file.string() + ": its " + key + " is not applied; sequences have the length that options say");
-    json[key] = nullptr;
+    if (!text->value().Has(key)) continue;
+    io::Note(text->file + ": its " + key + " is not applied; sequences have the length that options say");
+    text->json[key] = nullptr;
   }
-  const Tokenizer tokenizer = Tokenizer::FromJson(json, file.string());
+  const Tokenizer tokenizer = Tokenizer::FromJson(text->json, text->file);
   const std::vector<std::string> beyond = tokenizer.TokensFrom(model.vocabulary());
   if (beyond.empty()) return tokenizer;
-  io::Note(file.string() + ": " + std::to_string(beyond.size()) + " of its tokens, such as " + beyond[0] +
+  io::Note(text->file + ": " + std::to_string(beyond.size()) + " of its tokens, such as " + beyond[0] +
            ", have no row in the model's embedding of " + std::to_string(model.vocabulary()));
   return tokenizer.WithRows(model.vocabulary());
 }
@@ -184,10 +189,9 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
 std::vector<int> StopTokens(const fs::path& directory, const LanguageModel& model, const Tokenizer& tokenizer) {
   std::vector<int> stops = model.EndTokens();
   if (const std::optional<int> end = ConfiguredToken(directory, "eos_token", tokenizer)) stops.push_back(*end);
-  const fs::path file = io::OwnFile(directory, "generation_config.json");
-  if (!io::IsThere(file)) return stops;
-  const nlohmann::json json = io::ReadJsonObject(file);
-  for (const Index id : io::JsonValue(json, file.string()).Field("eos_token_id").Integers(0, INT32_MAX)) {
+  const std::optional<ModelText> text = ReadModelText(directory, "generation_config.json");
+  if (!text) return stops;
+  for (const Index id : text->value().Field("eos_token_id").Integers(0, INT32_MAX)) {
     stops.push_back(static_cast<int>(id));
   }
   return stops;

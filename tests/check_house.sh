@@ -20,11 +20,11 @@ forbid() {
 
 # From the ground up. A folder may include itself, and the folders that stand before it in this list.
 folders=(
-  tensor tensor/kernels/simd tensor/kernels/gemm tensor/kernels/eigen tensor/kernels tensor/io
+  tensor tensor/kernels/simd tensor/kernels/gemm tensor/kernels/eigen tensor/kernels tensor/io tensor/io/gguf
   autograd
   nn/forms nn
   ct ct/spectra ct/adapter
-  models/unicode models/tokenizer models/chat models
+  models/unicode models/tokenizer models/gguf models/files models/chat models
   train/data train/report train/corpus train/methods train/counts train train/change train/spectra train/analysis
   train/study/plans train/study/measures train/study train/claims train/claims/report train/demo
   train/commands/options train/commands

@@ -17,6 +17,11 @@ seed() {
       printf '"a":{"dtype":"F16","shape":[],"data_offsets":[0,2]}}' >>"$corpus/$1/two"
       printf '\x03{"x":{"dtype":"F4","shape":[3,2],"data_offsets":[0,3],"y":[{"z":null}]}}' >"$corpus/$1/three"
       ;;
+    gguf_header)
+      printf 'GGUF\3\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0' >"$corpus/$1/one"
+      printf '\1\0\0\0\0\0\0\0k\4\0\0\0\7\0\0\0\1\0\0\0\0\0\0\0t\1\0\0\0\4\0\0\0\0\0\0\0' >>"$corpus/$1/one"
+      head -c 76 /dev/zero >>"$corpus/$1/one"
+      ;;
     tokenizer_json)
       for name in gpt2 llama llama3 qwen2; do
         cp "tests/golden/tokenizers/$name/tokenizer.json" "$corpus/$1/$name"

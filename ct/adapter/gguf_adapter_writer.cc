@@ -1,12 +1,13 @@
 #include "ct/adapter/gguf_adapter_writer.h"
 
-#include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
-#include "tensor/io/gguf_writer.h"
+#include "tensor/io/gguf/gguf_names.h"
+#include "tensor/io/gguf/gguf_writer.h"
 
 namespace ampgrad::ct {
 namespace {
@@ -15,31 +16,19 @@ namespace {
   throw std::runtime_error("[export] an adapter for llama.cpp cannot hold " + what + "; merge the adapter");
 }
 
-// "blk.3.attn_q.weight" of "layers.3.self_attn.q_proj.weight".
-std::string GgmlName(const std::string& matrix) {
-  static const std::map<std::string, std::string> kInBlock = {
-      {"attn.c_attn.weight", "attn_qkv.weight"},    {"attn.c_proj.weight", "attn_output.weight"},
-      {"mlp.c_fc.weight", "ffn_up.weight"},         {"mlp.c_proj.weight", "ffn_down.weight"},
-      {"self_attn.q_proj.weight", "attn_q.weight"}, {"self_attn.k_proj.weight", "attn_k.weight"},
-      {"self_attn.v_proj.weight", "attn_v.weight"}, {"self_attn.o_proj.weight", "attn_output.weight"},
-      {"mlp.gate_proj.weight", "ffn_gate.weight"},  {"mlp.up_proj.weight", "ffn_up.weight"},
-      {"mlp.down_proj.weight", "ffn_down.weight"}};
-  if (matrix == "lm_head.weight") return "output.weight";
-  const size_t first = matrix.find('.'), second = matrix.find('.', first + 1);
-  const auto found = second == matrix.npos ? kInBlock.end() : kInBlock.find(matrix.substr(second + 1));
-  if (found == kInBlock.end()) Refuse("an update of " + matrix);
-  return "blk." + matrix.substr(first + 1, second - first - 1) + "." + found->second;
+// An adapter changes block matrices and the head; llama.cpp knows no update of an embedding.
+std::string TargetName(const GgufTarget& target, const std::string& matrix) {
+  const std::optional<std::string> name = io::GgufName(target.architecture, matrix);
+  if (!name || *name == "token_embd.weight" || *name == "position_embd.weight") Refuse("an update of " + matrix);
+  return *name;
 }
 
-// The rows of queries or keys [out, r] in llama.cpp's order: of each head the rows i and i + half side by side.
+// The rows of queries or keys [out, r] in llama.cpp's order.
 Tensor RowsByPairs(const Tensor& rows, Index heads) {
   Tensor ordered = Tensor::Uninitialized(rows.shape());
-  const Index half = rows.rows() / heads / 2, bytes = rows.cols() * static_cast<Index>(sizeof(Real));
-  for (Index head = 0; head < heads; ++head) {
-    for (Index i = 0; i < 2 * half; ++i) {
-      std::memcpy(ordered.row(2 * half * head + i), rows.row(2 * half * head + i / 2 + (i % 2) * half),
-                  static_cast<size_t>(bytes));
-    }
+  Index at = 0;
+  for (const Index row : io::PairedRows(rows.rows(), heads)) {
+    std::memcpy(ordered.row(at++), rows.row(row), static_cast<size_t>(rows.cols()) * sizeof(Real));
   }
   return ordered;
 }
@@ -77,8 +66,8 @@ void WriteGgufAdapter(const std::filesystem::path& file, const LowRankAdapter& a
   const double alpha = CommonAlpha(adapter.updates[0]);
   std::vector<io::GgufTensorPlan> plans;
   for (const auto& [matrix, update] : update_of) {
-    plans.push_back({GgmlName(matrix) + ".lora_a", io::GgmlType::kF32, update->a.shape()});
-    plans.push_back({GgmlName(matrix) + ".lora_b", io::GgmlType::kF32, update->b.shape()});
+    plans.push_back({TargetName(target, matrix) + ".lora_a", io::GgmlType::kF32, update->a.shape()});
+    plans.push_back({TargetName(target, matrix) + ".lora_b", io::GgmlType::kF32, update->b.shape()});
   }
   io::GgufWriter writer(file,
                         {{"general.type", "adapter"},

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "models/chat/configured_tokens.h"
+#include "models/gguf/gguf_path.h"
 #include "tensor/io/json.h"
 #include "tensor/io/own_file.h"
 #include "tensor/io/text_file.h"
@@ -31,8 +32,10 @@ constexpr KnownTemplate kKnownTemplates[] = {
     {0x88BF4138D5C826F0, ChatFormat::kChatMl, ""},
     {0x773D13E188AFC917, ChatFormat::kChatMl, ""},  // sets a default for the generation prompt
     {0x8A87094E0E1E24C5, ChatFormat::kChatMl, "You are a helpful assistant."},  // Qwen2
-    {0x4D1512049817743D, ChatFormat::kLlama2, ""},                              // Llama-2-7b-chat-hf
-    {0x0E60067A5537498E, ChatFormat::kLlama3, ""},                              // Meta-Llama-3-8B-Instruct
+    {0x45EC583D4D25BC3A, ChatFormat::kChatMl,
+     "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},  // SmolLM2
+    {0x4D1512049817743D, ChatFormat::kLlama2, ""},                             // Llama-2-7b-chat-hf
+    {0x0E60067A5537498E, ChatFormat::kLlama3, ""},                             // Meta-Llama-3-8B-Instruct
     {0x74891E390E614AE2, ChatFormat::kLlama3, ""},  // as first published, with the header of an answer at the end
 };
 
@@ -75,11 +78,12 @@ std::string DefaultTemplate(const io::JsonValue& named) {
 
 std::optional<TemplateText> FindTemplateText(const fs::path& directory) {
   constexpr uint64_t kLimit = 1 << 20;
-  const fs::path own = io::OwnFile(directory, "chat_template.jinja");
-  if (io::IsThere(own)) return TemplateText{own.string(), io::ReadTextFile(own, kLimit)};
-  const nlohmann::json json = TokenizerConfig(directory);
-  const io::JsonValue config(json, (directory / "tokenizer_config.json").string()),
-      text = config.Field("chat_template");
+  if (!GgufOf(directory)) {
+    const fs::path own = io::OwnFile(directory, "chat_template.jinja");
+    if (io::IsThere(own)) return TemplateText{own.string(), io::ReadTextFile(own, kLimit)};
+  }
+  const ModelText config = TokenizerConfig(directory);
+  const io::JsonValue text = config.value().Field("chat_template");
   if (text.null()) return std::nullopt;
   if (text.json().is_array()) return TemplateText{text.file(), DefaultTemplate(text)};
   if (text.json().is_string()) return TemplateText{text.file(), text.String()};
@@ -281,6 +285,11 @@ std::optional<ChatTemplate> OwnTemplate(const fs::path& directory, const Tokeniz
   throw std::runtime_error(
       own->file + ": expected the chat template of Zephyr, ChatML, Llama-2 or Llama-3, found an unknown one; " +
       "name the one to use with --template zephyr, chatml, llama2 or llama3");
+}
+
+std::optional<std::string> OwnTemplateText(const fs::path& directory) {
+  const std::optional<TemplateText> own = FindTemplateText(directory);
+  return own ? std::optional(own->text) : std::nullopt;
 }
 
 std::vector<Segment> Render(const ChatTemplate& chat, const std::vector<Message>& messages) {

@@ -56,6 +56,9 @@ struct Tokens {
 /// template is not known here, or when `tokenizer` lacks one of its special tokens.
 std::optional<ChatTemplate> OwnTemplate(const std::filesystem::path& directory, const Tokenizer& tokenizer);
 
+/// Its Jinja text, known or not. None when there is none.
+std::optional<std::string> OwnTemplateText(const std::filesystem::path& directory);
+
 /// A template by its name. Throws std::runtime_error as OwnTemplate does.
 ChatTemplate NamedTemplate(ChatFormat format, const std::filesystem::path& directory, const Tokenizer& tokenizer);
 

@@ -8,14 +8,6 @@
 namespace ampgrad::models {
 namespace {
 
-constexpr std::string_view kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kLlama3 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kQwen2 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
 enum class CharacterClass { kLetter, kNumber, kWhitespace, kOther };
 
 CharacterClass ClassOf(char32_t c) {
@@ -92,6 +84,38 @@ size_t Llama3WordEnd(std::string_view text, size_t at, int digits) {
   return end > at ? end : WhitespaceEnd(text, at);
 }
 
+bool IsMarkOfDefault(char32_t c) {
+  constexpr std::string_view kSymbols = "$+<=>^~|";
+  return IsPunctuation(c) || (c < 0x80 && kSymbols.find(static_cast<char>(c)) != kSymbols.npos);
+}
+
+// Runs of the characters that belong become words of their own, and so does the text between them.
+void IsolateRuns(std::string_view text, bool (*belongs)(char32_t), const WordSink& word) {
+  const auto belongs_at = [&](size_t at) { return belongs(io::CharacterAt(text, at).code_point); };
+  for (size_t at = 0, end; at < text.size(); at = end) {
+    const bool first = belongs_at(at);
+    end = at;
+    while (end < text.size() && belongs_at(end) == first) end += io::CharacterAt(text, end).size;
+    word(text.substr(at, end - at));
+  }
+}
+
+// Three digits at a time become words of their own, and so does the text between them.
+void IsolateThreeDigits(std::string_view text, const WordSink& word) {
+  const auto is_digit = [&](size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+  size_t begin = 0;
+  for (size_t at = 0; at < text.size();) {
+    if (!(is_digit(at) && is_digit(at + 1) && is_digit(at + 2))) {
+      ++at;
+      continue;
+    }
+    if (at > begin) word(text.substr(begin, at - begin));
+    word(text.substr(at, 3));
+    begin = at += 3;
+  }
+  if (begin < text.size()) word(text.substr(begin));
+}
+
 }  // namespace
 
 void SplitLikeGpt2(std::string_view text, const WordSink& word) {
@@ -110,16 +134,25 @@ void SplitLikeLlama3(std::string_view text, int digits, const WordSink& word) {
 
 std::function<void(std::string_view, const WordSink&)> SplitterOf(const io::JsonValue& step) {
   const io::JsonValue pattern = step.Field("pattern").Field("Regex"), behavior = step.Field("behavior");
-  // The known patterns leave nothing between two matches, so it does not matter what would become of that. "Removed" of
+  const std::string text = pattern.StringOr("");
+  const bool isolated = behavior.String() == "Isolated";
+  if (isolated && text == kPunctuationPattern) {
+    return [](std::string_view t, const WordSink& word) { IsolateRuns(t, IsMarkOfDefault, word); };
+  }
+  if (isolated && text == kNumberPattern) {
+    return [](std::string_view t, const WordSink& word) { IsolateRuns(t, IsNumber, word); };
+  }
+  if (isolated && text == kThreeDigitsPattern) return IsolateThreeDigits;
+  // The other patterns leave nothing between two matches, so it does not matter what would become of that. "Removed" of
   // the inverse removes it; "Isolated" makes it a word.
   const bool inverse = step.Field("invert").BooleanOr(false);
-  if (behavior.String() != "Isolated" && !(behavior.String() == "Removed" && inverse)) {
+  if (!isolated && !(behavior.String() == "Removed" && inverse)) {
     behavior.Fail("\"Isolated\", or \"Removed\" with invert");
   }
-  if (pattern.StringOr("") == kGpt2) return SplitLikeGpt2;
-  for (const auto& [known, digits] : {std::pair(kLlama3, 3), std::pair(kQwen2, 1)}) {
-    if (pattern.StringOr("") != known) continue;
-    return [digits = digits](std::string_view text, const WordSink& word) { SplitLikeLlama3(text, digits, word); };
+  if (text == kGpt2Pattern) return SplitLikeGpt2;
+  for (const auto& [known, digits] : {std::pair(kLlama3Pattern, 3), std::pair(kQwen2Pattern, 1)}) {
+    if (text != known) continue;
+    return [digits = digits](std::string_view t, const WordSink& word) { SplitLikeLlama3(t, digits, word); };
   }
   pattern.Fail("the pattern of GPT-2, Llama-3 or Qwen-2");
 }

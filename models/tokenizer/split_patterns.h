@@ -11,6 +11,19 @@ namespace ampgrad::models {
 
 using WordSink = std::function<void(std::string_view)>;
 
+/// The patterns that `SplitterOf` knows. The last three are steps of llama.cpp's default pre-tokenizer.
+inline constexpr std::string_view kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+inline constexpr std::string_view kLlama3Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+inline constexpr std::string_view kQwen2Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+inline constexpr std::string_view kPunctuationPattern = R"([\p{P}\$\+<=>\^~\|]+)";
+inline constexpr std::string_view kNumberPattern = R"(\p{N}+)";
+inline constexpr std::string_view kThreeDigitsPattern = "[0-9][0-9][0-9]";
+
 /// Splits a text as GPT-2's regular expression does: contractions ('s 't 're 've 'm 'll 'd); runs of letters, of
 /// numbers or of other characters, each with the space before it, if any; and runs of whitespace, without their last
 /// character if something follows. The joined words are the text.

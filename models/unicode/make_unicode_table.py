@@ -45,6 +45,7 @@ def table(name, belongs):
 tables = {
     'Letter': lambda c: unicodedata.category(chr(c))[0] == 'L',
     'Number': lambda c: unicodedata.category(chr(c))[0] == 'N',
+    'Punctuation': lambda c: unicodedata.category(chr(c))[0] == 'P',
     'Whitespace': lambda c: c in WHITESPACE,
     'Word': is_word,
 }

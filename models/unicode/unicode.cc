@@ -15,6 +15,7 @@ bool Contains(std::span<const CodePointRange> ranges, char32_t code_point) {
 
 bool IsLetter(char32_t code_point) { return Contains(kLetterClass, code_point); }
 bool IsNumber(char32_t code_point) { return Contains(kNumberClass, code_point); }
+bool IsPunctuation(char32_t code_point) { return Contains(kPunctuationClass, code_point); }
 bool IsWhitespace(char32_t code_point) { return Contains(kWhitespaceClass, code_point); }
 bool IsWord(char32_t code_point) { return Contains(kWordClass, code_point); }
 

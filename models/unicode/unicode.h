@@ -10,11 +10,13 @@ struct CodePointRange {
   char32_t first, last;
 };
 extern const char kUnicodeVersion[];
-/// General categories L*; N*; the property White_Space; what \w of a regular expression matches.
-extern const std::span<const CodePointRange> kLetterClass, kNumberClass, kWhitespaceClass, kWordClass;
+/// General categories L*; N*; P*; the property White_Space; what \w of a regular expression matches.
+extern const std::span<const CodePointRange> kLetterClass, kNumberClass, kPunctuationClass, kWhitespaceClass,
+    kWordClass;
 
 bool IsLetter(char32_t code_point);
 bool IsNumber(char32_t code_point);
+bool IsPunctuation(char32_t code_point);
 bool IsWhitespace(char32_t code_point);
 bool IsWord(char32_t code_point);
 

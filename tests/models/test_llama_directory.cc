@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/weight_files.h"
+#include "models/files/safetensors_files.h"
 #include "tensor/kernels/kernels.h"
 #include "tests/support/saved_model.h"
 #include "train/demo/sweep.h"
@@ -103,7 +103,7 @@ TEST(LlamaDirectory, KeepsHalfWidthMatrices) {
     SavedModel saved(std::move(model));
     EXPECT_EQ(saved.Config()["torch_dtype"], "bfloat16");
     const auto loaded = saved.Load();
-    const WeightFiles weights(saved.path());
+    const SafetensorsFiles weights(saved.path());
     for (const nn::Matrix* matrix : loaded->Parts().matrices) {
       EXPECT_FALSE(matrix->HasParameters()) << matrix->name;
       const std::string stored = matrix->name == "lm_head.weight" ? matrix->name : "model." + matrix->name;
@@ -149,7 +149,7 @@ TEST(LlamaDirectory, IsDenseOnceAllOfItTrains) {
   train::Prepare(*loaded, {});
   const TempDir again;
   SaveModel(again.path(), *loaded, Tokenizer::Bytes());
-  const WeightFiles weights(again.path());
+  const SafetensorsFiles weights(again.path());
   for (const std::string& name : weights.Names()) EXPECT_EQ(weights.ReadStored(name).type(), StoredType::kF32) << name;
   EXPECT_EQ(Json::parse(Get(again.path() / "config.json"))["torch_dtype"], "float32");
   const std::vector<int> ids = RandomIds(8, 23, 1);

@@ -45,9 +45,10 @@ TEST(ModelDirectory, ReportsMissingFiles) {
   EXPECT_EQ(saved.Error(), "D/config.json: no such file");
   fs::create_directory(saved.path() / "config.json");
   EXPECT_EQ(saved.Error(), "D/config.json: not a regular file");
-  EXPECT_EQ(MessageOf(saved.path(), [&] { LoadModel(saved.path() / "none"); }), "D/none: no such model directory");
+  EXPECT_EQ(MessageOf(saved.path(), [&] { LoadModel(saved.path() / "none"); }),
+            "D/none: no such model directory or GGUF file");
   EXPECT_EQ(MessageOf(saved.path(), [&] { LoadModel(saved.path() / "elsewhere"); }),
-            "D/elsewhere: no such model directory");
+            "D/elsewhere: no such model directory or GGUF file");
 }
 
 TEST(ModelDirectory, TellsWhatIsThereInPlaceOfAModel) {

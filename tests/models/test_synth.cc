@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "ct/basis.h"
+#include "models/files/safetensors_files.h"
 #include "models/gpt.h"
 #include "models/synth.h"
-#include "models/weight_files.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/thread_pool.h"
 #include "tests/support/files.h"
@@ -100,7 +100,7 @@ TEST(Synth, WritesADirectory) {
   EXPECT_LT(tiny.bytes().size(), 1'000'000u);
   const SynthModel model = SynthPreset("tiny");
   EXPECT_EQ(Get(tiny.path() / "config.json"), model.config);
-  const WeightFiles weights(tiny.path());
+  const SafetensorsFiles weights(tiny.path());
   EXPECT_EQ(weights.Names().size(), model.tensors.size());
   for (const SynthTensor& tensor : model.tensors) {
     EXPECT_EQ(weights.ReadStored(tensor.name).type(), StoredType::kBf16);
@@ -122,7 +122,7 @@ TEST(Synth, DependsOnTheSeedAlone) {
 // Deviations are sums over the shared directions, so they scatter with their number, 16 here.
 TEST(Synth, WeightsAreSane) {
   const Tiny tiny(3);
-  const WeightFiles weights(tiny.path());
+  const SafetensorsFiles weights(tiny.path());
   for (const SynthTensor& tensor : SynthPreset("tiny").tensors) {
     if (tensor.kind == SynthKind::kOnes) continue;
     double sum = 0, squares = 0;
@@ -137,7 +137,7 @@ TEST(Synth, WeightsAreSane) {
 // Shared directions i = 0..15 of 64 hold 3/4 of the variance in proportion to 1/(1 + i); the rest is spread evenly.
 TEST(Synth, MatricesShareADecayingSpectrum) {
   const Tiny tiny(4);
-  const WeightFiles weights(tiny.path());
+  const SafetensorsFiles weights(tiny.path());
   std::vector<std::unique_ptr<nn::Matrix>> matrices;
   std::vector<ct::RowSource> rows;
   for (const SynthTensor& tensor : SynthPreset("tiny").tensors) {

@@ -19,11 +19,15 @@ inline const std::string kChatMlMessage =
 inline const std::string kChatMlJinja = "{% for message in messages %}" + kChatMlMessage;
 inline const std::string kChatMlDefinedJinja =
     "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}" + kChatMlJinja;
-/// ChatML as Qwen2 has it, with a system message of its own.
-inline const std::string kQwen2Jinja =
-    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
-    "{{ '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n' }}{% endif %}" +
-    kChatMlMessage;
+/// ChatML with a system message of its own, as Qwen2 has it, and SmolLM2.
+inline std::string ChatMlWithSystem(const std::string& system) {
+  return "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
+         "{{ '<|im_start|>system\n" +
+         system + "<|im_end|>\n' }}{% endif %}" + kChatMlMessage;
+}
+inline const std::string kQwen2Jinja = ChatMlWithSystem("You are a helpful assistant.");
+inline const std::string kSmolLm2Jinja =
+    ChatMlWithSystem("You are a helpful AI assistant named SmolLM, trained by Hugging Face");
 
 /// The Jinja text of Llama-2-7b-chat-hf.
 inline const std::string kLlama2Jinja =

@@ -5,6 +5,7 @@
 #include "ct/adapter/convert.h"
 #include "ct/adapter/gguf_adapter_writer.h"
 #include "ct/adapter/peft_writer.h"
+#include "models/gguf_model_writer.h"
 #include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
@@ -31,10 +32,20 @@ void WriteGguf(const std::filesystem::path& out, const GivenModel& given, const 
   ct::WriteGgufAdapter(out, adapter, {config.at("model_type"), heads, kv_heads});
 }
 
+// The model as it is now, nothing rounded.
+int WriteWholeGguf(const std::filesystem::path& out, const GivenModel& given) {
+  models::WriteGgufModel(out, *given.model, given.Texts(), io::GgmlType::kF32);
+  std::printf("wrote %s\n", io::Printable(out.string()).c_str());
+  return 0;
+}
+
 int Run(const Options& options) {
   const std::string format = options.Choice("format", {"peft", "gguf", "hf"}), out = options.String("out");
   GivenModel given = ReadGivenModel(options, AdapterUse::kTrain);
-  if (given.adapter.empty()) throw UsageError("expected an adapter: --adapter DIR, or as --model");
+  if (given.adapter.empty() && format != "gguf") {
+    throw UsageError("expected an adapter: --adapter DIR, or as --model");
+  }
+  if (given.adapter.empty()) return WriteWholeGguf(out, given);
   if (format == "hf") {
     WriteMerged(out, given, StoredType::kF32);
     return 0;
@@ -43,8 +54,8 @@ int Run(const Options& options) {
   try {
     adapter = ct::ToLowRank(given.model->Parts());
   } catch (const ct::FullRankError& error) {
-    if (format == "gguf") throw;
     std::printf("%s: written merged\n", error.what());
+    if (format == "gguf") return WriteWholeGguf(out, given);
     WriteMerged(out, given, StoredType::kF32);
     return 0;
   }
@@ -57,10 +68,12 @@ int Run(const Options& options) {
 
 Command ExportCommand() {
   std::vector<OptionSpec> options = ModelOptionSpecs();
-  options.push_back({"format", "NAME", nullptr,
-                     "peft (an adapter for Hugging Face), gguf (one for llama.cpp), or hf (the merged model)"});
+  options.push_back(
+      {"format", "NAME", nullptr,
+       "peft (an adapter for Hugging Face), gguf (one for llama.cpp; without an adapter, the whole model), "
+       "or hf (the merged model)"});
   options.push_back({"out", "PATH", nullptr, "directory to write, new or empty; for gguf a file"});
-  return {"export", "Write an adapter for other programs.", options, Run};
+  return {"export", "Write an adapter, or a whole model, for other programs.", options, Run};
 }
 
 }  // namespace ampgrad::train

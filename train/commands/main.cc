@@ -19,9 +19,10 @@ using ampgrad::train::OptionSpec;
 
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
-  return {DemoCommand(),     PretrainCommand(), SftCommand(),   StudyCommand(), ReportCommand(), SweepCommand(),
-          GenerateCommand(), ChatCommand(),     EvalCommand(),  MergeCommand(), ExportCommand(), AnalyzeCommand(),
-          CountCommand(),    CheckCommand(),    TraceCommand(), AuditCommand(), SynthCommand(),  VersionCommand()};
+  return {DemoCommand(),   PretrainCommand(), SftCommand(),      StudyCommand(),   ReportCommand(),
+          SweepCommand(),  GenerateCommand(), ChatCommand(),     EvalCommand(),    MergeCommand(),
+          ExportCommand(), QuantizeCommand(), TokenizeCommand(), AnalyzeCommand(), CountCommand(),
+          CheckCommand(),  TraceCommand(),    AuditCommand(),    SynthCommand(),   VersionCommand()};
 }
 
 void PrintUsage(std::FILE* out) {

@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <memory>
 
+#include "models/files/model_texts.h"
 #include "models/model_directory.h"
 #include "nn/forms/frozen.h"
-#include "tensor/io/own_file.h"
 #include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "tensor/kernels/kernels.h"
@@ -40,7 +40,7 @@ void WriteMerged(const std::filesystem::path& out, GivenModel& given, StoredType
   }
   directory.Fill([&](const std::filesystem::path& to) {
     const Phase phase("saving");
-    if (io::IsThere(given.Texts() / "tokenizer.json")) {
+    if (models::ReadModelText(given.Texts(), "tokenizer.json")) {
       models::SaveModel(to, *given.model, models::LoadTokenizer(given.Texts(), *given.model), kept);
     } else {
       models::SaveModel(to, *given.model, kept);

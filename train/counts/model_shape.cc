@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "models/files/model_texts.h"
 #include "models/gpt.h"
 #include "models/llama.h"
 #include "tensor/io/json.h"
@@ -100,13 +101,10 @@ ModelShape PresetShape(const std::string& name) {
 }
 
 ModelShape ReadShape(const fs::path& directory) {
-  if (!fs::is_directory(io::StatusOf(directory))) {
-    throw std::runtime_error(directory.string() + ": no such model directory");
-  }
-  const fs::path file = io::OwnFile(directory, "config.json");
-  if (!io::IsThere(file)) throw std::runtime_error(file.string() + ": no such file");
-  const nlohmann::json json = io::ReadJsonObject(file);
-  const io::JsonValue config(json, file.string()), type = config.Field("model_type");
+  if (!fs::exists(io::StatusOf(directory)))
+    throw std::runtime_error(directory.string() + ": no such model directory or GGUF file");
+  const models::ModelText text = models::RequireModelText(directory, "config.json");
+  const io::JsonValue config = text.value(), type = config.Field("model_type");
   ModelShape shape;
   if (type.StringOr("") == "gpt2") {
     shape = ShapeOf(models::GptConfig::FromJson(config));

@@ -66,6 +66,7 @@ std::vector<Published> PublishedTemplates() {
           {kChatMlJinja, ChatFormat::kChatMl, ""},
           {kChatMlDefinedJinja, ChatFormat::kChatMl, ""},
           {kQwen2Jinja, ChatFormat::kChatMl, "You are a helpful assistant."},
+          {kSmolLm2Jinja, ChatFormat::kChatMl, "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
           {kLlama2Jinja, ChatFormat::kLlama2, ""},
           {kLlama3Jinja, ChatFormat::kLlama3, ""},
           {kLlama3FirstJinja, ChatFormat::kLlama3, ""}};

@@ -89,6 +89,40 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenModel, ::testing::ValuesIn(References()),
   return name;
 });
 
+#ifdef AMPGRAD_SHARED_DIR
+class GoldenGguf : public ::testing::TestWithParam<std::pair<const char*, Index>> {};
+
+TEST_P(GoldenGguf, EveryNumberMatches) {
+  const auto [name, decomposed] = GetParam();
+  const Comparison check = CheckReference(Shared(std::string("golden/") + name));
+  std::map<std::string, Index> tensors;
+  for (const GroupResult& group : check.groups) {
+    EXPECT_LE(group.error, sizeof(Real) == sizeof(float) ? 1e-5 : 1e-9) << group.group << ", worst " << group.worst;
+    tensors[group.group] = group.tensors;
+  }
+  const std::map<std::string, Index> expected = {{"logits", 1},
+                                                 {"loss", 1},
+                                                 {"first rows", tensors["first rows"]},
+                                                 {"mean row", 1},
+                                                 {"eigenvalues", 1},
+                                                 {"basis (subspace)", 1},
+                                                 {"spectrum", 3},
+                                                 {"score gradients, exact, explicit", decomposed},
+                                                 {"score gradients, exact, factored", decomposed}};
+  EXPECT_EQ(tensors, expected);
+  EXPECT_GE(tensors["first rows"], decomposed + 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, GoldenGguf,
+                         ::testing::Values(std::pair("gguf-mixed", 14), std::pair("gguf-stories", 35),
+                                           std::pair("gguf-stories-q8", 35)),
+                         [](const auto& info) {
+                           std::string name = info.param.first;
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
+#endif
+
 // What no check of shapes sees: a square projection transposed, the queries' or keys' rows in the order of neighbouring
 // pairs instead of halves, two matrices of one shape exchanged. Returns the error of each group.
 std::map<std::string, double> ErrorsWith(const fs::path& reference,

@@ -66,8 +66,8 @@ TEST_F(CommandAdapter, BringsItsBase) {
               "ampgrad merge: expected an adapter: --adapter DIR, or as --model");
   std::filesystem::rename(Path("base"), Path("moved"));
   ExpectFails(1, {"generate", "--model", Path("lora"), "--prompt", "a"},
-              Path("lora") + ": an adapter over " + Path("base") +
-                  ", which is no directory here; expected --model BASE " + "--adapter " + Path("lora"));
+              Path("lora") + ": an adapter over " + Path("base") + ", which is not here; expected --model BASE " +
+                  "--adapter " + Path("lora"));
 }
 
 // Two runs of three steps: the second begins where the first ended, with fresh moments.

@@ -100,7 +100,7 @@ TEST_F(CommandCount, RefusesWhatCannotBeCounted) {
   ExpectFails(2, count({"--preset", "photonic", "--layers", "first"}),
               "--layers: expected all, last:N, A-B or A, found 'first'");
   ExpectFails(1, count({"--preset", "photonic", "--layers", "last:9"}), "--layers last:9: the model has 8 layers");
-  ExpectFails(1, count({"--model", Path("none")}), Path("none") + ": no such model directory");
+  ExpectFails(1, count({"--model", Path("none")}), Path("none") + ": no such model directory or GGUF file");
   ExpectFails(1, count({"--model", dir().string()}), Path("config.json") + ": no such file");
 }
 

@@ -153,7 +153,8 @@ TEST_F(CommandLine, WrongFilesAreExitCodeOne) {
   sft("blank.jsonl", ": there is no sample in it");
   sft("bad.jsonl", ":2: expected completion to be a string, found nothing");
   ExpectFails(2, {"sft", "--model", Path("base"), "--out", Path("new")}, "--data is missing");
-  ExpectFails(1, {"generate", "--model", Path("none"), "--prompt", "a"}, Path("none") + ": no such model directory");
+  ExpectFails(1, {"generate", "--model", Path("none"), "--prompt", "a"},
+              Path("none") + ": no such model directory or GGUF file");
   ExpectFails(1, {"check", "--reference", Path("none")}, Path("none"));
   ExpectFails(1, {"check", "--reference", Path("base")}, "golden.safetensors");
 }

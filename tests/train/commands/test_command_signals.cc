@@ -112,7 +112,7 @@ TEST_F(CommandSignals, JsonThatTakesAllMemoryIsASentence) {
 TEST_F(CommandSignals, MessagesHoldNoControlCharacters) {
   const std::string name = "a\x1B]0;b\x07\nampgrad: all is well\x7F\xC2\x9B\xFF";
   const std::string shown = R"(a\x1b]0;b\x07\x0aampgrad: all is well\x7f\xc2\x9b\xff)";
-  ExpectFails(1, {"generate", "--model", name, "--prompt", "a"}, shown + ": no such model directory");
+  ExpectFails(1, {"generate", "--model", name, "--prompt", "a"}, shown + ": no such model directory or GGUF file");
   ExpectFails(2, {"generate", name}, "expected an option, found '" + shown + "'");
   ExpectFails(2, {name}, "unknown command '" + shown + "'");
   fs::copy(Path("base"), Path("odd"));

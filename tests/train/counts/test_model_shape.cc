@@ -65,7 +65,7 @@ TEST(ModelShape, RefusesWhatCannotBeCounted) {
   PutConfig(dir, R"({"model_type":"llama","vocab_size":2147483647,"hidden_size":1048576})");
   refused(file + ": expected a model of at most 1e15 numbers, found 4.65e+15");
   const std::string missing = (dir.path() / "none").string();
-  ExpectMessage<std::runtime_error>([&] { ReadShape(missing); }, missing + ": no such model directory");
+  ExpectMessage<std::runtime_error>([&] { ReadShape(missing); }, missing + ": no such model directory or GGUF file");
 }
 
 }  // namespace

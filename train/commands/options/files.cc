@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/files/weight_files.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/digest.h"
 #include "train/freezing.h"
@@ -17,9 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kInputs[] = {"model", "adapter",   "basis-file", "data",   "valid",
-                                   "text",  "reference", "forget",     "against"};  // files, and directories of files
-constexpr const char* kOutputs[] = {"log", "json", "csv", "html", "dump"};          // files
+constexpr const char* kInputs[] = {
+    "model", "adapter",   "basis-file", "data",    "valid",
+    "text",  "reference", "forget",     "against", "tokenizer"};            // files, and directories of files
+constexpr const char* kOutputs[] = {"log", "json", "csv", "html", "dump"};  // files
 constexpr const char* kOutputDirectory = "out";
 
 // Whether both names lead to one file: the same device and inode.
@@ -117,7 +119,10 @@ std::vector<std::pair<std::string, std::string>> DigestInputs(const Options& opt
     }
   };
   for (const auto& [option, path] : Inputs(options)) add(path);
-  if (!base.empty()) add(base);
+  if (!base.empty()) {
+    add(base);
+    for (const fs::path& file : models::WeightPaths(base)) files.insert(file);
+  }
   std::vector<std::pair<std::string, std::string>> digests;
   for (const fs::path& file : files) digests.emplace_back(file.string(), io::DigestOfFile(file));
   return digests;

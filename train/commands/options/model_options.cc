@@ -34,9 +34,9 @@ fs::path RecordedBase(const fs::path& adapter) {
     const nlohmann::json json = io::ReadJsonObject(file);
     base = io::JsonValue(json, file.string()).Field("base_model_name_or_path").StringOr("");
   }
-  if (!base.empty() && fs::is_directory(io::StatusOf(base))) return base;
+  if (!base.empty() && fs::exists(io::StatusOf(base))) return base;
   throw std::runtime_error(adapter.string() + ": an adapter over " + (base.empty() ? "an unnamed model" : base) +
-                           ", which is no directory here; expected --model BASE --adapter " + adapter.string());
+                           ", which is not here; expected --model BASE --adapter " + adapter.string());
 }
 
 void Apply(GivenModel& given, AdapterUse use) {
@@ -60,20 +60,24 @@ void Apply(GivenModel& given, AdapterUse use) {
 }  // namespace
 
 fs::path GivenModel::Texts() const {
+  if (!tokenizer.empty()) return tokenizer;
   return !adapter.empty() && ct::IsNativeAdapter(adapter) && io::IsThere(adapter / "tokenizer.json") ? adapter : base;
 }
 
-std::unique_ptr<models::LanguageModel> ReadModel(const fs::path& directory) {
-  return During("reading the model", [&] { return models::LoadModel(directory); });
+std::unique_ptr<models::LanguageModel> ReadModel(const fs::path& model) {
+  return During("reading the model", [&] { return models::LoadModel(model); });
 }
 
 std::vector<OptionSpec> ModelOptionSpecs() {
-  return {{"model", "DIR", nullptr, "model directory, or an adapter, whose base is then read as well"},
-          {"adapter", "DIR", "", "adapter over the model, of ours or as PEFT saves it"}};
+  return {{"model", "PATH", nullptr, "model directory, GGUF file, or an adapter, whose base is then read as well"},
+          {"adapter", "DIR", "", "adapter over the model, of ours or as PEFT saves it"},
+          {"tokenizer", "DIR", "", "directory whose tokenizer.json and chat template hold in place of the model's"}};
 }
 
 GivenModel ReadGivenModel(const Options& options, AdapterUse use) {
-  return ReadGivenModel(options.String("model"), options.String("adapter"), use);
+  GivenModel given = ReadGivenModel(options.String("model"), options.String("adapter"), use);
+  given.tokenizer = options.String("tokenizer");
+  return given;
 }
 
 GivenModel ReadGivenModel(const fs::path& model, const fs::path& adapter, AdapterUse use) {

@@ -14,9 +14,9 @@
 namespace ampgrad::train {
 
 /// models::LoadModel, shown as it goes.
-std::unique_ptr<models::LanguageModel> ReadModel(const std::filesystem::path& directory);
+std::unique_ptr<models::LanguageModel> ReadModel(const std::filesystem::path& model);
 
-/// --model and --adapter.
+/// --model, --adapter and --tokenizer.
 std::vector<OptionSpec> ModelOptionSpecs();
 
 /// What becomes of an adapter's forms.
@@ -28,13 +28,14 @@ enum class AdapterUse {
 
 /// A model as --model and --adapter name it.
 struct GivenModel {
-  std::filesystem::path base;     // directory of the model: configuration, weights, tokenizer
-  std::filesystem::path adapter;  // directory of the adapter; empty for none
+  std::filesystem::path base;       // of the model, a directory or a GGUF file: configuration, weights, tokenizer
+  std::filesystem::path adapter;    // directory of the adapter; empty for none
+  std::filesystem::path tokenizer;  // directory of the texts that hold in place of the model's; empty for none
   std::unique_ptr<models::LanguageModel> model;
   std::optional<ct::BaseWeights> weights;  // of the base, before the adapter
   std::string method;                      // that the adapter was trained by, "lora" for PEFT's; "" for none
 
-  /// The directory whose tokenizer and chat template hold: the adapter's, if it was taught another template.
+  /// Whose tokenizer and chat template hold: those asked for, else the adapter's, if it was taught another template.
   std::filesystem::path Texts() const;
 };
 

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "ct/adapter/native_adapter.h"
+#include "models/files/weight_files.h"
 #include "train/report/format.h"
 
 namespace ampgrad::train {
@@ -61,9 +62,7 @@ void SaveAdapter(const fs::path& directory, const Options& options, const Method
 std::string DescribeSize(const fs::path& directory, const GivenModel& given) {
   const auto adapter = static_cast<double>(fs::file_size(directory / ct::kAdapterFile));
   double base = 0;
-  for (const auto& entry : fs::directory_iterator(given.base)) {
-    if (entry.path().extension() == ".safetensors") base += static_cast<double>(entry.file_size());
-  }
+  for (const fs::path& file : models::WeightPaths(given.base)) base += static_cast<double>(fs::file_size(file));
   return report::Format("adapter: %.0f bytes, 1/%.1f of the base's %.0f", adapter, base / adapter, base);
 }
 

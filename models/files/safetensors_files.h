@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "models/files/weight_files.h"
 #include "tensor/io/safetensors_reader.h"
 
 namespace ampgrad::models {
@@ -15,25 +16,21 @@ namespace ampgrad::models {
 /// The weights of a model directory: model.safetensors, or the shards that model.safetensors.index.json lists. If both
 /// exist, the single file is read, and a note says so. Every error is a std::runtime_error that names the file and,
 /// where there is one, the tensor.
-class WeightFiles {
+class SafetensorsFiles : public WeightFiles {
  public:
   /// Opens all files and checks their layout. An index must map each tensor to a file in this directory that holds the
   /// tensor, and no tensor may be in two files.
-  explicit WeightFiles(const std::filesystem::path& directory);
+  explicit SafetensorsFiles(const std::filesystem::path& directory);
 
-  /// The single file or the index, for messages.
-  const std::string& file() const { return file_; }
-  /// What a user should know although nothing is wrong, one sentence each.
-  const std::vector<std::string>& notes() const { return notes_; }
-  /// The names of all tensors, sorted.
-  std::vector<std::string> Names() const;
-  bool Has(const std::string& name) const { return shard_of_.contains(name); }
-
-  /// The file that holds a tensor. This function and those below throw std::runtime_error when Has(name) is false.
-  const std::string& FileOf(const std::string& name) const { return Shard(name).file(); }
-  Shape ShapeOf(const std::string& name) const { return Shard(name).ShapeOf(name); }
-  Tensor ReadReal(const std::string& name) const { return Shard(name).ReadReal(name); }
-  StoredTensor ReadStored(const std::string& name) const { return Shard(name).ReadStored(name); }
+  /// The single file or the index.
+  const std::string& file() const override { return file_; }
+  const std::vector<std::string>& notes() const override { return notes_; }
+  std::vector<std::string> Names() const override;
+  bool Has(const std::string& name) const override { return shard_of_.contains(name); }
+  const std::string& FileOf(const std::string& name) const override { return Shard(name).file(); }
+  Shape ShapeOf(const std::string& name) const override { return Shard(name).ShapeOf(name); }
+  Tensor ReadReal(const std::string& name) const override { return Shard(name).ReadReal(name); }
+  StoredTensor ReadStored(const std::string& name) const override { return Shard(name).ReadStored(name); }
 
  private:
   void OpenShards(const std::filesystem::path& directory, const std::map<std::string, std::string>& file_of_tensor);

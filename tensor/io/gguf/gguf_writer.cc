@@ -1,4 +1,4 @@
-#include "tensor/io/gguf_writer.h"
+#include "tensor/io/gguf/gguf_writer.h"
 
 #include <set>
 #include <stdexcept>
@@ -111,34 +111,6 @@ std::string HeaderText(const GgufValues& values, const std::vector<GgufTensorPla
 }
 
 }  // namespace
-
-StoredType StoredTypeOf(GgmlType type) {
-  switch (type) {
-    case GgmlType::kF32:
-      return StoredType::kF32;
-    case GgmlType::kF16:
-      return StoredType::kF16;
-    case GgmlType::kBf16:
-      return StoredType::kBf16;
-    case GgmlType::kQ4_0:
-      return StoredType::kQ4_0;
-    case GgmlType::kQ4_1:
-      return StoredType::kQ4_1;
-    case GgmlType::kQ5_0:
-      return StoredType::kQ5_0;
-    case GgmlType::kQ5_1:
-      return StoredType::kQ5_1;
-    case GgmlType::kQ8_0:
-      return StoredType::kQ8_0;
-    case GgmlType::kQ4K:
-      return StoredType::kQ4K;
-    case GgmlType::kQ5K:
-      return StoredType::kQ5K;
-    case GgmlType::kQ6K:
-      return StoredType::kQ6K;
-  }
-  throw std::invalid_argument("[gguf] unknown type " + std::to_string(static_cast<uint32_t>(type)));
-}
 
 GgufWriter::GgufWriter(const std::filesystem::path& path, const GgufValues& values, std::vector<GgufTensorPlan> tensors)
     : path_(path), tensors_(std::move(tensors)), file_(path) {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "models/files/safetensors_files.h"
 #include "models/model_directory.h"
-#include "models/weight_files.h"
 #include "tensor/io/safetensors_writer.h"
 #include "tests/support/safetensors_files.h"
 #include "tests/support/small_models.h"
@@ -37,7 +37,7 @@ class Sharded {
   }
   void PutMap(const json& map) const { PutIndex({{"metadata", {{"total_size", 16}}}, {"weight_map", map}}); }
   void PutIndex(const json& index) const { Put(path() / kIndex, index.dump()); }
-  WeightFiles Open() const { return WeightFiles(path()); }
+  SafetensorsFiles Open() const { return SafetensorsFiles(path()); }
   std::string Error() const {
     return MessageOf(path(), [&] { Open(); });
   }
@@ -52,10 +52,10 @@ class Sharded {
 
 std::vector<Real> Numbers(const Tensor& tensor) { return {tensor.begin(), tensor.end()}; }
 
-TEST(WeightFiles, ReadsASingleFile) {
+TEST(SafetensorsFiles, ReadsASingleFile) {
   const TempDir directory;
   io::WriteSafetensors(directory.path() / "model.safetensors", {{"b", Tensor::Scalar(2)}, {"a", Tensor({2, 3})}}, {});
-  const WeightFiles weights(directory.path());
+  const SafetensorsFiles weights(directory.path());
   EXPECT_EQ(weights.file(), (directory.path() / "model.safetensors").string());
   EXPECT_EQ(weights.Names(), (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(weights.notes().empty());
@@ -67,9 +67,9 @@ TEST(WeightFiles, ReadsASingleFile) {
             "D/model.safetensors: expected a tensor \"c\", found none among its 2 tensors");
 }
 
-TEST(WeightFiles, ReadsShards) {
+TEST(SafetensorsFiles, ReadsShards) {
   const Sharded sharded;
-  const WeightFiles weights = sharded.Open();
+  const SafetensorsFiles weights = sharded.Open();
   EXPECT_EQ(weights.file(), (sharded.path() / kIndex).string());
   EXPECT_EQ(weights.Names(), (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_TRUE(weights.notes().empty());
@@ -81,7 +81,7 @@ TEST(WeightFiles, ReadsShards) {
             "D/model.safetensors.index.json: expected a tensor \"d\", found none among its 3 tensors");
 }
 
-TEST(WeightFiles, ListsAllMissingShards) {
+TEST(SafetensorsFiles, ListsAllMissingShards) {
   const Sharded sharded;
   const std::string start = "D/model.safetensors.index.json: these files of its weight_map are missing: ";
   fs::remove(sharded.path() / "two.safetensors");
@@ -90,30 +90,30 @@ TEST(WeightFiles, ListsAllMissingShards) {
   EXPECT_EQ(sharded.Error(), start + "\"one.safetensors\", \"two.safetensors\"");
 }
 
-TEST(WeightFiles, RefusesAShardWithoutAMappedTensor) {
+TEST(SafetensorsFiles, RefusesAShardWithoutAMappedTensor) {
   const Sharded sharded;
   EXPECT_EQ(sharded.ErrorWithMap({{"a", "two.safetensors"}}),
             "D/two.safetensors: expected a tensor \"a\", found none among its 1 tensors");
 }
 
-TEST(WeightFiles, RefusesATensorInTwoShards) {
+TEST(SafetensorsFiles, RefusesATensorInTwoShards) {
   const Sharded sharded;
   sharded.Write("two.safetensors", {{"c", Tensor::Scalar(4)}, {"b", Tensor::Scalar(5)}});
   EXPECT_EQ(sharded.Error(),
             "D/two.safetensors: tensor \"b\" is also in D/one.safetensors, expected it in one of them");
 }
 
-TEST(WeightFiles, NotesTensorsThatAreNotMapped) {
+TEST(SafetensorsFiles, NotesTensorsThatAreNotMapped) {
   const Sharded sharded;
   sharded.PutMap({{"a", "one.safetensors"}, {"c", "two.safetensors"}});
-  const WeightFiles weights = sharded.Open();
+  const SafetensorsFiles weights = sharded.Open();
   EXPECT_FALSE(weights.Has("b"));
   EXPECT_EQ(weights.notes(),
             std::vector<std::string>{(sharded.path() / "one.safetensors").string() +
                                      ": 1 of its tensors, such as \"b\", are not in the index and are not read"});
 }
 
-TEST(WeightFiles, RefusesNamesThatAreNoBareFileNames) {
+TEST(SafetensorsFiles, RefusesNamesThatAreNoBareFileNames) {
   const Sharded sharded;
   fs::create_directory(sharded.path() / "sub");
   sharded.Write("sub/x", {{"a", Tensor::Scalar(1)}});
@@ -129,7 +129,7 @@ TEST(WeightFiles, RefusesNamesThatAreNoBareFileNames) {
   EXPECT_EQ(sharded.ErrorWithMap({{"a", "sub"}}), "D/sub: expected a regular file, found a directory");
 }
 
-TEST(WeightFiles, RefusesLinksOutOfTheDirectory) {
+TEST(SafetensorsFiles, RefusesLinksOutOfTheDirectory) {
   const Sharded sharded;
   const TempDir elsewhere;
   fs::rename(sharded.path() / "two.safetensors", elsewhere.path() / "two");
@@ -142,7 +142,7 @@ TEST(WeightFiles, RefusesLinksOutOfTheDirectory) {
             "D/model.safetensors.index.json: these files of its weight_map are missing: \"two.safetensors\"");
 }
 
-TEST(WeightFiles, FollowsLinksWithinTheDirectoryAndIntoTheCacheOfHuggingFace) {
+TEST(SafetensorsFiles, FollowsLinksWithinTheDirectoryAndIntoTheCacheOfHuggingFace) {
   const Sharded sharded;
   fs::rename(sharded.path() / "two.safetensors", sharded.path() / "2");
   fs::create_symlink("2", sharded.path() / "two.safetensors");
@@ -157,17 +157,17 @@ TEST(WeightFiles, FollowsLinksWithinTheDirectoryAndIntoTheCacheOfHuggingFace) {
     fs::create_symlink(fs::path("../../blobs") / name,
                        snapshot / (name == std::string("2") ? "two.safetensors" : name));
   }
-  EXPECT_EQ(WeightFiles(snapshot).ReadReal("c")[0], Real{4});
+  EXPECT_EQ(SafetensorsFiles(snapshot).ReadReal("c")[0], Real{4});
 }
 
-TEST(WeightFiles, DoesNotWaitForAPipe) {
+TEST(SafetensorsFiles, DoesNotWaitForAPipe) {
   const Sharded sharded;
   fs::remove(sharded.path() / "two.safetensors");
   ASSERT_EQ(mkfifo((sharded.path() / "two.safetensors").c_str(), 0600), 0);
   EXPECT_EQ(sharded.Error(), "D/two.safetensors: expected a regular file, found a pipe");
 }
 
-TEST(WeightFiles, RefusesAnIndexWithoutAMap) {
+TEST(SafetensorsFiles, RefusesAnIndexWithoutAMap) {
   const Sharded sharded;
   const std::string start =
       "D/model.safetensors.index.json: expected weight_map to be an object of tensors and files, found ";
@@ -184,7 +184,7 @@ TEST(WeightFiles, RefusesAnIndexWithoutAMap) {
   EXPECT_TRUE(sharded.Error().starts_with("D/model.safetensors.index.json: not valid JSON: ")) << sharded.Error();
 }
 
-TEST(WeightFiles, TakesTheTotalSizeForAdvice) {
+TEST(SafetensorsFiles, TakesTheTotalSizeForAdvice) {
   const Sharded sharded;
   const json map = {{"a", "one.safetensors"}, {"b", "one.safetensors"}, {"c", "two.safetensors"}};
   for (const json& size : std::vector<json>{-1, "16", 16.5, nullptr, 1e300, json::array()}) {
@@ -195,19 +195,19 @@ TEST(WeightFiles, TakesTheTotalSizeForAdvice) {
   EXPECT_EQ(sharded.Error(), "");
 }
 
-TEST(WeightFiles, PrefersTheSingleFileAndSaysSo) {
+TEST(SafetensorsFiles, PrefersTheSingleFileAndSaysSo) {
   const Sharded sharded;
   sharded.Write("model.safetensors", {{"x", Tensor::Scalar(1)}});
-  const WeightFiles weights = sharded.Open();
+  const SafetensorsFiles weights = sharded.Open();
   EXPECT_EQ(weights.Names(), std::vector<std::string>{"x"});
   EXPECT_EQ(weights.notes(),
             std::vector<std::string>{(sharded.path() / "model.safetensors").string() +
                                      ": this file is read, and model.safetensors.index.json beside it is not"});
 }
 
-TEST(WeightFiles, HintsAtFormatsThatAreNotSupported) {
+TEST(SafetensorsFiles, HintsAtFormatsThatAreNotSupported) {
   const TempDir directory;
-  const auto error = [&] { return MessageOf(directory.path(), [&] { WeightFiles weights(directory.path()); }); };
+  const auto error = [&] { return MessageOf(directory.path(), [&] { SafetensorsFiles weights(directory.path()); }); };
   const std::string neither = "D: expected model.safetensors or model.safetensors.index.json, found neither";
   EXPECT_EQ(error(), neither);
   Put(directory.path() / "config.json", "{}");
@@ -227,7 +227,7 @@ void Split(const fs::path& directory) {
   std::vector<io::NamedTensor> shards[2];
   json map;
   {
-    const WeightFiles weights(directory);
+    const SafetensorsFiles weights(directory);
     for (const std::string& name : weights.Names()) {
       const size_t shard = map.size() % 2;
       map[name] = shard == 0 ? "model-00001-of-00002.safetensors" : "model-00002-of-00002.safetensors";

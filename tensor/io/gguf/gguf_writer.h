@@ -8,27 +8,10 @@
 #include <vector>
 
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/gguf/ggml_type.h"
 #include "tensor/stored_tensor.h"
 
 namespace ampgrad::io {
-
-/// ggml's types of numbers, by their values there. All but the first two and the last are blocks of quantised numbers.
-enum class GgmlType : uint32_t {
-  kF32 = 0,
-  kF16 = 1,
-  kQ4_0 = 2,
-  kQ4_1 = 3,
-  kQ5_0 = 6,
-  kQ5_1 = 7,
-  kQ8_0 = 8,
-  kQ4K = 12,
-  kQ5K = 13,
-  kQ6K = 14,
-  kBf16 = 30
-};
-
-/// The type in which a tensor holds such numbers. Throws std::invalid_argument for a value that is not listed.
-StoredType StoredTypeOf(GgmlType type);
 
 /// A value in the header of a GGUF file.
 using GgufValue = std::variant<std::string, uint32_t, int32_t, float, bool, std::vector<std::string>,

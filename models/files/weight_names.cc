@@ -1,8 +1,10 @@
-#include "models/weight_names.h"
+#include "models/files/weight_names.h"
 
 #include <set>
 #include <stdexcept>
 #include <utility>
+
+#include "tensor/io/safetensors_header.h"
 
 namespace ampgrad::models {
 namespace {

@@ -1,4 +1,4 @@
-#include "models/weight_files.h"
+#include "models/files/safetensors_files.h"
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -58,7 +58,7 @@ void FailForAdapter(const fs::path& directory) {
                            ": a PEFT adapter, not a model; merge it into its base first");
 }
 
-WeightFiles::WeightFiles(const fs::path& directory) {
+SafetensorsFiles::SafetensorsFiles(const fs::path& directory) {
   const fs::path single = io::OwnFile(directory, kSingle), index = io::OwnFile(directory, kIndex);
   if (io::IsThere(single)) {
     file_ = single.string();
@@ -74,7 +74,7 @@ WeightFiles::WeightFiles(const fs::path& directory) {
   NoteUnmappedNames();
 }
 
-void WeightFiles::OpenShards(const fs::path& directory, const std::map<std::string, std::string>& file_of_tensor) {
+void SafetensorsFiles::OpenShards(const fs::path& directory, const std::map<std::string, std::string>& file_of_tensor) {
   std::map<std::string, size_t> shard_of_file;
   std::string missing;
   for (const auto& [tensor, name] : file_of_tensor) shard_of_file[name] = 0;
@@ -92,7 +92,7 @@ void WeightFiles::OpenShards(const fs::path& directory, const std::map<std::stri
   }
 }
 
-void WeightFiles::RefuseRepeatedNames() const {
+void SafetensorsFiles::RefuseRepeatedNames() const {
   std::map<std::string, size_t> seen;
   for (size_t i = 0; i < shards_.size(); ++i) {
     for (const io::TensorEntry& entry : shards_[i].header().entries) {
@@ -104,7 +104,7 @@ void WeightFiles::RefuseRepeatedNames() const {
   }
 }
 
-void WeightFiles::NoteUnmappedNames() {
+void SafetensorsFiles::NoteUnmappedNames() {
   for (const io::SafetensorsReader& shard : shards_) {
     size_t count = 0;
     std::string first;
@@ -117,13 +117,13 @@ void WeightFiles::NoteUnmappedNames() {
   }
 }
 
-std::vector<std::string> WeightFiles::Names() const {
+std::vector<std::string> SafetensorsFiles::Names() const {
   std::vector<std::string> names;
   for (const auto& [name, shard] : shard_of_) names.push_back(name);
   return names;
 }
 
-const io::SafetensorsReader& WeightFiles::Shard(const std::string& name) const {
+const io::SafetensorsReader& SafetensorsFiles::Shard(const std::string& name) const {
   const auto found = shard_of_.find(name);
   if (found != shard_of_.end()) return shards_[found->second];
   throw std::runtime_error(file_ + ": expected a tensor " + io::QuoteName(name) + ", found none among its " +

@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "models/weight_files.h"
+#include "models/files/weight_files.h"
 #include "nn/modules.h"
 
 namespace ampgrad::models {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/io/gguf_writer.h"
+#include "tensor/io/gguf/gguf_writer.h"
 #include "tests/support/files.h"
 #include "tests/support/safetensors_files.h"
 #include "tests/support/temp_dir.h"

@@ -1,0 +1,188 @@
+#include "models/gguf_model_writer.h"
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "models/chat/chat_template.h"
+#include "models/chat/configured_tokens.h"
+#include "models/files/model_texts.h"
+#include "models/gguf/gguf_values.h"
+#include "models/rope.h"
+#include "tensor/io/gguf/gguf_names.h"
+#include "tensor/io/gguf/gguf_writer.h"
+#include "tensor/kernels/kernels.h"
+
+namespace ampgrad::models {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::pair<const char*, io::GgmlType> kTypes[] = {{"f32", io::GgmlType::kF32},
+                                                           {"f16", io::GgmlType::kF16},
+                                                           {"bf16", io::GgmlType::kBf16},
+                                                           {"q8_0", io::GgmlType::kQ8_0},
+                                                           {"q4_0", io::GgmlType::kQ4_0}};
+
+// A matrix [out, in] in Real, its rows in the order of llama.cpp. `heads` is 0 where that is the order of the rows.
+Tensor InOrder(const nn::Matrix& matrix, Index heads) {
+  const StoredTensor stored = matrix.form->Merged();
+  Tensor w;
+  if (matrix.layout == ops::Layout::kInOut) {
+    std::vector<Index> columns(static_cast<size_t>(matrix.out));
+    for (size_t i = 0; i < columns.size(); ++i) columns[i] = static_cast<Index>(i);
+    w = stored.WidenedColumns(columns);
+  } else {
+    w = stored.Widened();
+  }
+  if (heads == 0) return w;
+  Tensor ordered = Tensor::Uninitialized(w.shape());
+  Index at = 0;
+  for (const Index row : io::PairedRows(w.rows(), heads)) {
+    std::memcpy(ordered.row(at++), w.row(row), static_cast<size_t>(w.cols()) * sizeof(Real));
+  }
+  return ordered;
+}
+
+// How many heads' rows llama.cpp pairs in a tensor of this name; 0 for none.
+Index PairedHeads(const json& config, const std::string& name) {
+  if (config.at("model_type") != "llama") return 0;
+  if (name.find(".q_proj.") != name.npos) return config.at("num_attention_heads");
+  if (name.find(".k_proj.") != name.npos) return config.at("num_key_value_heads");
+  return 0;
+}
+
+// rope_freqs.weight [D/2] of Llama-3's scaling: what divides each frequency. Empty for other scalings.
+Tensor RotaryDivisors(const json& config) {
+  const json scaling = config.value("rope_scaling", json());
+  if (scaling.is_null() || scaling.value("rope_type", "") != "llama3") return {};
+  const Index head_dim = config.at("head_dim");
+  const RopeConfig scaled = RopeConfig::FromJson(io::JsonValue(config, "config.json"), 0);
+  RopeConfig plain;
+  plain.theta = scaled.theta;
+  Tensor divisors = InverseFrequencies(plain, head_dim);
+  const Tensor frequencies = InverseFrequencies(scaled, head_dim);
+  for (Index j = 0; j < divisors.size(); ++j) divisors[j] /= frequencies[j];
+  return divisors;
+}
+
+// A tensor to be written, and how its numbers are made when its turn comes.
+struct Planned {
+  io::GgufTensorPlan plan;
+  std::function<Tensor()> make;
+};
+
+std::string NameOf(const json& config, const std::string& name) {
+  return io::GgufName(config.at("model_type"), name).value();
+}
+
+std::vector<Planned> Plan(LanguageModel& model, const json& config, io::GgmlType type) {
+  std::vector<Planned> planned;
+  const nn::Parts parts = model.Parts();
+  for (const nn::Matrix* matrix : parts.matrices) {
+    const Index heads = PairedHeads(config, matrix->name);
+    planned.push_back({{NameOf(config, matrix->name), TypeInGguf(*matrix, type), {matrix->out, matrix->in}},
+                       [=] { return InOrder(*matrix, heads); }});
+  }
+  for (const Param* vector : parts.vectors) {
+    const Index heads = PairedHeads(config, vector->name);
+    planned.push_back({{NameOf(config, vector->name), io::GgmlType::kF32, vector->value.shape()}, [=] {
+                         if (heads == 0) return vector->value;
+                         Tensor ordered = Tensor::Uninitialized(vector->value.shape());
+                         Index at = 0;
+                         for (const Index i : io::PairedRows(ordered.size(), heads)) ordered[at++] = vector->value[i];
+                         return ordered;
+                       }});
+  }
+  const Tensor divisors = RotaryDivisors(config);
+  if (!divisors.empty()) {
+    planned.push_back({{"rope_freqs.weight", io::GgmlType::kF32, divisors.shape()}, [divisors] { return divisors; }});
+  }
+  return planned;
+}
+
+// ‖Ŵ − W‖/‖W‖ over matrices.
+struct Change {
+  double change = 0, norm = 0;
+
+  void Add(const Tensor& w, Tensor stored) {
+    for (Index i = 0; i < w.size(); ++i) stored[i] -= w[i];
+    change += kernels::SumSquares(stored.data(), stored.size());
+    norm += kernels::SumSquares(w.data(), w.size());
+  }
+  double Relative() const { return norm > 0 ? std::sqrt(change / norm) : 0; }
+};
+
+// llama.cpp's numbers of what most of a file consists of (llama_ftype).
+uint32_t FileType(io::GgmlType type) {
+  switch (type) {
+    case io::GgmlType::kF32:
+      return 0;
+    case io::GgmlType::kF16:
+      return 1;
+    case io::GgmlType::kQ4_0:
+      return 2;
+    case io::GgmlType::kQ8_0:
+      return 7;
+    default:
+      return 32;  // BF16
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> QuantisedTypes() {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : kTypes) names.push_back(name);
+  return names;
+}
+
+io::GgmlType ParseQuantisedType(const std::string& name) {
+  for (const auto& [known, type] : kTypes) {
+    if (name == known) return type;
+  }
+  throw std::invalid_argument("[gguf] expected f32, f16, bf16, q8_0 or q4_0, found '" + name + "'");
+}
+
+io::GgmlType TypeInGguf(const nn::Matrix& matrix, io::GgmlType type) {
+  if (matrix.kind == nn::MatrixKind::kPosition) return io::GgmlType::kF32;
+  if (type == io::GgmlType::kQ4_0 && matrix.kind == nn::MatrixKind::kVocabulary) type = io::GgmlType::kQ8_0;
+  return matrix.in % BlockOf(io::StoredTypeOf(type)).numbers == 0 ? type : io::GgmlType::kF16;
+}
+
+double WriteGgufModel(const std::filesystem::path& file, LanguageModel& model, const std::filesystem::path& texts,
+                      io::GgmlType type) {
+  const json config = model.Config();
+  io::GgufValues values = ConfigValues(config, texts.stem().string());
+  values.emplace_back("general.file_type", FileType(type));
+  if (const auto tokenizer = ReadModelText(texts, "tokenizer.json")) {
+    json own = TokenizerConfig(texts).json;
+    if (const auto chat = OwnTemplateText(texts)) own["chat_template"] = *chat;
+    for (auto& value : TokenizerValues(tokenizer->json, own, config, model.vocabulary())) {
+      values.push_back(std::move(value));
+    }
+  } else {
+    for (auto& value : SpecialTokenValues(config)) values.push_back(std::move(value));
+  }
+  const std::vector<Planned> planned = Plan(model, config, type);
+  std::vector<io::GgufTensorPlan> plans;
+  for (const Planned& tensor : planned) plans.push_back(tensor.plan);
+  io::GgufWriter writer(file, values, plans);
+  Change change;
+  for (const Planned& tensor : planned) {
+    const StoredType type_here = io::StoredTypeOf(tensor.plan.type);
+    const Tensor w = tensor.make();
+    const StoredTensor stored = Rounded(w, type_here);
+    if (tensor.plan.shape.rank() == 2) change.Add(w, stored.Widened());
+    HasBlocks(type_here) ? writer.WriteBlocks(stored.data(), stored.bytes()) : writer.Write(w);
+  }
+  writer.Commit();
+  return change.Relative();
+}
+
+}  // namespace ampgrad::models
