@@ -21,7 +21,7 @@ forbid() {
 # From the ground up. A folder may include itself, and the folders that stand before it in this list.
 folders=(
   tensor tensor/kernels/simd tensor/kernels/gemm tensor/kernels/eigen tensor/kernels tensor/io tensor/io/gguf
-  autograd
+  autograd autograd/examples
   nn/forms nn
   ct ct/spectra ct/adapter
   models/unicode models/tokenizer models/gguf models/files models/chat models
