@@ -28,6 +28,8 @@
 #include "tests/audit/report/text.h"
 #include "tests/audit/step_identities.h"
 #include "tests/support/temp_dir.h"
+#include "train/commands/commands.h"
+#include "train/commands/help.h"
 #include "train/commands/options/common_options.h"
 #include "train/commands/options/files.h"
 #include "train/commands/options/model_options.h"
@@ -37,19 +39,6 @@
 
 namespace ampgrad::audit {
 namespace {
-
-std::vector<train::OptionSpec> OptionSpecs() {
-  return train::Join(
-      {{{"model", "DIR", "", "audit every tensor of this model instead of the ops"},
-        {"adapter", "DIR", "", "adapter over the model: its parts are audited, too"},
-        {"data", "FILE", "", "what the model reads: JSON lines of pairs, or a text; needed with --model"},
-        {"length", "N", "256", "tokens a sequence at most, with --model"},
-        {"batch", "N", "1", "sequences, with --model"},
-        {"seed", "N", "1", "seed of everything random"},
-        {"json", "FILE", "", "write the findings as JSON"},
-        {"html", "FILE", "", "write the report as one HTML page"}},
-       train::CommonOptionSpecs()});
-}
 
 // Runs a command of the program of the float build, which writes its findings to `out`.
 void RunFloatProgram(const char* command, const std::vector<std::string>& words, const std::string& out) {
@@ -131,10 +120,10 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
 }
 
 int Run(const std::vector<std::string>& words) {
-  const train::Options options(OptionSpecs(), words);
+  const train::Command command = train::AuditCommand();
+  const train::Options options(train::AllOptions(command), words);
   if (options.Has("help")) {
-    std::printf("Usage: ampgrad audit [OPTIONS]\n\nAudit every gradient.\n\n%s",
-                train::DescribeOptions(OptionSpecs()).c_str());
+    std::fputs(train::DescribeCommand(command).c_str(), stdout);
     return 0;
   }
   train::UseCommonOptions(options);

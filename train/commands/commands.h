@@ -12,8 +12,9 @@ struct Command {
   const char* name;
   const char* summary;
   std::vector<OptionSpec> options;
-  int (*run)(const Options& options);  // returns the exit code; throws what is reported in a sentence
-  const char* program = nullptr;       // the program beside this one that runs the command; null: this one
+  // Returns the exit code; throws what is reported in a sentence. Null for the help, and for what `program` runs.
+  int (*run)(const Options& options);
+  const char* program = nullptr;  // the program beside this one that runs the command; null: this one
 };
 
 Command DemoCommand();
@@ -35,6 +36,7 @@ Command TokenizeCommand();
 Command TraceCommand();
 Command AuditCommand();
 Command SynthCommand();
+Command HelpCommand();
 Command VersionCommand();
 
 }  // namespace ampgrad::train

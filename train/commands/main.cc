@@ -1,13 +1,16 @@
 // The command line: finds the command, parses its options, and runs it.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "train/commands/build_info.h"
 #include "train/commands/commands.h"
+#include "train/commands/help.h"
 #include "train/commands/options/common_options.h"
 #include "train/commands/options/files.h"
 #include "train/commands/program.h"
@@ -15,22 +18,13 @@
 namespace {
 
 using ampgrad::train::Command;
-using ampgrad::train::OptionSpec;
 
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
-  return {DemoCommand(),   PretrainCommand(), SftCommand(),      StudyCommand(),   ReportCommand(),
-          SweepCommand(),  GenerateCommand(), ChatCommand(),     EvalCommand(),    MergeCommand(),
-          ExportCommand(), QuantizeCommand(), TokenizeCommand(), AnalyzeCommand(), CountCommand(),
-          CheckCommand(),  TraceCommand(),    AuditCommand(),    SynthCommand(),   VersionCommand()};
-}
-
-void PrintUsage(std::FILE* out) {
-  std::fputs(
-      "Usage: ampgrad COMMAND [OPTIONS]\n\nAmplitude-only fine-tuning of transformers, from the gradients up.\n\n",
-      out);
-  for (const Command& command : Commands()) std::fprintf(out, "  %-9s %s\n", command.name, command.summary);
-  std::fputs("\n'ampgrad COMMAND --help' describes a command's options.\n", out);
+  return {DemoCommand(),     PretrainCommand(), SftCommand(),    StudyCommand(), ReportCommand(), SweepCommand(),
+          GenerateCommand(), ChatCommand(),     EvalCommand(),   MergeCommand(), ExportCommand(), QuantizeCommand(),
+          TokenizeCommand(), AnalyzeCommand(),  CountCommand(),  CheckCommand(), TraceCommand(),  AuditCommand(),
+          SynthCommand(),    HelpCommand(),     VersionCommand()};
 }
 
 // Replaces this process by the command's program, with the same arguments.
@@ -44,31 +38,25 @@ void PrintUsage(std::FILE* out) {
   throw std::runtime_error(program + " cannot be run: build the target " + command.program);
 }
 
-int RunCommand(Command command, const std::vector<std::string>& words) {
-  if (command.program) RunSibling(command, words);
-  for (const OptionSpec& spec : ampgrad::train::CommonOptionSpecs()) command.options.push_back(spec);
-  for (const std::string& word : words) {
-    if (word != "--help") continue;
-    std::printf("Usage: ampgrad %s [OPTIONS]\n\n%s\n\n%s", command.name, command.summary,
-                ampgrad::train::DescribeOptions(command.options).c_str());
+int RunCommand(const Command& command, const std::vector<std::string>& words) {
+  if (std::ranges::find(words, "--help") != words.end()) {
+    std::fputs(ampgrad::train::DescribeCommand(command).c_str(), stdout);
     return 0;
   }
-  const ampgrad::train::Options options(command.options, words);
+  if (command.program) RunSibling(command, words);
+  const ampgrad::train::Options options(ampgrad::train::AllOptions(command), words);
   ampgrad::train::UseCommonOptions(options);
   ampgrad::train::CheckFiles(options);
-  return command.run(options);
+  return command.run ? command.run(options)  // only the help must know all commands
+                     : ampgrad::train::Help(Commands(), ampgrad::train::kVersion, options);
 }
 
 int Dispatch(const std::vector<std::string>& words) {
   if (words.empty()) {
-    PrintUsage(stderr);
+    std::fputs(ampgrad::train::DescribeProgram(Commands()).c_str(), stderr);
     return 2;
   }
-  if (words[0] == "--help" || words[0] == "help") {
-    PrintUsage(stdout);
-    return 0;
-  }
-  const std::string name = words[0] == "--version" ? "version" : words[0];
+  const std::string name = words[0] == "--version" ? "version" : words[0] == "--help" ? "help" : words[0];
   for (const Command& command : Commands()) {
     if (name != command.name) continue;
     return ampgrad::train::RunProtected(std::string("ampgrad ") + command.name, [&] {
