@@ -98,18 +98,47 @@ std::string Source(const Tape& tape, int node) {
   return tape.source(node).file_name() + (":" + std::to_string(tape.source(node).line()));
 }
 
+TraceStep StepAt(const Tape& tape, int node, double norm) {
+  return {tape.op(node), Source(tape, node), tape.shape(node).ToString(), norm};
+}
+
+double NormOf(const Tensor& x) { return std::sqrt(kernels::SumSquares(x.data(), x.size())); }
+
+// The nodes that the gradient reached, by the norms that were seen at ops.
+std::vector<TraceNode> GraphOf(const Tape& tape, int loss, const std::map<int, double>& norms,
+                               const std::vector<int>& path) {
+  std::vector<TraceNode> graph;
+  std::map<int, size_t> place;
+  for (int node = loss; node >= 0; --node) {
+    const Param* param = tape.param(node);
+    const auto norm = norms.find(node);
+    if (param ? param->grad.empty() : norm == norms.end()) continue;
+    place[node] = graph.size();
+    graph.push_back({StepAt(tape, node, param ? NormOf(param->grad) : norm->second),
+                     param ? param->name : "",
+                     {},
+                     std::ranges::find(path, node) != path.end()});
+  }
+  for (const auto& [node, at] : place) {
+    for (const int input : tape.inputs(node)) {
+      if (place.contains(input)) graph[at].inputs.push_back(place.at(input));
+    }
+  }
+  return graph;
+}
+
 // (8(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h, whose error falls as h⁴.
-double CentralDifference(models::LanguageModel& model, const Batch& batch, Real& number) {
-  const double h = 1e-3;
+void TakeDifference(models::LanguageModel& model, const Batch& batch, Real& number, Trace& trace) {
   const Real before = number;
-  const auto loss_at = [&](double shift) {
-    number = static_cast<Real>(before + shift);
+  const double h = trace.shift = 1e-3, shifts[] = {-2 * h, -h, h, 2 * h};
+  for (size_t i = 0; i < trace.shifted.size(); ++i) {
+    number = static_cast<Real>(before + shifts[i]);
     Tape tape(Tape::Mode::kInference);
-    return static_cast<double>(BatchLoss(model, tape, batch).value[0]);
-  };
-  const double near = loss_at(h) - loss_at(-h), far = loss_at(2 * h) - loss_at(-2 * h);
+    trace.shifted[i] = BatchLoss(model, tape, batch).value[0];
+  }
   number = before;
-  return (8 * near - far) / (12 * h);
+  const auto& f = trace.shifted;
+  trace.difference = (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * h);
 }
 
 // W as the form makes it.
@@ -183,18 +212,17 @@ Trace FollowNumber(models::LanguageModel& model, const Batch& batch, const Trace
   std::map<int, double> norms;
   Tensor dw;
   tape.Backward(loss, [&](int node, const Tensor& dy) {
-    if (std::find(path.begin(), path.end(), node) == path.end()) return;
-    norms[node] = std::sqrt(kernels::SumSquares(dy.data(), dy.size()));
+    norms[node] = NormOf(dy);
     if (node == path[w]) dw = dy.Clone();
   });
   for (const int node : path) {
-    if (tape.param(node)) continue;
-    trace.path.push_back({tape.op(node), Source(tape, node), tape.shape(node).ToString(), norms.at(node)});
+    if (!tape.param(node)) trace.path.push_back(StepAt(tape, node, norms.at(node)));
   }
+  trace.graph = GraphOf(tape, loss.node, norms, path);
   trace.to_w = w + 1 < path.size() ? w + 1 : 0;
   CompareWithWeight(w + 1 == path.size() ? param.grad : dw, ChangeOfWeight(form, number), trace);
   trace.gradient = param.grad[options.row * columns + options.column];
-  trace.difference = CentralDifference(model, batch, number);
+  TakeDifference(model, batch, number, trace);
   TakeStep(param, number, options.lr, trace);
   return trace;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,21 @@ struct TraceStep {
   double gradient_norm;  // ‖dY‖
 };
 
+/// A node of the tape that the gradient reached.
+struct TraceNode {
+  TraceStep step;
+  std::string param;           // the name of a leaf's parameter; "" for an op
+  std::vector<size_t> inputs;  // nodes of the list, all behind this one
+  bool on_path;
+};
+
 /// The whole gradient chain of one trained number θ of a matrix W, at step 0.
 struct Trace {
   std::string part;  // the role of the parameter that θ belongs to: "scores", "A"
   double loss;
-  std::vector<TraceStep> path;  // the shortest way from the loss to θ
-  // How many steps of it lead to W, whose form makes the others; 0 where θ is one of W itself.
+  std::vector<TraceStep> path;   // the shortest way from the loss to θ
+  std::vector<TraceNode> graph;  // in the order of the backward pass, from the loss on
+  // How many steps of the path lead to W, whose form makes the others; 0 where θ is one of W itself.
   size_t to_w;
   Index row;                                   // the row of W that θ moves most
   std::vector<double> dw_row;                  // this row of dW
@@ -30,6 +40,8 @@ struct Trace {
   double dot;                                  // Σ dW ∘ ∂W/∂θ over all of W, in double
   double gradient;                             // dθ as the backward pass left it
   double difference;                           // the central difference of the loss in θ, fourth order
+  double shift;                                // its step h
+  std::array<double, 4> shifted;               // the losses at θ − 2h, θ − h, θ + h and θ + 2h
   double value, moment1, moment2, next_value;  // θ, AdamW's moments after its first step, and θ after it
 };
 

@@ -1,8 +1,11 @@
 #include "train/analysis/trace.h"
 
 #include <cstdio>
+#include <string>
 
 #include "models/model_directory.h"
+#include "tensor/io/atomic_file.h"
+#include "train/analysis/trace_page.h"
 #include "train/commands/commands.h"
 #include "train/commands/options/data_options.h"
 #include "train/commands/options/method_options.h"
@@ -14,6 +17,16 @@
 
 namespace ampgrad::train {
 namespace {
+
+// What makes the page again.
+std::string CommandLine(const Options& options) {
+  std::string line = "ampgrad trace";
+  for (const OptionSpec& spec : TraceCommand().options) {
+    const std::string name = spec.name;
+    if (name != "html" && options.Given(name)) line += " --" + name + " " + options.String(name);
+  }
+  return line;
+}
 
 int Run(const Options& options) {
   const MethodSettings method = ReadMethod(options);
@@ -43,7 +56,11 @@ int Run(const Options& options) {
   RequireMemory(PlanMemory(model, bases.shared().get()), batch.tokens() / batch.length, batch.length,
                 AvailableMemory());
   const Trace found = During("following the number", [&] { return FollowNumber(model, batch, trace); });
-  std::fputs(FormatTrace(found, trace, begins ? method.Label() : given.method + " of the adapter").c_str(), stdout);
+  const std::string label = begins ? method.Label() : given.method + " of the adapter";
+  std::fputs(FormatTrace(found, trace, label).c_str(), stdout);
+  if (options.Has("html")) {
+    io::WriteFileAtomically(options.String("html"), FormatTracePage(found, trace, label, CommandLine(options)));
+  }
   return 0;
 }
 
@@ -62,7 +79,8 @@ Command TraceCommand() {
                 {{"seed", "N", "1", "draws the order of the data, and what the method draws"},
                  {"lr", "X", "", "learning rate of the AdamW step; default: the method's own"},
                  {"batch", "N", "2", "sequences in the batch"},
-                 {"length", "N", "", "tokens a sequence at most; default: the model's context"}}}),
+                 {"length", "N", "", "tokens a sequence at most; default: the model's context"},
+                 {"html", "FILE", "", "write the chain as a page that is read step by step and opens anywhere"}}}),
           Run,
           sizeof(Real) == 8 ? nullptr : "ampgrad-double"};  // a difference of float losses would be mostly rounding
 }

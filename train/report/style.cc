@@ -133,6 +133,34 @@ th button:hover { text-decoration: underline; }
 }
 .faults div { margin-top: .3rem; display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
 .badge { font-size: .8rem; color: var(--soft); } .badge.bad { color: var(--bad); } .badge.good { color: var(--good); }
+
+.beside { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1rem; align-items: start; }
+.steps { list-style: none; margin: 0; padding: 0; } .steps > li + li { border-top: 1px solid var(--line); }
+.steps > li { padding: .25rem 0 .5rem; } .steps > .away { display: none; }
+.steps h3 { font-size: 1.05rem; overflow-wrap: anywhere; } .steps .facts dd { overflow-wrap: anywhere; }
+.steps .facts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); }
+.steps .facts dd { font-size: 1rem; }
+.formula {
+  font: .95rem ui-monospace, monospace; background: var(--grid); border-radius: 6px; padding: .4rem .6rem;
+  overflow-wrap: anywhere; color: var(--ink); max-width: none;
+}
+.stepper { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; } .stepper[hidden] { display: none; }
+.stepper button {
+  font: inherit; color: inherit; background: var(--grid); border: 1px solid var(--line); border-radius: 6px;
+  padding: .25rem .8rem; cursor: pointer;
+}
+.stepper button[aria-pressed=true] { border-color: var(--complex); }
+.graph td, .graph th { border-bottom: 0; padding: 0 .35rem; height: 32px; } .graph .number { min-width: 4.5rem; }
+.graph thead th { white-space: nowrap; } .graph tbody th { font: .8rem ui-monospace, monospace; }
+.graph .lane { padding: 0; } .graph .lanes { display: block; } .graph a { color: var(--complex); }
+.graph .bar { background-position: 0 100%; } .graph .now { background: rgb(var(--heat) / .2); }
+.graph .scroll { position: relative; }
+line.lane { stroke: var(--soft); stroke-width: 1.5; } line.lane.main { stroke: var(--complex); stroke-width: 3.5; }
+.knot { fill: var(--card); stroke: var(--soft); stroke-width: 1.75; } .knot.main { fill: var(--complex); stroke: none; }
+.stems { fill: none; stroke: var(--complex); stroke-width: 1.25; } .grid.zero { fill: none; stroke: var(--soft); }
+@media (max-width: 800px) { .beside { grid-template-columns: minmax(0, 1fr); gap: 0; } }
+@media (min-width: 801px) { .beside > :first-child { position: sticky; top: .5rem; } }
+@media (max-width: 800px) { .graph.tall .scroll { max-height: 19rem; } }
 @media (max-width: 480px) { main { padding: .5rem; } section, header { padding: .75rem; } }
 @media (max-width: 480px) { svg .tick { font-size: 15px; } }
 @media print {
@@ -147,7 +175,9 @@ th button:hover { text-decoration: underline; }
   .wrap table { table-layout: fixed; } .wrap td { overflow-wrap: anywhere; }
   .wrap thead th { width: 12%; } .wrap thead th:nth-child(3) { width: 22%; } .wrap thead th:nth-child(4) { width: 30%; }
   tr, figure { break-inside: avoid; } h2, h3, caption { break-after: avoid; }
-  .pick, .pair, .readout { display: none !important; }
+  .beside { display: block; } .steps > .away { display: list-item; } .steps > li { break-inside: avoid; }
+  .graph td, .graph th { white-space: nowrap; padding-top: 0; padding-bottom: 0; }
+  .pick, .pair, .stepper, .readout { display: none !important; }
 }
 )css";
 
