@@ -76,8 +76,8 @@ std::string GraphSection(const Trace& trace) {
             drawings[i] + "</td><th scope=\"row\">" +
             (steps[i] ? "<a href=\"#step-" + number + "\">" + name + "</a>"
                       : (node.param.empty() ? name : "<i>" + name + "</i>")) +
-            "</th>" + report::Cell(node.step.shape) +
-            report::BarCell(Scientific(node.step.gradient_norm), Fraction(trace, node.step.gradient_norm)) + "</tr>\n";
+            "</th>" + report::BarCell(Scientific(node.step.gradient_norm), Fraction(trace, node.step.gradient_norm)) +
+            report::Cell(node.step.shape) + "</tr>\n";
   }
   return report::Section(
       "The graph",
@@ -85,7 +85,7 @@ std::string GraphSection(const Trace& trace) {
       "read. The thick line is the shortest way from the loss to θ, whose ops are the first steps. ‖dY‖ is the norm of "
       "the gradient of an op's output, with a bar on a log scale; names in italics are parameters that train.",
       "<div class=\"graph tall\">\n" +
-          report::Table(Format("%zu nodes", nodes.size()), {{""}, {"op"}, {"output Y"}, {"‖dY‖", true}}, rows) +
+          report::Table(Format("%zu nodes", nodes.size()), {{""}, {"op"}, {"‖dY‖", true}, {"output Y"}}, rows) +
           "</div>\n");
 }
 

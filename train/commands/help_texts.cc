@@ -9,7 +9,8 @@ const std::vector<Topic>& Topics() {
       {"chain", "the gradient chain that the program is about",
        R"(A weight matrix of the model is written as
 
-    W = S·B + 1·μᵀ    S: scores [n, K]   B: universal basis [K, d]   μ: mean [d]
+    W = S·B + 1·μᵀ    S: scores [n, K]    B: universal basis [K, d]
+                                          μ: mean row [d]
 
 B and μ are computed once, from the rows of all weight matrices, and shared by
 all of them. Fine-tuning trains the scores S alone:
@@ -27,8 +28,8 @@ chain, 'ampgrad audit' proves the gradients.
        R"(--model is a Hugging Face directory of the GPT-2 or Llama family:
 
     config.json         the shape
-    model.safetensors   the weights in F32, F16 or BF16, or shards with an index
-    tokenizer.json      the tokenizer; a model that was trained here reads bytes
+    model.safetensors   the weights in F32, F16 or BF16, or its shards
+    tokenizer.json      the tokenizer; models trained here read bytes
 
 Weights stay mapped where they lie until they train. --model may also name an
 adapter, which brings the base that it records. --adapter applies one of ours,
@@ -56,17 +57,17 @@ by name; a bad line is named by file, line and key.
       {"methods", "what each --method trains",
        R"(Of a weight W [out, in] = W₀ + the change:
 
-    amplitude   ΔS·B, or W = S·B + μ            the scores, --k numbers a row
-    full        ΔW                              W; in all layers all else, too
-    lora        (alpha/rank)·B·A                A and B of --rank
-    lora-fa     the same                        B
-    pissa       the same, from the top          A and B
+    amplitude   ΔS·B, or W = S·B + μ         scores, --k numbers a row
+    full        ΔW                           W; by default all of it
+    lora        (alpha/rank)·B·A             A and B of --rank
+    lora-fa     the same                     B
+    pissa       the same, from the top       A and B
                 singular vectors of W₀
-    dora        rows of W₀ + B·A, renormed      A, B and the norms m
-    core        B·R·A                           R, rank² numbers
-    vera        diag(b)·B·diag(d)·A             b and d
-    sparse      values at random positions      the values, --share of W
-    norms       none                            norms and biases
+    dora        rows of W₀ + B·A, renormed   A, B and the norms m
+    core        B·R·A                        R, rank² numbers
+    vera        diag(b)·B·diag(d)·A          b and d
+    sparse      values, random positions     the values, --share of W
+    norms       none                         norms and biases
 
 --targets and --layers choose the matrices, --basis and --factors where the
 frozen parts come from. 'ampgrad count' says how many numbers each trains, with
@@ -85,8 +86,8 @@ directories and files appear whole or not at all.
 )"},
       {"exit-status", "what the exit codes mean",
        R"(    0         done; of 'check' and 'audit': within every bound
-    1         an error, in one sentence on the standard error; of 'check' and
-              'audit': a bound was exceeded
+    1         an error, in one sentence on the standard error; of
+              'check' and 'audit': a bound was exceeded
     2         wrong usage
     128 + N   ended by signal N
 )"},

@@ -152,15 +152,16 @@ th button:hover { text-decoration: underline; }
 .stepper button[aria-pressed=true] { border-color: var(--complex); }
 .graph td, .graph th { border-bottom: 0; padding: 0 .35rem; height: 32px; } .graph .number { min-width: 4.5rem; }
 .graph thead th { white-space: nowrap; } .graph tbody th { font: .8rem ui-monospace, monospace; }
-.graph .lane { padding: 0; } .graph .lanes { display: block; } .graph a { color: var(--complex); }
+.graph .lane { padding: 0; } .graph td:last-child { padding-left: .9rem; } .graph .lanes { display: block; }
+.graph a { color: var(--complex); }
 .graph .bar { background-position: 0 100%; } .graph .now { background: rgb(var(--heat) / .2); }
 .graph .scroll { position: relative; }
 line.lane { stroke: var(--soft); stroke-width: 1.5; } line.lane.main { stroke: var(--complex); stroke-width: 3.5; }
 .knot { fill: var(--card); stroke: var(--soft); stroke-width: 1.75; } .knot.main { fill: var(--complex); stroke: none; }
 .stems { fill: none; stroke: var(--complex); stroke-width: 1.25; } .grid.zero { fill: none; stroke: var(--soft); }
-@media (max-width: 800px) { .beside { grid-template-columns: minmax(0, 1fr); gap: 0; } }
-@media (min-width: 801px) { .beside > :first-child { position: sticky; top: .5rem; } }
-@media (max-width: 800px) { .graph.tall .scroll { max-height: 19rem; } }
+@media screen and (max-width: 800px) { .beside { grid-template-columns: minmax(0, 1fr); gap: 0; } }
+@media screen and (min-width: 801px) { .beside > :first-child { position: sticky; top: .5rem; } }
+@media screen and (max-width: 800px) { .graph.tall .scroll { max-height: 19rem; } }
 @media (max-width: 480px) { main { padding: .5rem; } section, header { padding: .75rem; } }
 @media (max-width: 480px) { svg .tick { font-size: 15px; } }
 @media print {

@@ -67,7 +67,8 @@ TEST_F(CommandHelp, EveryTopicIsDescribed) {
   for (const std::string& topic : Topics()) {
     const std::string out = ExpectRuns({"help", topic}).out;
     EXPECT_GE(Lines(out).size(), 4u) << topic;
-    for (const std::string& line : Lines(out)) EXPECT_LE(report::Width(line), 80u) << line;
+    // What stands as it is has less room in a manual page, which indents it by eleven columns.
+    for (const std::string& line : Lines(out)) EXPECT_LE(report::Width(line), line[0] == ' ' ? 73u : 80u) << line;
   }
   ExpectFails(2, {"help", "dance"}, "ampgrad help: expected a command or a topic, of chain, models, ");
   ExpectFails(2, {"help", "data", "runs"}, "expected one command or topic, found 'runs' too");
