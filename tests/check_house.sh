@@ -25,7 +25,8 @@ folders=(
   nn/forms nn
   ct ct/spectra ct/adapter
   models/unicode models/tokenizer models/gguf models/files models/chat models
-  train/data train/report train/corpus train/methods train/counts train train/change train/spectra train/analysis
+  train/data train/report train/corpus train/methods train/counts train/ranks train train/change train/spectra
+  train/analysis
   train/study/plans train/study/measures train/study train/claims train/claims/report train/demo
   train/commands/options train/commands
 )
@@ -61,6 +62,10 @@ done < <(find tensor autograd nn ct models train tests -type d)
 
 forbid 'Highway is known in tensor/kernels/ only' '#include [<"]hwy/' tensor/*.h tensor/*.cc tensor/io autograd nn ct \
   models train bench
+if grep -rlE '\bMPI_[A-Z]|<mpi\.h>' --include='*.h' --include='*.cc' tensor autograd nn ct models train bench |
+  grep -vxF train/ranks/mpi.cc; then
+  report 'MPI is known in train/ranks/mpi.cc only'
+fi
 forbid 'a closure lists what it keeps' 'Record\(.*\[[=&]|backward = \[[=&]' autograd nn ct models train
 forbid 'closures capture tensors, never a Var' '\[[^]]*\bVar\b[^]]*\]\(const Tensor&' autograd ct
 

@@ -1,6 +1,7 @@
 #include "train/memory_plan.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 
 #include "train/report/format.h"
@@ -56,7 +57,7 @@ MemoryPlan PlanMemory(models::LanguageModel& model, const ct::Basis* basis, cons
   }
   plan.weights = Tensor::LiveBytes() - plan.basis - plan.scores;
   plan.moments = MomentsOf(options.optimizer) * trained_bytes;
-  plan.sums = options.shards > 1 ? trained_bytes : 0;
+  plan.sums = options.shards > 1 ? models::CountParameters(trained) * static_cast<Index>(sizeof(int64_t)) : 0;
   plan.best = keep_best ? trained_bytes : 0;
   plan.shards = options.shards;
   plan.logits = model.vocabulary() * kNumber;

@@ -28,7 +28,7 @@ struct MemoryPlan {
   // fixed[i] + tokens·per_token[i]. In a longer interval the most could be reached at another place for more tokens.
   std::vector<double> fixed, per_token;
 
-  Index sums = 0;    // of the gradients of a step's shards, where there is more than one
+  Index sums = 0;    // of the gradients of a step's shards, where there is more than one: whole numbers of 8 bytes
   Index best = 0;    // the parameters of the best evaluation, where they are kept
   Index shards = 1;  // of which a step holds the activations of one at a time
   bool packed =

@@ -8,13 +8,22 @@
 namespace ampgrad::train {
 namespace {
 
+// Ranks whose numbers have come apart are found after so many steps at the latest, and before anything is written.
+constexpr Index kStepsBetweenChecks = 50;
+
 class Run {
  public:
   Run(models::LanguageModel& model, const Data& data, const TrainOptions& options, const RunPlan& plan, RunLog& log)
-      : model_(model), data_(data), plan_(plan), log_(log), trainer_(model, options), progress_(plan.label, stderr) {
+      : model_(model),
+        data_(data),
+        plan_(plan),
+        log_(log),
+        ranks_(*options.ranks),
+        trainer_(model, options),
+        progress_(plan.label, stderr) {
     if (plan.directory && plan.directory->resumed()) {
       state_ = plan.directory->Load(trainer_);
-      log.GoOnFrom(state_.log_bytes);
+      if (ranks_.IsFirst()) log.GoOnFrom(state_.log_bytes);
     }
     before_ = trainer_.step();
   }
@@ -25,6 +34,7 @@ class Run {
       Step();
       if (!Done()) SaveIfDue();
     }
+    RequireSameTrained(trainer_);
     if (plan_.keep_best && !state_.best.empty()) UseBest();
     const Index steps = trainer_.step() - before_;
     return {steps > 0 ? seconds_ / static_cast<double>(steps) : 0, trainer_.step(), state_.best_step, state_.best_loss};
@@ -44,13 +54,16 @@ class Run {
                       {}};
     if (Due(plan_.eval_every) || (plan_.eval_every > 0 && trainer_.Done())) Judge(report);
     progress_.Show(report, Done());
+    signalled_ = ranks_.size() > 1 ? result.signalled : NotedSignal() != 0;
+    if (Due(kStepsBetweenChecks)) RequireSameTrained(trainer_);
+    if (!ranks_.IsFirst()) return;
     log_.Add(plan_.label, report);
     if (Due(plan_.sample_every)) progress_.Say("step " + std::to_string(result.step) + ": " + plan_.sample());
   }
 
   void Judge(StepReport& report) {
     const bool has_validation = !data_.validation.empty();
-    const double loss = Evaluate(model_, has_validation ? data_.validation : data_.held_out);
+    const double loss = Evaluate(model_, has_validation ? data_.validation : data_.held_out, ranks_);
     (has_validation ? report.validation_loss : report.held_out_loss) = loss;
     ++state_.worse;
     if (loss >= state_.best_loss) return;
@@ -71,9 +84,9 @@ class Run {
 
   void SaveIfDue() {
     if (!plan_.directory) return StopIfSignalled();
-    const bool stop = NotedSignal() != 0;
+    const bool stop = signalled_;
     if (!stop && !Due(plan_.save_every)) return;
-    state_.log_bytes = log_.Sync();
+    if (ranks_.IsFirst()) state_.log_bytes = log_.Sync();
     plan_.directory->Save(trainer_, state_);
     if (!stop) return;
     throw Interrupted("interrupted after step " + std::to_string(trainer_.step()) + " of " +
@@ -85,10 +98,12 @@ class Run {
   const Data& data_;
   const RunPlan& plan_;
   RunLog& log_;
+  Ranks& ranks_;
   Trainer trainer_;
   Progress progress_;
   RunState state_;
-  Index before_ = 0;  // steps that an earlier process took
+  bool signalled_ = false;  // the run stops; all ranks say the same
+  Index before_ = 0;        // steps that an earlier process took
   const Clock::time_point begin_ = Clock::now();
   double seconds_ = 0, tokens_ = 0;
 };

@@ -79,11 +79,12 @@ fs::path RunDirectory::For(const fs::path& out) {
   return directory += ".run";
 }
 
-RunDirectory::RunDirectory(fs::path directory, RunRecord record, bool resume)
-    : directory_(std::move(directory)), record_(std::move(record)), resumed_(resume) {
+RunDirectory::RunDirectory(fs::path directory, RunRecord record, bool resume, Ranks& ranks)
+    : directory_(std::move(directory)), record_(std::move(record)), resumed_(resume), ranks_(ranks) {
   std::error_code error;
   if (resume) {
     RequireSameRun();
+    if (!ranks_.IsFirst()) return;
     Lock();
     RemoveOrphans(directory_);
   } else if (fs::exists(directory_ / kState, error)) {
@@ -142,6 +143,8 @@ double RunDirectory::Once(const std::string& name, const std::function<double()>
 }
 
 void RunDirectory::Save(const Trainer& trainer, const RunState& state) {
+  RequireSameTrained(trainer);
+  if (!ranks_.IsFirst()) return;
   if (lock_ >= 0) return WriteState(directory_ / kState, trainer, state);
   io::StagedDirectory first(directory_);
   io::WriteFileAtomically(first.path() / kSettings, record_.settings);
@@ -153,6 +156,7 @@ void RunDirectory::Save(const Trainer& trainer, const RunState& state) {
 void RunDirectory::WriteState(const fs::path& file, const Trainer& trainer, const RunState& state) const {
   const Slots& slots = trainer.optimizer().slots();
   nlohmann::json metadata = {{"step", trainer.step()},
+                             {"exponent", trainer.exponent()},
                              {"best_step", state.best_step},
                              {"worse", state.worse},
                              {"log_bytes", state.log_bytes},
@@ -180,7 +184,9 @@ RunState RunDirectory::Load(Trainer& trainer) const {
   state.worse = metadata.Field("worse").Integer(0, kMany);
   state.log_bytes = metadata.Field("log_bytes").Integer(0, kMany);
   if (state.best_step > 0) state.best_loss = metadata.Field("best_loss").Number();
-  trainer.GoOnFrom(metadata.Field("step").Integer(0, trainer.options().steps));
+  constexpr Index kMostExponent = 1100;
+  trainer.GoOnFrom(metadata.Field("step").Integer(0, trainer.options().steps),
+                   static_cast<int>(metadata.Field("exponent").Integer(-kMostExponent, kMostExponent)));
 
   Slots& slots = trainer.optimizer().slots();
   const std::vector<Index> steps = metadata.Field("steps").Integers(0, kMany);
@@ -201,6 +207,7 @@ RunState RunDirectory::Load(Trainer& trainer) const {
 }
 
 void RunDirectory::Remove() const {
+  if (!ranks_.IsFirst()) return;
   // The state first: what is left of it if the process is killed meanwhile is no run to go on with.
   std::error_code ignored;  // the result is in its place; what stays behind is in nobody's way
   fs::remove(directory_ / kState, ignored);

@@ -42,8 +42,8 @@ class RunDirectory {
   /// The directory of a run that begins, which must hold no state yet, or, with `resume`, of one that goes on. Then the
   /// record must be that of the state, and the instruction set becomes the state's, since the bits depend on it.
   /// Nothing is written yet. Throws std::runtime_error with what differs, and when another process goes on with the
-  /// run.
-  RunDirectory(std::filesystem::path directory, RunRecord record, bool resume);
+  /// run. Of several ranks the first alone writes, and all read the same.
+  RunDirectory(std::filesystem::path directory, RunRecord record, bool resume, Ranks& ranks = Alone());
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
@@ -56,8 +56,8 @@ class RunDirectory {
   /// on, else what `compute` returns, which the states of this run will hold.
   double Once(const std::string& name, const std::function<double()>& compute);
 
-  /// Writes the state, and the directory with its missing parents. Throws std::runtime_error; the state that was there
-  /// before is there still.
+  /// Writes the state, and the directory with its missing parents. Throws std::runtime_error, also when the ranks'
+  /// parameters have come apart; the state that was there before is there still.
   void Save(const Trainer& trainer, const RunState& state);
   /// Puts the state into the parameters and the optimiser of `trainer`. Throws std::runtime_error when it belongs to
   /// other parameters.
@@ -74,6 +74,7 @@ class RunDirectory {
   RunRecord record_;
   std::map<std::string, double> numbers_;  // of Once
   bool resumed_;
+  Ranks& ranks_;
   int lock_ = -1;  // the directory, once it is there
 };
 

@@ -1,11 +1,13 @@
 #include "train/trainer.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <string>
-#include <utility>
 
-#include "tensor/kernels/kernels.h"
+#include "tensor/io/digest.h"
 #include "train/progress.h"
 #include "train/sgd.h"
 
@@ -68,6 +70,10 @@ Trainer::Trainer(models::LanguageModel& model, const TrainOptions& options)
   if (freezes_.size() == optimizer_->slots().size()) {
     throw std::runtime_error("expected parameters that train to the last step, found that all are frozen before it");
   }
+  if (options_.shards < options_.ranks->size()) {
+    throw std::runtime_error("expected a shard of the step for each of " + std::to_string(options_.ranks->size()) +
+                             " ranks, found --shards " + std::to_string(options_.shards));
+  }
 }
 
 // A parameter that does not train gets no gradient, and the optimiser leaves it alone.
@@ -82,37 +88,37 @@ Trainer::~Trainer() {
   for (size_t i = 0; i < frozen_; ++i) freezes_[i].second->trainable = true;
 }
 
-// The loss of a part of the step, which has `targets` targets in all. The gradients are added to those that are there.
+// The loss of a part of the step, which has `targets` targets in all. The gradients are added to those that are there,
+// unless the loss is not finite.
 double Trainer::Differentiate(const Batch& part, Index targets, Index shard) {
   constexpr uint64_t kNoiseStream = 0x6E6F697365;  // "noise"
   Tape tape;
   tape.set_noise(Random(options_.seed, kNoiseStream).Bits(static_cast<uint64_t>(step_ * options_.shards + shard)));
   const Var loss = BatchLoss(model_, tape, part, targets);
-  RequireFinite(loss.value[0], "loss", step_);
-  tape.Backward(loss);
+  if (std::isfinite(loss.value[0])) tape.Backward(loss);
   return loss.value[0];
 }
 
-// The gradient of each shard is made apart, and the shards are added in their order: the bits then depend neither on
-// who makes a shard nor on when. P processes may each make every P-th of them, and add as each round is complete.
+// Each rank makes its own shards. A step whose gradients are larger than the step before let expect is made again. What
+// is not finite is found by all ranks alike.
 double Trainer::SumShards(const Batch& batch, Index targets) {
-  std::vector<Tensor> sums(optimizer_->slots().size());
-  double loss = 0;
-  for (Index shard = 0; shard < options_.shards; ++shard) {
-    const Batch part = batch.Shard(shard, options_.shards);
-    if (part.tokens() == 0) continue;
-    loss += Differentiate(part, targets, shard);
-    for (size_t i = 0; i < sums.size(); ++i) {
-      Tensor grad = std::exchange(optimizer_->slots()[i].param->grad, Tensor());
-      if (sums[i].empty()) {
-        sums[i] = std::move(grad);
-      } else if (!grad.empty()) {
-        kernels::AddInto(grad.data(), sums[i].data(), grad.size());
-      }
+  const Share own = ShareOf(*options_.ranks, options_.shards);
+  while (true) {
+    sum_.Begin(optimizer_->slots(), options_.shards, exponent_);
+    for (Index shard = own.begin; shard < own.end; ++shard) {
+      const Batch part = batch.Shard(shard, options_.shards);
+      if (part.tokens() > 0) sum_.Add(shard, Differentiate(part, targets, shard));
     }
+    const ShardSum::Total total = sum_.Over(*options_.ranks);
+    RequireFinite(total.loss, "loss", step_);
+    RequireFinite(total.largest, "gradient norm", step_);
+    const bool fits = total.largest < std::ldexp(1.0, exponent_);
+    if (total.largest > 0) exponent_ = NextExponent(total.largest);
+    if (!fits) continue;
+    signalled_ = total.signalled;
+    sum_.Return();
+    return total.loss;
   }
-  for (size_t i = 0; i < sums.size(); ++i) optimizer_->slots()[i].param->grad = std::move(sums[i]);
-  return loss;
 }
 
 StepResult Trainer::Step(const Batch& batch) {
@@ -120,21 +126,38 @@ StepResult Trainer::Step(const Batch& batch) {
   optimizer_->ZeroGrad();
   const Index targets = ops::CountTargets(batch.targets);
   const double loss = options_.shards == 1 ? Differentiate(batch, targets, 0) : SumShards(batch, targets);
+  RequireFinite(loss, "loss", step_);
   const double norm = optimizer_->GradNorm();
   RequireFinite(norm, "gradient norm", step_);
   if (options_.clip > 0 && norm > options_.clip) optimizer_->ScaleGrads(options_.clip / norm);
   const double lr = LearningRate(options_, step_);
   optimizer_->Step(lr);
-  return {++step_, loss, lr, norm, batch.tokens()};
+  return {++step_, loss, lr, norm, batch.tokens(), signalled_};
 }
 
-double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches) {
+void RequireSameTrained(const Trainer& trainer) {
+  Ranks& ranks = *trainer.options().ranks;
+  if (ranks.size() == 1) return;
+  io::Digest digest;
+  for (const Optimizer::Slot& slot : trainer.optimizer().slots()) {
+    digest.Add(slot.param->value.data(), static_cast<size_t>(slot.param->value.size()) * sizeof(Real));
+  }
+  RequireSame(ranks, {{"the hash of what is trained after step " + std::to_string(trainer.step()), digest.Text()}});
+}
+
+double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches, Ranks& ranks) {
   const Phase phase("evaluation");
-  double sum = 0, count = 0;
-  for (const Batch& batch : batches) {
-    const Index targets = ops::CountTargets(batch.targets);
+  const Share own = ShareOf(ranks, static_cast<int64_t>(batches.size()));
+  std::vector<int64_t> losses(batches.size());  // their bits; those of other ranks are zero
+  for (int64_t i = own.begin; i < own.end; ++i) {
     Tape tape(Tape::Mode::kInference);
-    sum += static_cast<double>(targets) * BatchLoss(model, tape, batch).value[0];
+    losses[i] = std::bit_cast<int64_t>(static_cast<double>(BatchLoss(model, tape, batches[i]).value[0]));
+  }
+  ranks.Sum(losses);
+  double sum = 0, count = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const Index targets = ops::CountTargets(batches[i].targets);
+    sum += static_cast<double>(targets) * std::bit_cast<double>(losses[i]);
     count += static_cast<double>(targets);
   }
   const double loss = sum / count;

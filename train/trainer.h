@@ -10,6 +10,8 @@
 #include "models/language_model.h"
 #include "train/adamw.h"
 #include "train/data/batch_loss.h"
+#include "train/ranks/ranks.h"
+#include "train/shard_sum.h"
 
 namespace ampgrad::train {
 
@@ -41,6 +43,7 @@ struct TrainOptions {
   OptimizerKind optimizer = OptimizerKind::kAdamW;
   AdamWOptions adamw;               // of which SGD reads the weight decay
   std::vector<Freeze> freeze = {};  // in the order of the steps
+  Ranks* ranks = &Alone();          // that share the shards; each must have one
 };
 
 /// Learning rate of step 0, 1, …: a linear rise over `warmup` steps, then from lr to lr_min by half a cosine or in a
@@ -53,13 +56,17 @@ struct StepResult {
   double loss;           // of the step's batch, before the step
   double lr, grad_norm;  // the norm before clipping
   Index tokens;          // of the batch
+  bool signalled;        // of several ranks: one had noted a signal by the end of its backward pass; the same for all
 };
 
-/// A training run: everything that decides its next step, and nothing else. The same batches give the same steps.
+/// A training run: everything that decides its next step, and nothing else. The same batches give the same steps, with
+/// bits that depend on the number of shards and not on that of ranks. All ranks take the same steps on the same
+/// batches, of which each makes its own shards.
 class Trainer {
  public:
   /// Trains the trainable parameters of `model`, which must outlive it. Throws std::runtime_error when there is none,
-  /// or when all of them are frozen before the last step, and std::invalid_argument for a matrix that the model lacks.
+  /// when all of them are frozen before the last step, or when there are more ranks than shards, and
+  /// std::invalid_argument for a matrix that the model lacks.
   Trainer(models::LanguageModel& model, const TrainOptions& options);
   /// Frees the gradients, and what was frozen is trainable again.
   ~Trainer();
@@ -67,7 +74,7 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   /// Forward, backward, clip, the optimiser's step. Throws DivergedError when the loss or the gradient norm is not
-  /// finite, before the parameters change.
+  /// finite, before the parameters change: on all ranks the same.
   StepResult Step(const Batch& batch);
 
   const TrainOptions& options() const { return options_; }
@@ -79,7 +86,13 @@ class Trainer {
 
   /// For a run that goes on from its state on disk: the optimiser, whose slots are set beside this, and the step.
   Optimizer& optimizer() { return *optimizer_; }
-  void GoOnFrom(Index step) { step_ = step; }
+  void GoOnFrom(Index step, int exponent) {
+    step_ = step;
+    exponent_ = exponent;
+  }
+  /// Every |gradient| of the next step is thought to be below 2^exponent. If one is not, the step is made again. It
+  /// decides how the sums of shards are rounded.
+  int exponent() const { return exponent_; }
 
  private:
   void FreezeDue();
@@ -90,11 +103,18 @@ class Trainer {
   TrainOptions options_;
   std::unique_ptr<Optimizer> optimizer_;
   Index step_ = 0;
+  int exponent_ = 0;
+  ShardSum sum_;
+  bool signalled_ = false;
   std::vector<std::pair<Index, Param*>> freezes_;  // before which step a parameter stops, in order
   size_t frozen_ = 0;                              // how many of them have
 };
 
-/// Mean loss over all targets of `batches`, without recording. Throws DivergedError when it is not finite.
-double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches);
+/// Throws std::runtime_error when the parameters that `trainer` trains are not the same on all its ranks, to the bit.
+void RequireSameTrained(const Trainer& trainer);
+
+/// Mean loss over all targets of `batches`, without recording. Ranks share the batches; the bits are those of one.
+/// Throws DivergedError when it is not finite.
+double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches, Ranks& ranks = Alone());
 
 }  // namespace ampgrad::train
