@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs with apt the packages that a build needs and the machine lacks. Does nothing if none is missing.
-#   bash tests/install.sh         what a build needs
+#   bash tests/install.sh         what a build needs, and two implementations of MPI, of which it needs none
 #   bash tests/install.sh fuzz    clang too, for the fuzz targets
 set -euo pipefail
 
-packages=(g++ make cmake libhwy-dev nlohmann-json3-dev libgtest-dev libbenchmark-dev)
+packages=(g++ make cmake libhwy-dev nlohmann-json3-dev libgtest-dev libbenchmark-dev
+  libopenmpi-dev openmpi-bin libmpich-dev mpich)
 if [ "${1:-}" = fuzz ]; then packages+=(clang libclang-rt-dev); fi
 
 missing=()

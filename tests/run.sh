@@ -15,6 +15,7 @@ cmake --build --preset release -j "$jobs"
 ctest --preset release -j "$jobs"
 bash tests/resume.sh build/release/ampgrad 8
 bash tests/install_prefix.sh build/release
+bash tests/ranks.sh build/release/ampgrad
 if python3 -c 'import numpy' 2>/dev/null; then
   python3 tests/golden/make_golden.py --compare tests/golden | tail -n 12
 else

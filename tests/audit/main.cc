@@ -126,7 +126,7 @@ int Run(const std::vector<std::string>& words) {
     std::fputs(train::DescribeCommand(command).c_str(), stdout);
     return 0;
   }
-  train::UseCommonOptions(options);
+  train::UseCommonOptions(options, train::Alone());
   train::CheckFiles(options);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   const auto begin = std::chrono::steady_clock::now();

@@ -15,6 +15,7 @@ struct Command {
   // Returns the exit code; throws what is reported in a sentence. Null for the help, and for what `program` runs.
   int (*run)(const Options& options);
   const char* program = nullptr;  // the program beside this one that runs the command; null: this one
+  bool ranks = false;             // several ranks may run it together
 };
 
 Command DemoCommand();

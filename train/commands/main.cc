@@ -14,6 +14,8 @@
 #include "train/commands/options/common_options.h"
 #include "train/commands/options/files.h"
 #include "train/commands/program.h"
+#include "train/ranks/mpi.h"
+#include "train/ranks/ranks.h"
 
 namespace {
 
@@ -39,13 +41,18 @@ std::vector<Command> Commands() {
 }
 
 int RunCommand(const Command& command, const std::vector<std::string>& words) {
+  ampgrad::train::JoinRanks(ampgrad::train::JoinMpi());
+  if (const int ranks = ampgrad::train::ProgramRanks().size(); ranks > 1 && !command.ranks) {
+    throw ampgrad::train::UsageError("expected one process, found " + std::to_string(ranks) +
+                                     " ranks; pretrain, sft and study run in several");
+  }
   if (std::ranges::find(words, "--help") != words.end()) {
     std::fputs(ampgrad::train::DescribeCommand(command).c_str(), stdout);
     return 0;
   }
   if (command.program) RunSibling(command, words);
   const ampgrad::train::Options options(ampgrad::train::AllOptions(command), words);
-  ampgrad::train::UseCommonOptions(options);
+  ampgrad::train::UseCommonOptions(options, ampgrad::train::ProgramRanks());
   ampgrad::train::CheckFiles(options);
   return command.run ? command.run(options)  // only the help must know all commands
                      : ampgrad::train::Help(Commands(), ampgrad::train::kVersion, options);
@@ -71,5 +78,7 @@ int Dispatch(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   ampgrad::train::PrepareProgram();
-  return ampgrad::train::FinishOutput(Dispatch({argv + 1, argv + argc}));
+  const int code = ampgrad::train::FinishOutput(Dispatch({argv + 1, argv + argc}));
+  ampgrad::train::UseRanks(nullptr);
+  return code;
 }

@@ -29,7 +29,9 @@ void RequireMemoryForVocabulary(const models::GptConfig& config) {
                            " available; expected a smaller --vocab");
 }
 
-int Run(const Options& options) {
+int Run(const Options& given) {
+  const Options options = WithShards(given);
+  Ranks& ranks = ProgramRanks();
   models::GptConfig config = models::PresetConfig(options.Choice("preset", {"photonic", "nano"}));
   if (options.Has("width")) {
     const Index head = config.n_embd / config.n_head;
@@ -45,6 +47,7 @@ int Run(const Options& options) {
   }
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   TrainOptions train = ReadTrainOptions(options);
+  train.ranks = &ranks;
   train.lr = options.Number("lr", 0, 1e30);
   const Index batch = options.Integer("batch", 1, 1 << 20);
 
@@ -70,11 +73,13 @@ int Run(const Options& options) {
   std::printf("%s: %lld parameters, %zu bytes of text, unigram entropy %.4f nats\n", options.String("preset").c_str(),
               static_cast<long long>(models::CountParameters(model)), text.size(), UnigramEntropy(text));
   ShowMemory(model, nullptr, train, run, batch, ReadLength(options, model));
+  ShowRanks(model, train);
   Tensor::ResetPeakBytes();
   const DeferSignals until_saved;
   const RunResult result = RunTraining(model, data, train, run, log);
   const Index peak = Tensor::PeakBytes();
-  const double loss = Evaluate(model, data.held_out);
+  const double loss = Evaluate(model, data.held_out, ranks);
+  if (!ranks.IsFirst()) return 0;
   out.Fill([&](const std::filesystem::path& to) {
     const Phase phase("saving");
     models::SaveModel(to, model, tokenizer);
@@ -90,7 +95,8 @@ int Run(const Options& options) {
 }  // namespace
 
 Command PretrainCommand() {
-  return {"pretrain", "Train a model from a text file and write it as a Hugging Face directory.",
+  return {"pretrain",
+          "Train a model from a text file and write it as a Hugging Face directory.",
           Join({{{"text", "FILE", nullptr, "text to learn"},
                  {"out", "DIR", nullptr, "directory to write: new, or empty"},
                  {"preset", "NAME", "photonic", "model shape: photonic or nano"},
@@ -100,7 +106,9 @@ Command PretrainCommand() {
                 TrainingOptionSpecs("500", "4", "0.1"),
                 {LogOptionSpec()},
                 RunOptionSpecs()}),
-          Run};
+          Run,
+          nullptr,
+          true};
 }
 
 }  // namespace ampgrad::train

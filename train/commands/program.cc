@@ -9,7 +9,9 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "tensor/allocator.h"
 #include "tensor/io/mapped_file.h"
@@ -20,6 +22,9 @@
 namespace ampgrad::train {
 namespace {
 
+int error_output = STDERR_FILENO;
+bool several_ranks = false;
+
 // The two functions below run in a signal handler or when memory is gone, so they call only what is safe there.
 
 [[noreturn]] void EndAtOnce(std::string_view sentence, int code) {
@@ -28,7 +33,9 @@ namespace {
 }
 
 void OnStopSignal(int number) {
-  if (!NoteSignal(number)) EndAtOnce("ampgrad: interrupted\n", 128 + number);
+  if (several_ranks) ProgramRanks().NoteStop();
+  // What ends several ranks signals each of them, and one rank's end may be the reason: that one says so.
+  if (!NoteSignal(number)) EndAtOnce(several_ranks ? "" : "ampgrad: interrupted\n", 128 + number);
 }
 
 // A destructor that needs memory when there is none ends here; the JSON library has such ones.
@@ -58,6 +65,20 @@ void HandleSignals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
+// Prints the error, unless another rank does, and ends the other ranks where they did not meet it.
+int Fail(const std::string& name, const std::string& message, int code) {
+  Ranks& ranks = ProgramRanks();
+  const Ranks::Failure failure = ranks.Fail();
+  if (failure == Ranks::Failure::kShared) {
+    if (ranks.IsFirst()) PrintError(name, message);
+    return code;
+  }
+  if (failure == Ranks::Failure::kOwn) {
+    PrintError(name, "rank " + std::to_string(ranks.rank()) + ": " + message);
+  }
+  ranks.Abort(code);
+}
+
 }  // namespace
 
 void PrepareProgram() {
@@ -73,28 +94,41 @@ void PrepareProgram() {
   setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
 }
 
+void JoinRanks(std::unique_ptr<Ranks> ranks) {
+  if (!ranks) return;
+  UseRanks(std::move(ranks));
+  several_ranks = true;
+  if (ProgramRanks().IsFirst()) return;
+  error_output = dup(STDERR_FILENO);
+  const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  dup2(null, STDOUT_FILENO);
+  dup2(null, STDERR_FILENO);
+  close(null);
+}
+
 void PrintError(const std::string& name, const std::string& message) {
   constexpr size_t kLongest = 2000;
-  std::fprintf(stderr, "%s: %s\n", name.c_str(), io::Shortened(io::Printable(message), kLongest).c_str());
+  dprintf(error_output, "%s: %s\n", name.c_str(), io::Shortened(io::Printable(message), kLongest).c_str());
 }
 
 int RunProtected(const std::string& name, const std::function<int()>& command) {
-  int code = 1;
+  const auto failed = [&](const std::string& message) {
+    return Fail(name, message, NotedSignal() != 0 ? 128 + NotedSignal() : 1);
+  };
   try {
-    code = command();
+    const int code = command();
     if (NotedSignal() == 0) return code;
-    PrintError(name, "interrupted, after its work was done and saved");
+    if (ProgramRanks().IsFirst()) PrintError(name, "interrupted, after its work was done and saved");
+    return 128 + NotedSignal();
   } catch (const UsageError& error) {
-    PrintError(name, std::string(error.what()) + " (see '" + name + " --help')");
-    return 2;
+    return Fail(name, std::string(error.what()) + " (see '" + name + " --help')", 2);
   } catch (const std::bad_alloc&) {
-    PrintError(name, "out of memory");
+    return failed("out of memory");
   } catch (const std::filesystem::filesystem_error& error) {
-    PrintError(name, error.path1().string() + ": " + error.code().message());
+    return failed(error.path1().string() + ": " + error.code().message());
   } catch (const std::exception& error) {
-    PrintError(name, error.what());
+    return failed(error.what());
   }
-  return NotedSignal() != 0 ? 128 + NotedSignal() : 1;
 }
 
 int FinishOutput(int code) {

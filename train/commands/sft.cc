@@ -64,7 +64,7 @@ std::vector<Freeze> ReadFreeze(const Options& options, models::LanguageModel& mo
 void MakeTrainable(const Options& options, GivenModel& given, const MethodSettings& method, const Bases& bases,
                    const TrainOptions& train) {
   if (given.adapter.empty()) {
-    RequireMemoryToPrepare(*given.model, method, AvailableMemory(), train.optimizer);
+    RequireMemoryToPrepare(*given.model, method, AvailableMemory() / train.ranks->here(), train.optimizer);
     Prepare(*given.model, method, bases);
   } else {
     SetDropout(*given.model, method.dropout);
@@ -74,9 +74,12 @@ void MakeTrainable(const Options& options, GivenModel& given, const MethodSettin
               static_cast<long long>(models::CountParameters(models::TrainableParameters(*given.model))));
 }
 
-int Run(const Options& options) {
+int Run(const Options& given_options) {
+  const Options options = WithShards(given_options);
+  Ranks& ranks = ProgramRanks();
   MethodSettings method = ReadMethod(options);
   TrainOptions train = ReadTrainOptions(options);
+  train.ranks = &ranks;
   const Index batch = options.Integer("batch", 1, 1 << 20);
 
   const bool is_explicit = method.chain == nn::Chain::kExplicit;
@@ -104,18 +107,20 @@ int Run(const Options& options) {
   std::printf("%s\n", Describe(samples).c_str());
   const Bases bases = begins ? ReadBases(options, model, method, samples.data) : Bases();
   const bool lossy = begins && method.StartIsLossy();  // every other start is the given model itself
-  const auto held_out_loss = [&] { return Evaluate(model, samples.data.held_out); };
+  const auto held_out_loss = [&] { return Evaluate(model, samples.data.held_out, ranks); };
   const double given_loss = lossy ? state->Once("base_loss", held_out_loss) : 0;
   MakeTrainable(options, given, method, bases, train);
   train.freeze = ReadFreeze(options, model, method, bases, train.steps);
   const bool level = begins && method.IsLevel();
   if (!level) ShowMemory(model, bases.shared().get(), train, run, batch, samples.longest, options.Has("pack"));
+  if (!level) ShowRanks(model, train);
   const double start_loss = state->Once("start_loss", held_out_loss), base_loss = lossy ? given_loss : start_loss;
   Tensor::ResetPeakBytes();
   const DeferSignals until_saved;
   const RunResult result = level ? RunResult{} : RunTraining(model, samples.data, train, run, log);
   const Index peak = Tensor::PeakBytes();
   const double end_loss = held_out_loss();
+  if (!ranks.IsFirst()) return 0;
   out.Fill([&](const std::filesystem::path& to) {
     const Phase phase("saving");
     if (save.merged) models::SaveModel(to, model, tokenizer, kept);
@@ -135,7 +140,8 @@ int Run(const Options& options) {
 }  // namespace
 
 Command SftCommand() {
-  return {"sft", "Fine-tune a model on conversations: all of it, its scores alone, or by a method to compare with.",
+  return {"sft",
+          "Fine-tune a model on conversations: all of it, its scores alone, or by a method to compare with.",
           Join({ModelOptionSpecs(),
                 {{"data", "FILE", nullptr, kDataHelp},
                  {"freeze", "ORDER", "",
@@ -153,7 +159,9 @@ Command SftCommand() {
                 TrainingOptionSpecs("100", "8", "0"),
                 {LogOptionSpec()},
                 RunOptionSpecs()}),
-          Run};
+          Run,
+          nullptr,
+          true};
 }
 
 }  // namespace ampgrad::train

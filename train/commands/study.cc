@@ -64,13 +64,13 @@ double ShowArms(const StudyOptions& study, const StudyFile& file) {
 void ShowCost(models::LanguageModel& model, const ChatData& samples, const StudyOptions& study, Index batch,
               double steps) {
   const MethodSettings full = {.method = "full", .scope = study.arms.front().method.scope};
-  RequireMemoryToPrepare(model, full, AvailableMemory(), study.train.optimizer);
+  RequireMemoryToPrepare(model, full, AvailableMemory() / ProgramRanks().here(), study.train.optimizer);
   const std::unique_ptr<models::LanguageModel> prepared = model.Clone();
   prepared->checkpoint_blocks = model.checkpoint_blocks;
   Prepare(*prepared, full);
   const MemoryPlan memory = PlanMemory(*prepared, nullptr, study.train);
   std::printf("memory: %s\n", ToString(memory, memory.Shard(batch) * samples.longest).c_str());
-  RequireMemory(memory, batch, samples.longest, AvailableMemory());
+  RequireMemory(memory, batch, samples.longest, AvailableMemory() / ProgramRanks().here());
   const double seconds = StepSeconds(*prepared, samples.data);
   std::printf("about %.1f h, as a step of full fine-tuning takes %.3f s\n", steps * seconds / 3600, seconds);
 }
@@ -104,12 +104,15 @@ OnRun Progress(const StudyOptions& study, const StudyFile& file) {
 
 int Run(const Options& given) {
   const Options options = WithPresets(given);
-  if (StudiesBuiltInWorld(given)) {
+  Ranks& ranks = ProgramRanks();
+  RequireSameOptions(options);
+  if (StudiesBuiltInWorld(given) && ranks.IsFirst()) {
     WriteWorld(options.String("out"), static_cast<uint64_t>(options.Integer("seed", 0, kMany)));
   }
+  ranks.Gather("");  // the world is there
   const Index batch = options.Integer("batch", 1, 1 << 20);
   const fs::path directory = options.String("model"), out = options.String("out");
-  StudyOptions study = ReadStudyOptions(options);
+  StudyOptions study = ReadStudyOptions(options, ranks);
   const std::unique_ptr<models::LanguageModel> model = ReadModel(directory);
   study.arms = ReadArms(options, *model);
   model->checkpoint_blocks = options.Has("checkpoint");
@@ -138,7 +141,9 @@ int Run(const Options& given) {
   std::fflush(stdout);
   study.directory = out;
   RunStudy(*model, samples.data, study, file, Progress(study, file));
-  std::printf("%zu runs are in %s\n", file.runs().size(), (out / "runs.jsonl").c_str());
+  ranks.Gather("");  // all lines are there
+  if (!ranks.IsFirst()) return 0;
+  std::printf("%zu runs are in %s\n", StudyFile(out).runs().size(), (out / "runs.jsonl").c_str());
   if (options.Has("quick")) WriteReport(out, model->width());
   return 0;
 }
@@ -146,7 +151,8 @@ int Run(const Options& given) {
 }  // namespace
 
 Command StudyCommand() {
-  return {"study", "Run every arm of a plan with several seeds, for a report; it goes on where it was stopped.",
+  return {"study",
+          "Run every arm of a plan with several seeds, for a report; it goes on where it was stopped.",
           Join({{{"model", "DIR", "", "model directory; required without --quick"},
                  {"data", "FILE", "", kDataHelp},
                  TemplateOptionSpec(),
@@ -160,7 +166,9 @@ Command StudyCommand() {
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
                 TrainingOptionSpecs("50", "8", "0")}),
-          Run};
+          Run,
+          nullptr,
+          true};
 }
 
 }  // namespace ampgrad::train

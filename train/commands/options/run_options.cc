@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
 
 #include "autograd/ops.h"
 #include "models/generate.h"
@@ -12,7 +13,9 @@
 #include "tensor/io/own_file.h"
 #include "tensor/io/printable.h"
 #include "tensor/io/text_file.h"
+#include "tensor/kernels/simd/simd_target.h"
 #include "train/commands/options/files.h"
+#include "train/commands/options/training_options.h"
 #include "train/machine_memory.h"
 #include "train/memory_plan.h"
 #include "train/progress.h"
@@ -102,6 +105,8 @@ std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const cha
   const bool resume = options.Has("resume");
   const fs::path out = options.String("out"), directory = RunDirectory::For(out);
   const std::string settings = SettingsOf(options);
+  Ranks& ranks = ProgramRanks();
+  RequireSameOptions(options);
   if (resume) {
     const fs::path given = options.String("resume");
     std::error_code error;
@@ -111,12 +116,17 @@ std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const cha
     }
     if (io::IsThere(out / RunDirectory::kSettings) && io::ReadTextFile(out / RunDirectory::kSettings) == settings) {
       std::printf("the run had ended; its result is in %s\n", io::Printable(out.string()).c_str());
-      fs::remove_all(directory);
+      ranks.Gather("");  // all have looked before it is removed
+      if (ranks.IsFirst()) fs::remove_all(directory);
       return nullptr;
     }
   }
   return During("reading the inputs", [&] {
-    return std::make_unique<RunDirectory>(directory, RunRecord{command, settings, DigestInputs(options, base)}, resume);
+    RunRecord record{command, settings, DigestInputs(options, base)};
+    RequireSame(ranks, record.inputs);
+    auto state = std::make_unique<RunDirectory>(directory, std::move(record), resume, ranks);
+    RequireSame(ranks, {{"the instruction set", SimdTarget()}});
+    return state;
   });
 }
 
@@ -125,7 +135,16 @@ void ShowMemory(models::LanguageModel& model, const ct::Basis* basis, const Trai
   MemoryPlan memory = PlanMemory(model, basis, train, plan.keep_best);
   memory.packed = packed;
   std::printf("memory: %s\n", ToString(memory, memory.Shard(batch) * longest).c_str());
-  RequireMemory(memory, batch, longest, AvailableMemory());
+  RequireMemory(memory, batch, longest, AvailableMemory() / ProgramRanks().here());
+}
+
+void ShowRanks(models::LanguageModel& model, const TrainOptions& train) {
+  if (train.ranks->size() == 1) return;
+  const std::vector<Param*> trained = models::TrainableParameters(model);
+  const Index bytes =
+      ShardSum::BytesOf(models::CountParameters(trained), static_cast<Index>(trained.size()), train.shards);
+  std::printf("%d ranks share %lld shards a step; each has %lld bytes a step to add to those of the others\n",
+              train.ranks->size(), static_cast<long long>(train.shards), static_cast<long long>(bytes));
 }
 
 void Report(const RunResult& result, const RunPlan& plan, Index steps) {

@@ -35,6 +35,9 @@ std::unique_ptr<RunDirectory> OpenRunDirectory(const Options& options, const cha
 void ShowMemory(models::LanguageModel& model, const ct::Basis* basis, const TrainOptions& train, const RunPlan& plan,
                 Index batch, Index longest, bool packed = false);
 
+/// Shows how the ranks of this program share a step, and how many bytes each sends in one; nothing for one process.
+void ShowRanks(models::LanguageModel& model, const TrainOptions& train);
+
 /// Says which parameters a run ended with, where the evaluations had a say in it: of the best step, or of fewer steps
 /// than the `steps` that were planned.
 void Report(const RunResult& result, const RunPlan& plan, Index steps);

@@ -153,12 +153,14 @@ bool StudiesBuiltInWorld(const Options& given) {
   return given.Has("quick") && !given.Has("model") && !given.Has("data");
 }
 
-StudyOptions ReadStudyOptions(const Options& options) {
+StudyOptions ReadStudyOptions(const Options& options, const Ranks& ranks) {
   StudyOptions study;
   study.train = ReadTrainOptions(options);
   study.seeds = options.Integer("seeds", 1, 1000);
   study.sample = ReadRowSample(options);
   ReadPart(options, study);
+  study.part += ranks.rank() * study.parts;
+  study.parts *= ranks.size();
   return study;
 }
 

@@ -5,6 +5,7 @@
 
 #include "models/language_model.h"
 #include "train/commands/options/options.h"
+#include "train/ranks/ranks.h"
 #include "train/study/study.h"
 
 /// Which arms a study runs, how often, and whether it is the study that a directory holds.
@@ -19,8 +20,8 @@ Options WithPresets(const Options& options);
 /// Whether a study is that of the built-in world: --quick without a model and data.
 bool StudiesBuiltInWorld(const Options& given);
 
-/// What they and the options of training say, without arms.
-StudyOptions ReadStudyOptions(const Options& options);
+/// What they and the options of training say, without arms. The ranks of a program divide its part further.
+StudyOptions ReadStudyOptions(const Options& options, const Ranks& ranks);
 
 /// The arms of --protocol, or those of --plan: of a plan by its name, or of a file whose name ends in .json. With
 /// --fixed-rates or --quick, no rate is searched.

@@ -1,5 +1,6 @@
 #include "train/commands/options/training_options.h"
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 namespace ampgrad::train {
@@ -23,7 +24,8 @@ std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch
   return {
       {"steps", "N", steps, "optimiser steps"},
       {"batch", "N", batch, "sequences a step"},
-      {"shards", "N", "", "parts that a step's sequences are cut into, one in memory at a time; default: 1"},
+      {"shards", "N", "",
+       "parts that a step's sequences are cut into, one in memory at a time; default: the ranks of mpirun"},
       {"accumulate", "N", "", "another name for --shards"},
       {"length", "N", "", "tokens a sequence at most; default: the model's context"},
       {"schedule", "NAME", "cosine", "learning rate after the warmup: cosine, linear or constant"},
@@ -42,6 +44,19 @@ std::vector<OptionSpec> TrainingOptionSpecs(const char* steps, const char* batch
 
 OptionSpec LogOptionSpec() {
   return {"log", "FILE", "", "write every step as a line of JSON, or of CSV if the name ends in .csv"};
+}
+
+Options WithShards(const Options& options) {
+  const int ranks = ProgramRanks().size();
+  const bool known = options.Has("shards") || options.Has("accumulate") || options.Has("resume");
+  return ranks == 1 || known ? options : options.WithDefault("shards", std::to_string(ranks));
+}
+
+void RequireSameOptions(const Options& options) {
+  Facts facts;
+  const auto settings = nlohmann::ordered_json::parse(options.Settings());
+  for (const auto& [name, value] : settings.items()) facts.emplace_back("--" + name, value.dump());
+  RequireSame(ProgramRanks(), facts);
 }
 
 TrainOptions ReadTrainOptions(const Options& options) {
