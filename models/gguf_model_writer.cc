@@ -149,10 +149,14 @@ io::GgmlType ParseQuantisedType(const std::string& name) {
   throw std::invalid_argument("[gguf] expected f32, f16, bf16, q8_0 or q4_0, found '" + name + "'");
 }
 
+io::GgmlType TypeForRows(Index numbers, io::GgmlType type) {
+  return numbers % BlockOf(io::StoredTypeOf(type)).numbers == 0 ? type : io::GgmlType::kF16;
+}
+
 io::GgmlType TypeInGguf(const nn::Matrix& matrix, io::GgmlType type) {
   if (matrix.kind == nn::MatrixKind::kPosition) return io::GgmlType::kF32;
   if (type == io::GgmlType::kQ4_0 && matrix.kind == nn::MatrixKind::kVocabulary) type = io::GgmlType::kQ8_0;
-  return matrix.in % BlockOf(io::StoredTypeOf(type)).numbers == 0 ? type : io::GgmlType::kF16;
+  return TypeForRows(matrix.in, type);
 }
 
 double WriteGgufModel(const std::filesystem::path& file, LanguageModel& model, const std::filesystem::path& texts,

@@ -14,8 +14,10 @@ std::vector<std::string> QuantisedTypes();
 /// Throws std::invalid_argument for any other name.
 io::GgmlType ParseQuantisedType(const std::string& name);
 
+/// `type`, or F16 where rows of `numbers` are no multiple of its block.
+io::GgmlType TypeForRows(Index numbers, io::GgmlType type);
 /// The type in which a matrix is written where `type` is asked for: F32 for learned positions; Q8_0 in place of Q4_0
-/// for a vocabulary; F16 where its rows are no multiple of the type's block.
+/// for a vocabulary; else `TypeForRows`.
 io::GgmlType TypeInGguf(const nn::Matrix& matrix, io::GgmlType type);
 
 /// Writes a model as one GGUF file, which llama.cpp runs, with the configuration, tokenizer and chat template of

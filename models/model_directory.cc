@@ -43,15 +43,21 @@ constexpr char kHead[] = "lm_head.weight";
   throw std::runtime_error((directory / "config.json").string() + ": no such file" + hint);
 }
 
+// Whether matrices are quantised by bitsandbytes to NF4, which `Nf4Files` reads.
+bool IsNf4(const io::JsonValue& quantised) {
+  return quantised.json().is_object() && quantised.Field("load_in_4bit").BooleanOr(false) &&
+         quantised.Field("bnb_4bit_quant_type").StringOr("fp4") == "nf4";
+}
+
 // The model that config.json describes, without its weights.
 std::unique_ptr<LanguageModel> MakeModel(const fs::path& directory) {
   const std::optional<ModelText> text = ReadModelText(directory, "config.json");
   if (!text) FailWithoutConfig(directory);
   const io::JsonValue config = text->value(), type = config.Field("model_type");
-  if (const io::JsonValue quantised = config.Field("quantization_config"); !quantised.null()) {
+  if (const io::JsonValue quantised = config.Field("quantization_config"); !quantised.null() && !IsNf4(quantised)) {
     const std::string method = quantised.json().is_object() ? quantised.Field("quant_method").StringOr("unknown") : "";
     throw std::runtime_error(text->file + ": quantization_config (" + method +
-                             ") is not supported: expected weights in F32, F16 or BF16");
+                             ") is not supported: expected weights in F32, F16 or BF16, or in NF4 of bitsandbytes");
   }
   if (type.StringOr("") == "gpt2") return std::make_unique<Gpt>(GptConfig::FromJson(config), Vectors::kAbsent);
   if (type.StringOr("") == "llama") return std::make_unique<Llama>(LlamaConfig::FromJson(config), Vectors::kAbsent);

@@ -154,12 +154,17 @@ Tensor Directions(uint64_t seed, Index d) {
   return directions;
 }
 
-Tensor Numbers(const SynthTensor& tensor, const Tensor& directions, uint64_t seed, uint64_t stream) {
+}  // namespace
+
+Tensor SynthNumbers(const SynthModel& model, size_t index, uint64_t seed) {
+  const SynthTensor& tensor = model.tensors[index];
+  const uint64_t stream = kDirectionStream + 1 + 2 * index;
   if (tensor.kind == SynthKind::kOnes || tensor.kind == SynthKind::kZeros) {
     Tensor constant(tensor.shape);
     constant.Fill(tensor.kind == SynthKind::kOnes ? 1 : 0);
     return constant;
   }
+  const Tensor directions = Directions(seed, model.width);
   Tensor w = Noise(seed, stream, tensor.shape, kDeviation * std::sqrt(1 - kSharedPart));
   const Index rows = w.rows(), cols = w.cols(), r = directions.rows(), d = directions.cols();
   const bool by_rows = tensor.kind == SynthKind::kRows;
@@ -172,22 +177,21 @@ Tensor Numbers(const SynthTensor& tensor, const Tensor& directions, uint64_t see
   return w;
 }
 
-}  // namespace
-
 Index SynthModel::CountParameters() const {
   Index count = 0;
   for (const SynthTensor& tensor : tensors) count += tensor.shape.size();
   return count;
 }
 
-std::vector<std::string> SynthPresets() { return {"tinyllama", "gpt2", "tiny"}; }
+std::vector<std::string> SynthPresets() { return {"tinyllama", "llama-7b", "gpt2", "tiny"}; }
 
 SynthModel SynthPreset(const std::string& name) {
   if (name == "tinyllama") return Llama({32000, 2048, 5632, 22, 32, 4, 2048, 1, 2});
+  if (name == "llama-7b") return Llama({32000, 4096, 11008, 32, 32, 32, 2048, 1, 2});
   if (name == "gpt2") return Gpt2();
   constexpr int kEnd = Tokenizer::kEndOfText;
   if (name == "tiny") return Llama({Tokenizer::Bytes().vocabulary(), 64, 176, 2, 4, 2, 256, kEnd, kEnd});
-  throw std::invalid_argument("[synth] expected a preset tinyllama, gpt2 or tiny, found '" + name + "'");
+  throw std::invalid_argument("[synth] expected a preset tinyllama, llama-7b, gpt2 or tiny, found '" + name + "'");
 }
 
 void WriteSynthModel(const SynthModel& model, uint64_t seed, const std::filesystem::path& directory) {
@@ -197,12 +201,8 @@ void WriteSynthModel(const SynthModel& model, uint64_t seed, const std::filesyst
     index_of[tensor.name] = plans.size();
     plans.push_back({tensor.name, StoredType::kBf16, tensor.shape});
   }
-  const Tensor directions = Directions(seed, model.width);
   io::SafetensorsWriter writer(directory / "model.safetensors", std::move(plans), {{"format", "pt"}});
-  for (const io::TensorPlan& plan : writer.order()) {
-    const size_t index = index_of[plan.name];
-    writer.Write(Numbers(model.tensors[index], directions, seed, kDirectionStream + 1 + 2 * index));
-  }
+  for (const io::TensorPlan& plan : writer.order()) writer.Write(SynthNumbers(model, index_of[plan.name], seed));
   writer.Commit();
   io::WriteFileAtomically(directory / "tokenizer.json", Text(Tokenizer::Bytes().ToJson()));
   io::WriteFileAtomically(directory / "config.json", model.config);

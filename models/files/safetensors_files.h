@@ -31,6 +31,10 @@ class SafetensorsFiles : public WeightFiles {
   Shape ShapeOf(const std::string& name) const override { return Shard(name).ShapeOf(name); }
   Tensor ReadReal(const std::string& name) const override { return Shard(name).ReadReal(name); }
   StoredTensor ReadStored(const std::string& name) const override { return Shard(name).ReadStored(name); }
+  /// The bytes of a tensor (`io::SafetensorsReader::ReadBytes`).
+  std::string ReadBytes(const std::string& name, const std::string& dtype) const {
+    return Shard(name).ReadBytes(name, dtype);
+  }
 
  private:
   void OpenShards(const std::filesystem::path& directory, const std::map<std::string, std::string>& file_of_tensor);

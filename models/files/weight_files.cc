@@ -1,6 +1,9 @@
 #include "models/files/weight_files.h"
 
+#include <utility>
+
 #include "models/files/gguf_files.h"
+#include "models/files/nf4_files.h"
 #include "models/files/safetensors_files.h"
 #include "models/gguf/gguf_model.h"
 #include "models/gguf/gguf_path.h"
@@ -22,7 +25,9 @@ std::vector<std::filesystem::path> WeightPaths(const std::filesystem::path& mode
 
 std::unique_ptr<WeightFiles> OpenWeights(const std::filesystem::path& model) {
   if (const auto gguf = GgufOf(model)) return std::make_unique<GgufFiles>(*gguf);
-  return std::make_unique<SafetensorsFiles>(model);
+  auto files = std::make_unique<SafetensorsFiles>(model);
+  if (Nf4Files::Holds(*files)) return std::make_unique<Nf4Files>(std::move(files));
+  return files;
 }
 
 }  // namespace ampgrad::models

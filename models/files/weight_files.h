@@ -34,7 +34,7 @@ class WeightFiles {
 
 /// The files that hold the weights of a model: those of a directory by their extension, or the parts of a GGUF file.
 std::vector<std::filesystem::path> WeightPaths(const std::filesystem::path& model);
-/// Opens the weights of a model directory (`SafetensorsFiles`), or of a GGUF file (`GgufFiles`).
+/// Opens the weights of a model directory (`SafetensorsFiles`, `Nf4Files`), or of a GGUF file (`GgufFiles`).
 std::unique_ptr<WeightFiles> OpenWeights(const std::filesystem::path& model);
 
 }  // namespace ampgrad::models

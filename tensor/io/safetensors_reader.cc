@@ -209,6 +209,12 @@ void SafetensorsReader::FailNotFinite(const TensorEntry& entry, const Shape& sha
                     ", expected finite numbers");
 }
 
+std::string SafetensorsReader::ReadBytes(const std::string& name, const std::string& dtype) const {
+  const TensorEntry& entry = Entry(name);
+  if (!dtype.empty() && entry.dtype != dtype) FailAt(entry, " is stored as " + entry.dtype + ", expected " + dtype);
+  return std::string(Bytes(entry), entry.end - entry.begin);
+}
+
 std::vector<int64_t> SafetensorsReader::ReadInts(const std::string& name) const {
   const TensorEntry& entry = Entry(name);
   if (entry.dtype != "I64") FailAt(entry, " is stored as " + entry.dtype + ", expected I64");

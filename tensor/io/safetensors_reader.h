@@ -39,6 +39,9 @@ class SafetensorsReader {
   /// address is not aligned for its type. For an F64 tensor, the result of ReadReal. Refuses what ReadReal refuses.
   StoredTensor ReadStored(const std::string& name) const;
 
+  /// The bytes of a tensor of any dtype. Throws std::runtime_error unless its dtype is `dtype`; "" stands for any.
+  std::string ReadBytes(const std::string& name, const std::string& dtype) const;
+
   /// The numbers of an I64 tensor of any shape, in row-major order.
   std::vector<int64_t> ReadInts(const std::string& name) const;
 

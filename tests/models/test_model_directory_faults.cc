@@ -54,7 +54,8 @@ TEST(ModelDirectory, ReportsMissingFiles) {
 TEST(ModelDirectory, TellsWhatIsThereInPlaceOfAModel) {
   const WithConfig saved;
   EXPECT_EQ(saved.Error(R"({"model_type":"llama","quantization_config":{"quant_method":"bitsandbytes"}})"),
-            "D/config.json: quantization_config (bitsandbytes) is not supported: expected weights in F32, F16 or BF16");
+            "D/config.json: quantization_config (bitsandbytes) is not supported: expected weights in F32, F16 or BF16, "
+            "or in NF4 of bitsandbytes");
   fs::rename(saved.path() / "tokenizer.json", saved.path() / "tokenizer.model");
   EXPECT_EQ(MessageOf(saved.path(), [&] { LoadTokenizer(saved.path(), *TinyGpt(9)); }),
             "D/tokenizer.json: no such file; tokenizer.model must be converted: "

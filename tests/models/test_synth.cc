@@ -10,7 +10,9 @@
 #include "ct/basis.h"
 #include "models/files/safetensors_files.h"
 #include "models/gpt.h"
+#include "models/model_directory.h"
 #include "models/synth.h"
+#include "models/synth_gguf.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/thread_pool.h"
 #include "tests/support/files.h"
@@ -79,7 +81,7 @@ TEST(Synth, Gpt2IsGpt2) {
 
 TEST(Synth, KnowsItsPresetsOnly) {
   EXPECT_EQ(MessageOf({}, [] { SynthPreset("gpt3"); }),
-            "[synth] expected a preset tinyllama, gpt2 or tiny, found 'gpt3'");
+            "[synth] expected a preset tinyllama, llama-7b, gpt2 or tiny, found 'gpt3'");
   for (const std::string& name : SynthPresets()) EXPECT_GT(SynthPreset(name).CountParameters(), 0);
 }
 
@@ -160,6 +162,25 @@ TEST(Synth, MatricesShareADecayingSpectrum) {
   // One matrix alone lies in the basis of the others.
   const ct::Basis others = ct::ComputeBasis({rows.begin() + 1, rows.end()}, 16);
   EXPECT_GT(ct::RSquared({rows[0]}, others), 0.7);
+}
+
+// All matrices but the two down projections, whose rows of 176 numbers are no multiple of a block.
+TEST(Synth, WritesBlocks) {
+  const TempDir tiny;
+  const SynthModel model = SynthPreset("tiny");
+  WriteSynthGguf(model, 1, io::GgmlType::kQ8_0, tiny.path() / "model.gguf");
+  const std::unique_ptr<LanguageModel> read = LoadModel(tiny.path());
+  EXPECT_EQ(CountParameters(*read), model.CountParameters());
+  size_t blocks = 0;
+  for (const nn::Matrix* matrix : read->Parts().matrices) blocks += matrix->form->Merged().type() == StoredType::kQ8_0;
+  EXPECT_EQ(blocks, read->Parts().matrices.size() - 2);
+}
+
+TEST(Synth, WritesNoGgufOfAGpt2) {
+  const TempDir directory;
+  EXPECT_EQ(MessageOf(directory.path(),
+                      [&] { WriteSynthGguf(SynthPreset("gpt2"), 1, io::GgmlType::kQ8_0, directory.path() / "m"); }),
+            "[synth] expected a Llama to write as GGUF, found \"gpt2\"");
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 
 #include <cstdio>
 
-#include "models/model_directory.h"
+#include "models/gguf_model_writer.h"
+#include "models/synth_gguf.h"
 #include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "train/commands/commands.h"
@@ -18,11 +19,16 @@ int Run(const Options& options) {
   io::StagedDirectory out(options.String("out"));
   const DeferSignals until_saved;
   const Phase phase("making up weights");
-  models::WriteSynthModel(model, seed, out.path());
+  if (options.Has("type")) {
+    const io::GgmlType type = models::ParseQuantisedType(options.Choice("type", models::QuantisedTypes()));
+    models::WriteSynthGguf(model, seed, type, out.path() / "model.gguf");
+  } else {
+    models::WriteSynthModel(model, seed, out.path());
+  }
   out.Commit();
-  std::printf("%s: %zu tensors of made-up weights, %lld parameters in BF16\n",
+  std::printf("%s: %zu tensors of made-up weights, %lld parameters in %s\n",
               io::Printable(options.String("out")).c_str(), model.tensors.size(),
-              static_cast<long long>(model.CountParameters()));
+              static_cast<long long>(model.CountParameters()), options.Has("type") ? "GGUF" : "BF16");
   return 0;
 }
 
@@ -31,7 +37,10 @@ int Run(const Options& options) {
 Command SynthCommand() {
   return {"synth",
           "Writes a model of a real shape with made-up weights, for measurements and tests.",
-          {{"preset", "NAME", "tinyllama", "shape: tinyllama (1.1 billion parameters), gpt2 (124 million) or tiny"},
+          {{"preset", "NAME", "tinyllama",
+            "shape: tinyllama (1.1 billion parameters), llama-7b (6.7 billion), gpt2 (124 million) or tiny"},
+           {"type", "NAME", "",
+            "write model.gguf of this type: f32, f16, bf16, q8_0 or q4_0; default: a directory in BF16"},
            {"out", "DIR", nullptr, "directory to write, which must be empty or not there"},
            {"seed", "N", "1", "seed of the weights"}},
           Run};
