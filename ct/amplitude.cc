@@ -28,11 +28,22 @@ AmplitudeSetup::AmplitudeSetup(std::shared_ptr<const Basis> shared_basis, Start 
   std::copy(basis->mean.begin(), basis->mean.end(), basis_and_mean.row(basis->k()));
 }
 
+namespace {
+
+// W₀ as it lies, most often in a mapped file. If it is held in Real, it is transposed once, not in every step.
+Centre PretrainedRows(const RowSource& source) {
+  const StoredTensor weight = source.matrix->form->Merged();
+  if (!weight.tensor().empty()) return ReadRows(source);
+  return {weight, source.layout != source.matrix->layout};
+}
+
+}  // namespace
+
 Amplitude::Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup, Tensor scores)
     : MadeForm(source.layout),
       setup_(std::move(setup)),
       scores_{"scores." + source.matrix->name, std::move(scores), {}},
-      centre_(setup_->start == Start::kExact ? ReadRows(source) : setup_->basis->mean),
+      centre_(setup_->start == Start::kExact ? PretrainedRows(source) : setup_->basis->mean),
       stored_layout_(source.matrix->layout) {}
 
 Amplitude::Amplitude(const RowSource& source, std::shared_ptr<const AmplitudeSetup> setup)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ct/basis.h"
+#include "ct/centre.h"
 #include "nn/forms/chain.h"
 #include "nn/forms/weight_form.h"
 
@@ -49,11 +50,12 @@ class Amplitude : public nn::MadeForm {
   std::vector<nn::SavedPart> Saved() override;
   std::optional<nn::Factors> Update() const override;
   StoredTensor Merged() const override;
+  Index MappedBytes() const override { return centre_.MappedBytes(); }
 
  private:
   std::shared_ptr<const AmplitudeSetup> setup_;
   Param scores_;   // S or ΔS [n, K]
-  Tensor centre_;  // C: μ [d] or W₀ [n, d]
+  Centre centre_;  // C: μ [d] or W₀ [n, d]
   ops::Layout stored_layout_;
 };
 

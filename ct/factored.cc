@@ -36,7 +36,7 @@ Var AppendOnes(const Var& s) {
 //   forward   W as in Reconstruct, then the product
 //   backward  dx += dy·W  or dy·Wᵀ;   dS += dyᵀ·P  or xᵀ·(dy·Bᵀ);   db += Σ_n dy_n;   dW (n·d) is never formed
 //   saves     W if x needs a gradient; P (N·K) or x if S does; B, shared by all matrices of the model
-Var FactoredLinear(const Var& x, const Tensor& p, const Var& s, const Tensor& b, const Tensor& c, ops::Layout layout,
+Var FactoredLinear(const Var& x, const Tensor& p, const Var& s, const Tensor& b, const Centre& c, ops::Layout layout,
                    const Var* bias) {
   const bool out_in = layout == ops::Layout::kOutIn;
   const Index n = s.shape().rows(), k = s.shape().cols(), d = b.cols(), rows = x.shape().rows();
@@ -53,7 +53,7 @@ Var FactoredLinear(const Var& x, const Tensor& p, const Var& s, const Tensor& b,
   if (bias) ops::CheckShapes(bias->shape() == Shape{out}, "factored_linear", "b as wide as y", {{"b", bias->shape()}});
 
   Tensor w = Tensor::Uninitialized({n, d}), y = Tensor::Uninitialized({rows, out});
-  kernels::Gemm(n, d, k, {s.value.data(), k}, {b.data(), d}, {c.data(), d}, w.data(), d);
+  kernels::Gemm(n, d, k, {s.value.data(), k}, {b.data(), d}, c.WidenedIn(w), w.data(), d);
   kernels::Gemm(rows, out, x.shape().cols(), {x.value.data(), x.shape().cols()}, {w.data(), d, out_in},
                 {bias ? bias->value.data() : nullptr, 0}, y.data(), out);
 

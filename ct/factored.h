@@ -1,6 +1,7 @@
 #pragma once
 
 #include "autograd/ops.h"
+#include "ct/centre.h"
 
 /// The factored chain. Because W = S·B + C, the gradient of the scores needs no dW:
 ///   dS = dW·Bᵀ = (dYᵀ·X)·Bᵀ = dYᵀ·(X·Bᵀ)
@@ -14,7 +15,7 @@ Var AppendOnes(const Var& scores);
 /// x·Wᵀ + b (Layout::kOutIn) or x·W + b (Layout::kInOut) with W = S·B + C, whose backward forms no dW.
 /// x [N, d] or [N, n], S [n, K], B [K, d], C [n, d]; `projection` is x·Bᵀ [N, K] for kOutIn and unused for kInOut;
 /// `bias` may be null. Throws std::invalid_argument when shapes do not fit.
-Var FactoredLinear(const Var& x, const Tensor& projection, const Var& scores, const Tensor& basis, const Tensor& centre,
+Var FactoredLinear(const Var& x, const Tensor& projection, const Var& scores, const Tensor& basis, const Centre& centre,
                    ops::Layout layout, const Var* bias);
 
 }  // namespace ampgrad::ct

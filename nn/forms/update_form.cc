@@ -1,12 +1,15 @@
 #include "nn/forms/update_form.h"
 
+#include "tensor/kernels/gemm/widen.h"
 #include "tensor/kernels/kernels.h"
 
 namespace ampgrad::nn {
 
 Tensor FrozenBase::OutIn() const {
-  const Tensor wide = weight.Widened();
-  return layout == ops::Layout::kOutIn ? wide : kernels::Transposed(wide);
+  if (layout == ops::Layout::kOutIn && !weight.tensor().empty()) return weight.tensor();
+  Tensor wide = Tensor::Uninitialized({out(), in()});
+  kernels::WidenMatrix(out(), in(), kernels::OperandOf(weight, layout == ops::Layout::kInOut), wide.data());
+  return wide;
 }
 
 Var UpdateForm::Apply(Input& input, const Var* bias) {

@@ -53,6 +53,10 @@ void AddMatrices(std::vector<OpCase>& cases) {
     cases.push_back(LinearCase(2, 70, 65, layout, true));
     cases.push_back(OnOneInput(LinearCase(7, 7, 7, layout, false)));
     for (const StoredType type : kStoredTypes) cases.push_back(FrozenLinearCase(2, 70, 65, layout, true, type));
+    for (const StoredType type : kBlockTypes) {  // a row in memory is whole blocks
+      const bool out_in = layout == Layout::kOutIn;
+      cases.push_back(FrozenLinearCase(3, out_in ? 256 : 17, out_in ? 33 : 256, layout, true, type));
+    }
   }
   for (const bool one_row : {true, false}) {
     cases.push_back(ReconstructCase(1, 1, 1, one_row));
@@ -207,14 +211,13 @@ OpCase LinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias
 }
 
 OpCase FrozenLinearCase(Index rows, Index in, Index out, Layout layout, bool with_bias, StoredType type) {
-  constexpr const char* kNames[] = {" F64", " F32", " F16", " BF16"};
   const bool out_in = layout == Layout::kOutIn;
   const StoredTensor w = FrozenWeight(out_in ? Shape{out, in} : Shape{in, out}, type);
   std::vector<CheckInput> inputs = {{"x", Normal({rows, in}, 0)}};
   if (with_bias) inputs.push_back({"b", Normal({out}, 2)});
   return {"frozen_linear",
-          Shape{rows, in}.ToString() + "·W" + w.shape().ToString() + kNames[static_cast<int>(type)] +
-              (out_in ? "ᵀ" : "") + (with_bias ? " + b" : ""),
+          Shape{rows, in}.ToString() + "·W" + w.shape().ToString() + " " + ToString(type) + (out_in ? "ᵀ" : "") +
+              (with_bias ? " + b" : ""),
           inputs, [=](Tape&, const Vars& x) { return ops::FrozenLinear(x[0], w, layout, with_bias ? &x[1] : nullptr); },
           [=](const ComplexInputs& x) {
             const Complexes bias = with_bias ? x[1] : Complexes(), weight = ToComplexes(w.Widened());
@@ -381,8 +384,9 @@ Tensor InverseFrequencies(Index dim) {
   return f;
 }
 
-StoredTensor FrozenWeight(Shape shape, StoredType type) { return Rounded(Normal(shape, 1), type); }
-
+StoredTensor FrozenWeight(Shape shape, StoredType type) {
+  return HasBlocks(type) ? RandomBlocks(type, shape, 1) : Rounded(Normal(shape, 1), type);
+}
 Tensor ReconstructBasis(Index k, Index d) { return Normal({k, d}, 1); }
 
 Tensor ProjectOnto(const Tensor& basis, const Tensor& x) {

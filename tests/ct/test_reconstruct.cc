@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -7,12 +8,14 @@
 
 #include "ct/amplitude.h"
 #include "ct/reconstruct.h"
+#include "nn/forms/frozen.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/thread_pool.h"
 #include "tests/reference/ops.h"
 #include "tests/support/expect_message.h"
 #include "tests/support/op_testing.h"
 #include "tests/support/small_models.h"
+#include "tests/support/stored.h"
 
 /// The op W = S·B + C, and the weight form that is built on it.
 namespace ampgrad::ct {
@@ -173,6 +176,75 @@ TEST(Amplitude, ExactStartsAsTheMatrixItself) {
       Tape tape;
       EXPECT_TRUE(SameBits(Made(m, tape), m.rows));
       EXPECT_TRUE(SameBits(m.matrix->form->Merged().Widened(), m.stored));
+    }
+  }
+}
+
+// A matrix in any stored type and the same numbers as a dense one, both put into amplitude form.
+struct StoredTwins {
+  StoredTwins(StoredType type, Layout stored_layout, Layout rows_layout, nn::Chain chain, Start start) {
+    const Shape shape = stored_layout == rows_layout ? Shape{512, 256} : Shape{256, 512};
+    weight = HasBlocks(type) ? RandomBlocks(type, shape, 8) : Rounded(Normal(shape, 8), type);
+    dense = MakeMatrix("a.weight", stored_layout, weight.Widened().Clone());
+    stored = MakeMatrix("a.weight", stored_layout, weight.Widened());
+    stored->form = std::make_unique<nn::Frozen>(weight, stored_layout);
+    const RowSource of_dense{dense.get(), rows_layout, 512, 1}, of_stored{stored.get(), rows_layout, 512, 1};
+    const auto basis = std::make_shared<const Basis>(ComputeBasis({of_dense}, 4));
+    UseAmplitude({of_dense}, basis, start, chain);
+    const Index before = Tensor::LiveBytes();
+    UseAmplitude({of_stored}, basis, start, chain);
+    taken = Tensor::LiveBytes() - before;
+    for (nn::Matrix* matrix : {dense.get(), stored.get()}) {
+      Tensor& scores = matrix->form->Part("scores").value;
+      std::ranges::copy(Normal(scores.shape(), 9), scores.begin());
+    }
+  }
+
+  StoredTensor weight{Tensor()};
+  std::unique_ptr<nn::Matrix> dense, stored;
+  Index taken = 0;  // bytes of tensors that the stored one's form took
+};
+
+// Beside W₀ there are the scores and B' = (B; μ), which the forms share: no copy of W₀.
+TEST(Amplitude, ExactKeepsTheWeightAsStored) {
+  const std::vector<StoredType> types = {StoredType::kF16, StoredType::kBf16, StoredType::kQ8_0, StoredType::kQ4K,
+                                         StoredType::kNf4};
+  for (const StoredType type : types) {
+    for (const Layout layout : kLayouts) {
+      for (const Layout rows : kLayouts) {
+        SCOPED_TRACE(ToString(type));
+        const StoredTwins twins(type, layout, rows, nn::Chain::kExplicit, Start::kExact);
+        constexpr Index kScores = 512 * 4 * sizeof(Real), kExtended = 5 * 256 * sizeof(Real);
+        EXPECT_EQ(twins.taken, kScores + kExtended);
+        EXPECT_EQ(twins.stored->form->MappedBytes(), twins.weight.bytes());
+        EXPECT_EQ(twins.dense->form->MappedBytes(), 0);
+        EXPECT_TRUE(SameBits(twins.stored->form->Merged().Widened(), twins.dense->form->Merged().Widened()));
+        EXPECT_FALSE(SameBits(twins.stored->form->Merged().Widened(), twins.weight.Widened()));
+      }
+    }
+  }
+}
+
+// Outputs and gradients, by both chains, from both starts.
+TEST(Amplitude, OfAStoredWeightTrainsAsOfItsNumbers) {
+  for (const StoredType type : {StoredType::kBf16, StoredType::kQ6K}) {
+    for (const Layout rows : kLayouts) {
+      for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
+        for (const Start start : {Start::kExact, Start::kReconstructed}) {
+          const StoredTwins twins(type, Layout::kOutIn, rows, chain, start);
+          const Index in = twins.stored->in;
+          const auto run = [&](nn::Matrix& matrix, Param& x) {
+            Tape tape;
+            const Var y = matrix.Apply(tape.Leaf(x));
+            tape.Backward(Probe(y, Normal(y.shape(), 10)));
+            return y.value;
+          };
+          Param x = Trainable({Normal({3, in}, 11)})[0], x_too = x;
+          EXPECT_TRUE(SameBits(run(*twins.stored, x), run(*twins.dense, x_too)));
+          EXPECT_TRUE(SameBits(x.grad, x_too.grad));
+          EXPECT_TRUE(SameBits(twins.stored->form->Part("scores").grad, twins.dense->form->Part("scores").grad));
+        }
+      }
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ct/amplitude.h"
+#include "nn/forms/frozen.h"
 #include "tests/support/saved_model.h"
 
 /// Hugging Face directories of models: what is written, what is read, what is refused and in which words.
@@ -42,6 +43,29 @@ TEST(ModelDirectory, LoadsWhatItSaved) {
     EXPECT_TRUE(SameBits(LogitsOf(*saved.Load(), ids, 8), LogitsOf(saved.model(), ids, 8)));
     EXPECT_EQ(FilesIn(saved.path()), (std::vector<std::string>{"config.json", "model.safetensors", "tokenizer.json"}));
   }
+}
+
+// No safetensors type holds blocks: the file gets their numbers, and the model read from it computes the same.
+TEST(ModelDirectory, SavesBlocksAsTheirNumbers) {
+  const TempDir directory;
+  GptConfig config = TinyConfig();
+  config.n_embd = 32;  // every row is one or more blocks
+  Gpt model(config);
+  model.Initialise(9);
+  for (nn::Matrix* matrix : model.Parts().matrices) {
+    matrix->form =
+        std::make_unique<nn::Frozen>(Rounded(matrix->form->Merged().Widened(), StoredType::kQ8_0), matrix->layout);
+  }
+  SaveModel(directory.path(), model, Tokenizer::Bytes());
+  EXPECT_EQ(Json::parse(Get(directory.path() / "config.json"))["torch_dtype"], "float32");
+  const auto loaded = LoadModel(directory.path());
+  for (const nn::Matrix* matrix : model.Parts().matrices) {
+    const StoredTensor read = FindMatrix(*loaded, matrix->name)->form->Merged();
+    EXPECT_EQ(read.type(), StoredType::kF32);
+    EXPECT_TRUE(SameBits(read.Widened(), matrix->form->Merged().Widened())) << matrix->name;
+  }
+  const std::vector<int> ids = RandomIds(8, config.vocab_size, 1);
+  EXPECT_TRUE(SameBits(LogitsOf(*loaded, ids, 8), LogitsOf(model, ids, 8)));
 }
 
 TEST(ModelDirectory, SavesMergedWeights) {

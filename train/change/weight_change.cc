@@ -18,7 +18,7 @@
 namespace ampgrad::train {
 namespace {
 
-// ε of a type: the distance from 1 to the next number.
+// ε of a type: the distance from 1 to the next number; of blocks, their step when the largest number is 1.
 double EpsilonOf(StoredType type) {
   switch (type) {
     case StoredType::kF64:
@@ -27,8 +27,17 @@ double EpsilonOf(StoredType type) {
       return std::numeric_limits<float>::epsilon();
     case StoredType::kF16:
       return std::ldexp(1, -10);
-    default:
+    case StoredType::kBf16:
+    case StoredType::kQ8_0:
       return std::ldexp(1, -7);
+    case StoredType::kQ6K:
+      return std::ldexp(1, -5);
+    case StoredType::kQ5_0:
+    case StoredType::kQ5_1:
+    case StoredType::kQ5K:
+      return std::ldexp(1, -4);
+    default:
+      return std::ldexp(1, -3);  // four bits
   }
 }
 

@@ -1,7 +1,8 @@
 // A right side of blocks: its panels, and its product with a single row.
 //
-// In a B that is read transposed, columns are rows of blocks in memory. They are taken in tiles of one run of as many
-// columns as a panel has: their codes are transposed as bytes, and a vector then holds one number of each column.
+// In a B that is read transposed, columns are rows of blocks in memory. They are taken in tiles: one run of some
+// vectors of columns. The codes of a tile are transposed as bytes, so that a vector holds one number of each column,
+// and widened with a vector of the columns' scales.
 #if defined(AMPGRAD_TENSOR_BLOCK_COLUMNS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef AMPGRAD_TENSOR_BLOCK_COLUMNS_INL_H_
 #undef AMPGRAD_TENSOR_BLOCK_COLUMNS_INL_H_
@@ -20,24 +21,19 @@
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
 
-#if defined(AMPGRAD_DOUBLE) || HWY_TARGET == HWY_SCALAR
-constexpr bool kTakesTiles = false;
-#else
-// Vectors of 8 or 16 floats; shorter ones do not fill a vector of bytes.
-constexpr bool kTakesTiles = hn::MaxLanes(D()) >= 8;
+#if HWY_TARGET <= HWY_AVX2 && !defined(AMPGRAD_DOUBLE)
 
-// Columns of a tile: two vectors.
-constexpr Index kTileCols = kTakesTiles ? 2 * hn::MaxLanes(D()) : 16;
+constexpr Index kLanes = hn::MaxLanes(D());
 
-// to[k * kTileCols + c] = from[c * kRun + k] for sixteen c and all k of a run. Four times, vectors i and i + 8 are
+// to[k * stride + c] = of(c)[k] for sixteen columns c and the bytes k of a run. Four times, vectors i and i + 8 are
 // interleaved to vectors 2i and 2i + 1. Each time, the upper bit of a vector's number moves to the lower end of the
 // place within the vector, and the upper bit of the place to the lower end of the vector's number.
-inline void TransposeBytes(const uint8_t* from, uint8_t* to) {
-  const hn::FixedTag<uint8_t, kRun> d;
-  const hn::Half<decltype(d)> half;
-  hn::Vec<decltype(d)> x[16], y[16];
+template <class BytesOfColumn>
+HWY_INLINE void TransposeBytes(BytesOfColumn of, uint8_t* to, Index stride) {
+  const D8 d;
+  V8 x[16], y[16];
 #pragma GCC unroll 16
-  for (Index i = 0; i < 16; ++i) x[i] = hn::LoadU(d, from + i * kRun);
+  for (Index c = 0; c < 16; ++c) x[c] = of(c);
 #pragma GCC unroll 2
   for (int twice = 0; twice < 2; ++twice) {
 #pragma GCC unroll 8
@@ -53,198 +49,226 @@ inline void TransposeBytes(const uint8_t* from, uint8_t* to) {
   }
 #pragma GCC unroll 16
   for (Index k = 0; k < 16; ++k) {
-    hn::StoreU(hn::LowerHalf(half, x[k]), half, to + k * kTileCols);
-    hn::StoreU(hn::UpperHalf(half, x[k]), half, to + (k + 16) * kTileCols);
+    hn::Store(hn::LowerHalf(D8Half(), x[k]), D8Half(), to + k * stride);
+    hn::Store(hn::UpperHalf(D8Half(), x[k]), D8Half(), to + (k + 16) * stride);
   }
 }
 
-// One block of every column of a tile.
+// A block of each of some columns, `stride` bytes apart.
 template <class Block>
-struct TileBlocks {
-  const char* first;  // of the first column
-  Index stride;       // bytes from one column to the next
+struct ColumnBlocks {
+  const char* first;
+  Index stride;
 
   const Block& of(Index column) const { return *reinterpret_cast<const Block*>(first + column * stride); }
 };
 
-// What scales the runs of TileBlocks, as vectors over the columns. K types have integer scales of their runs besides.
-struct TileScales {
-  HWY_ALIGN float d[kTileCols];
-  HWY_ALIGN float m[kTileCols];  // the offset's half
-  HWY_ALIGN uint8_t integers[kRun * kTileCols];
-};
-
-template <class Member>
-void WidenHalves(Member half_of, float* to) {
-  HWY_ALIGN uint16_t halves[kTileCols];
-#pragma GCC unroll 8
-  for (Index c = 0; c < kTileCols; ++c) halves[c] = half_of(c).bits;
-  const D d;
-  const hn::Rebind<hwy::float16_t, D> d16;
-  for (Index c = 0; c < kTileCols; c += LanesOf(d)) {
-    hn::Store(hn::PromoteTo(d, hn::Load(d16, reinterpret_cast<const hwy::float16_t*>(halves + c))), d, to + c);
-  }
-}
-
 // The eight scales and eight minima of six bits, as bytes.
-inline void UnpackSixBits(const uint8_t* scales, uint8_t* to) {
+inline void UnpackIntegers(const uint8_t (&scales)[12], uint8_t* to) {
   uint32_t s[3];
   std::memcpy(s, scales, sizeof(s));
   const uint32_t unpacked[4] = {s[0] & 0x3F3F3F3F, (s[2] & 0x0F0F0F0F) | (s[0] >> 6 & 0x03030303) << 4,
                                 s[1] & 0x3F3F3F3F, (s[2] >> 4 & 0x0F0F0F0F) | (s[1] >> 6 & 0x03030303) << 4};
   std::memcpy(to, unpacked, sizeof(unpacked));
 }
-inline void IntegersOf(const blocks::Q4K& b, uint8_t* to) { UnpackSixBits(b.scales, to); }
-inline void IntegersOf(const blocks::Q5K& b, uint8_t* to) { UnpackSixBits(b.scales, to); }
-inline void IntegersOf(const blocks::Q6K& b, uint8_t* to) { std::memcpy(to, b.scales, sizeof(b.scales)); }
+inline void UnpackIntegers(const int8_t (&scales)[16], uint8_t* to) { std::memcpy(to, scales, sizeof(scales)); }
 
+// What a block has beside its codes.
 template <class Block>
-constexpr bool kIsK = BlockOf(Block::kType).numbers > kRun;
+constexpr bool kHasIntegers = requires(Block b) {
+  b.scales;
+};
+template <class Block>
+constexpr bool kHasM = requires(Block b) {
+  b.m;
+};
+template <class Block>
+constexpr bool kHasDmin = requires(Block b) {
+  b.dmin;
+};
 
-template <class Block>
-void ReadScales(const TileBlocks<Block>& tile, TileScales& to) {
-  if constexpr (std::is_same_v<Block, blocks::Nf4>) {
-    for (Index c = 0; c < kTileCols; ++c) to.d[c] = tile.of(c).absmax;
-  } else {
-    WidenHalves([&](Index c) { return tile.of(c).d; }, to.d);
-  }
-  if constexpr (requires(Block b) { b.m; }) WidenHalves([&](Index c) { return tile.of(c).m; }, to.m);
-  if constexpr (requires(Block b) { b.dmin; }) WidenHalves([&](Index c) { return tile.of(c).dmin; }, to.m);
-  if constexpr (kIsK<Block>) {
-    HWY_ALIGN uint8_t integers[kTileCols * kRun];
-    for (Index c = 0; c < kTileCols; ++c) IntegersOf(tile.of(c), integers + c * kRun);
-    for (Index c = 0; c < kTileCols; c += 16) TransposeBytes(integers + c * kRun, to.integers + c);
-  }
-}
+// The scales of a block of each of kColumns columns, in the columns' order.
+template <class Block, Index kColumns>
+struct ColumnScales {
+  using Scale = std::conditional_t<std::is_same_v<Block, blocks::Nf4>, float, uint16_t>;
+  HWY_ALIGN Scale d[kColumns];
+  HWY_ALIGN Scale m[kColumns];                 // or dmin
+  HWY_ALIGN uint8_t integers[kRun][kColumns];  // of the runs
 
-// The scale of numbers 16·half.. of a run, and its offset, for one vector of columns.
-template <class Block>
-V ScaleOf(const TileScales& s, Index run, Index half, Index column) {
-  const D d;
-  const V scale = hn::Load(d, s.d + column);
-  const uint8_t* integers = s.integers + column;
-  if constexpr (std::is_same_v<Block, blocks::Q6K>) {
-    return hn::Mul(scale, FromBytes(d, reinterpret_cast<const int8_t*>(integers + (2 * run + half) * kTileCols)));
-  } else if constexpr (kIsK<Block>) {
-    return hn::Mul(scale, FromBytes(d, integers + run * kTileCols));
-  }
-  return scale;
-}
-template <class Block>
-V OffsetOf(const TileScales& s, Index run, Index column) {
-  const D d;
-  if constexpr (requires(Block b) { b.dmin; }) {
-    return hn::Neg(hn::Mul(hn::Load(d, s.m + column), FromBytes(d, s.integers + (8 + run) * kTileCols + column)));
-  } else if constexpr (requires(Block b) { b.m; }) {
-    return hn::Load(d, s.m + column);
-  }
-  return hn::Set(d, -0.0f);
-}
-
-// Calls take(k, left, right) for every k of a run of the tile, with the two vectors of numbers k of its columns.
-template <class Block, class Take>
-HWY_INLINE void WidenTile(const TileBlocks<Block>& tile, const TileScales& s, Index run, Take take) {
-  const D d;
-  const Index lanes = LanesOf(d);
-  HWY_ALIGN uint8_t rows[kTileCols * kRun];
-  HWY_ALIGN uint8_t codes[kRun * kTileCols];
-#pragma GCC unroll 4
-  for (Index c = 0; c < kTileCols; ++c) StoreCodes(CodesOf(tile.of(c), run), rows + c * kRun);
-  for (Index c = 0; c < kTileCols; c += 16) TransposeBytes(rows + c * kRun, codes + c);
-  const V left_offset = OffsetOf<Block>(s, run, 0), right_offset = OffsetOf<Block>(s, run, lanes);
-  for (Index half = 0; half < 2; ++half) {
-    const V left_scale = ScaleOf<Block>(s, run, half, 0), right_scale = ScaleOf<Block>(s, run, half, lanes);
-#pragma GCC unroll 4
-    for (Index k = 16 * half; k < 16 * half + 16; ++k) {
-      const uint8_t* code = codes + k * kTileCols;
-      take(k, hn::MulAdd(ValuesOf<Block>(d, code), left_scale, left_offset),
-           hn::MulAdd(ValuesOf<Block>(d, code + lanes), right_scale, right_offset));
+  HWY_INLINE void Read(const ColumnBlocks<Block>& columns) {
+    for (Index c = 0; c < kColumns; ++c) {
+      const Block& b = columns.of(c);
+      if constexpr (std::is_same_v<Block, blocks::Nf4>) {
+        d[c] = b.absmax;
+      } else {
+        d[c] = b.d.bits;
+      }
+      if constexpr (kHasM<Block>) m[c] = b.m.bits;
+      if constexpr (kHasDmin<Block>) m[c] = b.dmin.bits;
     }
-  }
-}
-
-// Calls take(k, left, right) for k = 0..depth of kTileCols columns of which each lies in `stride` bytes; `row` is the
-// first of them, and its first `skipped` numbers, whole runs, are skipped.
-template <class Block, class Take>
-HWY_INLINE void WidenColumns(const Block* row, Index stride, Index skipped, Index depth, Take take) {
-  TileScales scales;
-  for (Index k0 = 0; k0 < depth; k0 += kRun) {
-    const Index at = (skipped + k0) / kRun, run = at % kRunsOf<Block>;
-    const TileBlocks<Block> tile{reinterpret_cast<const char*>(row + at / kRunsOf<Block>), stride};
-    if (k0 == 0 || run == 0) ReadScales(tile, scales);
-    WidenTile(tile, scales, run, [&](Index k, V left, V right) HWY_ATTR { take(k0 + k, left, right); });
-  }
-}
-#endif
-
-// Columns 0..cols of B [depth, n] as the first columns of a panel [depth, width].
-template <class Block>
-void PackBlocks(const kernels::Operand& b, const Block* row, Index cols, Index depth, Real* panel, Index width) {
-  const Index blocks_of_row = b.stride / BlockOf(Block::kType).numbers;
-  if (!b.transposed) {
-    for (Index k = 0; k < depth; ++k) {
-      WidenNumbers(row + k * blocks_of_row, b.skipped, b.skipped + cols, panel + k * width);
-    }
-    return;
-  }
-#if !defined(AMPGRAD_DOUBLE) && HWY_TARGET != HWY_SCALAR
-  if constexpr (kTakesTiles) {
-    if (cols == kTileCols && b.skipped % kRun == 0 && depth % kRun == 0) {
-      const Index stride = blocks_of_row * static_cast<Index>(sizeof(Block));
-      return WidenColumns(row, stride, b.skipped, depth, [&](Index k, V left, V right) HWY_ATTR {
-        hn::StoreU(left, D(), panel + k * width);
-        hn::StoreU(right, D(), panel + k * width + LanesOf(D()));
-      });
-    }
-  }
-#endif
-  constexpr Index kDepth = 64, kMaxCols = 2 * HWY_MAX_BYTES / sizeof(Real);
-  HWY_ALIGN Real wide[kMaxCols * kDepth];
-  for (Index k = 0; k < depth; k += kDepth) {
-    const Index count = std::min(kDepth, depth - k);
-    for (Index j = 0; j < cols; ++j) {
-      WidenNumbers(row + j * blocks_of_row, b.skipped + k, b.skipped + k + count, wide + j * kDepth);
-    }
-    TransposeMatrix(wide, kDepth, cols, count, panel + k * width, width);
-  }
-}
-
-template <class Block>
-Index RowProductOfBlocks([[maybe_unused]] Index n, [[maybe_unused]] Index k, const kernels::Operand& a,
-                         const kernels::Operand& b, const Block* row, const Real* init, Real* c) {
-#if !defined(AMPGRAD_DOUBLE) && HWY_TARGET != HWY_SCALAR
-  if constexpr (kTakesTiles) {
-    if (k == 0 || !b.transposed || b.skipped % kRun != 0 || k % kRun != 0) return 0;
-    const D d;
-    const Index lanes = LanesOf(d), blocks_of_row = b.stride / BlockOf(Block::kType).numbers;
-    const Index stride = blocks_of_row * static_cast<Index>(sizeof(Block)), a_stride = a.transposed ? a.stride : 1;
-    Index done = 0;
-    for (; done + kTileCols <= n; done += kTileCols) {
-      for (Index k0 = 0; k0 < k; k0 += kernels::kDepth) {
-        const Real* from = a.At(0, k0).real();
-        V left_sum = hn::Zero(d), right_sum = hn::Zero(d);
-        WidenColumns(row + done * blocks_of_row, stride, b.skipped + k0, std::min(kernels::kDepth, k - k0),
-                     [&](Index i, V left, V right) HWY_ATTR {
-                       const V a_i = hn::Set(d, from[i * a_stride]);
-                       left_sum = hn::MulAdd(a_i, left, left_sum);
-                       right_sum = hn::MulAdd(a_i, right, right_sum);
-                     });
-        const Real* start = k0 > 0 ? c : init;
-        hn::StoreU(start ? hn::Add(hn::LoadU(d, start + done), left_sum) : left_sum, d, c + done);
-        hn::StoreU(start ? hn::Add(hn::LoadU(d, start + done + lanes), right_sum) : right_sum, d, c + done + lanes);
+    if constexpr (kHasIntegers<Block>) {
+      for (Index c = 0; c < kColumns; c += 16) {
+        const auto of = [&](Index i) HWY_ATTR {
+          HWY_ALIGN uint8_t bytes[16];
+          UnpackIntegers(columns.of(c + i).scales, bytes);
+          return hn::ZeroExtendVector(D8(), hn::Load(D8Half(), bytes));
+        };
+        TransposeBytes(of, integers[0] + c, kColumns);
       }
     }
-    return done;
   }
-#endif
-  return 0;
+
+  static V Wide(const float* from) { return hn::Load(D(), from); }
+  static V Wide(const uint16_t* from) {
+    const hn::Rebind<hwy::float16_t, D> d16;
+    return hn::PromoteTo(D(), hn::Load(d16, reinterpret_cast<const hwy::float16_t*>(from)));
+  }
+  // The scale of numbers 16·half.. of a run, for the columns from `column` on.
+  V ScaleOf(Index run, Index half, Index column) const {
+    const V scale = Wide(d + column);
+    if constexpr (!kHasIntegers<Block>) return scale;
+    if constexpr (kHasDmin<Block>) return hn::Mul(scale, FromBytes(D(), integers[run] + column));
+    return hn::Mul(scale, FromBytes(D(), reinterpret_cast<const int8_t*>(integers[2 * run + half] + column)));
+  }
+  V OffsetOf(Index run, Index column) const {
+    if constexpr (kHasM<Block>) return Wide(m + column);
+    if constexpr (!kHasDmin<Block>) return hn::Set(D(), -0.0f);
+    return hn::Neg(hn::Mul(Wide(m + column), FromBytes(D(), integers[8 + run] + column)));
+  }
+};
+
+// Widens kVectors vectors of columns, and calls take(k, v, numbers) for each k and each vector v of them.
+template <Index kVectors, class Block, class Take>
+HWY_INLINE void WidenTile(const ColumnBlocks<Block>& columns, const ColumnScales<Block, kVectors * kLanes>& scales,
+                          Index run, Take take) {
+  constexpr Index kColumns = kVectors * kLanes;
+  HWY_ALIGN uint8_t codes[kRun * kColumns];
+  for (Index c = 0; c < kColumns; c += 16) {
+    TransposeBytes([&](Index i) HWY_ATTR { return CodesOf(columns.of(c + i), run); }, codes + c, kColumns);
+  }
+  V scale[kVectors], offset[kVectors];
+  for (Index half = 0; half < 2; ++half) {
+#pragma GCC unroll 4
+    for (Index v = 0; v < kVectors; ++v) {
+      scale[v] = scales.ScaleOf(run, half, v * kLanes);
+      offset[v] = scales.OffsetOf(run, v * kLanes);
+    }
+#pragma GCC unroll 4
+    for (Index k = 16 * half; k < 16 * half + 16; ++k) {
+#pragma GCC unroll 4
+      for (Index v = 0; v < kVectors; ++v) {
+        take(k, v, hn::MulAdd(ValuesOf<Block>(D(), codes + k * kColumns + v * kLanes), scale[v], offset[v]));
+      }
+    }
+  }
 }
 
-// c = init + a [k] · B [k, n] for the first columns; returns how many. The rest needs panels.
+// The same for numbers begin..end, whole runs, of columns that lie `stride` blocks apart from `column` on; k counts
+// from `begin`. From `soon` on, unless null, as many bytes as are read here are fetched into the cache.
+template <Index kVectors, class Block, class Take>
+HWY_INLINE void WidenColumns(const Block* column, Index stride, Index begin, Index end, const char* soon, Take take) {
+  constexpr Index kBytes = kVectors * kLanes * static_cast<Index>(sizeof(Block)) / kRunsOf<Block>;  // of a run
+  ColumnScales<Block, kVectors * kLanes> scales;
+  for (Index at = begin; at < end; at += kRun) {
+    const Index block = at / kRun / kRunsOf<Block>, run = at / kRun % kRunsOf<Block>;
+    const ColumnBlocks<Block> columns{reinterpret_cast<const char*>(column + block),
+                                      stride * static_cast<Index>(sizeof(Block))};
+    if (soon != nullptr) {
+      for (Index byte = 0; byte < kBytes; byte += 64) hwy::Prefetch(soon + byte);
+      soon += kBytes;
+    }
+    if (at == begin || run == 0) scales.Read(columns);
+    WidenTile<kVectors>(columns, scales, run,
+                        [&](Index k, Index v, V numbers) HWY_ATTR { take(at - begin + k, v, numbers); });
+  }
+}
+
+// c = init + a [k] · B [k, kVectors vectors of columns]; the sums are those of the micro-kernel, in its order.
+template <Index kVectors, class Block>
+void RowTile(Index k, const kernels::Operand& a, const kernels::Operand& b, const Block* column, const Real* init,
+             Real* c) {
+  const D d;
+  const Index stride = b.stride / BlockOf(Block::kType).numbers, a_stride = a.transposed ? a.stride : 1;
+  const char* soon = reinterpret_cast<const char*>(column + kVectors * kLanes * stride);  // the next tile
+  for (Index k0 = 0; k0 < k; k0 += kernels::kDepth) {
+    const Index depth = std::min(kernels::kDepth, k - k0), begin = b.skipped + k0;
+    const Real* from = a.At(0, k0).real();
+    V sums[kVectors];
+#pragma GCC unroll 4
+    for (Index v = 0; v < kVectors; ++v) sums[v] = hn::Zero(d);
+    WidenColumns<kVectors>(column, stride, begin, begin + depth, soon, [&](Index i, Index v, V numbers) HWY_ATTR {
+      sums[v] = hn::MulAdd(hn::Set(d, from[i * a_stride]), numbers, sums[v]);
+    });
+    soon += kVectors * kLanes * BytesOf(Block::kType, depth);
+    const Real* start = k0 > 0 ? c : init;
+#pragma GCC unroll 4
+    for (Index v = 0; v < kVectors; ++v) {
+      const V sum = start ? hn::Add(hn::LoadU(d, start + v * kLanes), sums[v]) : sums[v];
+      hn::StoreU(sum, d, c + v * kLanes);
+    }
+  }
+}
+
+// Whether columns can be taken in tiles: runs are whole.
+inline bool TakesTiles(const kernels::Operand& b, Index depth) {
+  return b.transposed && b.skipped % kRun == 0 && depth % kRun == 0;
+}
+
+template <class Block>
+Index RowProductOf(Index n, Index k, const kernels::Operand& a, const kernels::Operand& b, const Block* row,
+                   const Real* init, Real* c) {
+  if (k == 0 || !TakesTiles(b, k)) return 0;
+  const Index stride = b.stride / BlockOf(Block::kType).numbers;
+  Index done = 0;
+  const auto start = [&] { return init == nullptr ? nullptr : init + done; };
+  for (; done + 4 * kLanes <= n; done += 4 * kLanes) RowTile<4>(k, a, b, row + done * stride, start(), c + done);
+  for (; done + 2 * kLanes <= n; done += 2 * kLanes) RowTile<2>(k, a, b, row + done * stride, start(), c + done);
+  return done;
+}
+
+// c [n] = init + a [k] · B [k, n] for the first columns; returns how many. The rest needs panels.
 inline Index BlocksRowProduct(Index n, Index k, const kernels::Operand& a, const kernels::Operand& b, const Real* init,
                               Real* c) {
   return blocks::WithBlocks(b.type, b.data,
-                            [&](const auto* row) HWY_ATTR { return RowProductOfBlocks(n, k, a, b, row, init, c); });
+                            [&](const auto* row) HWY_ATTR { return RowProductOf(n, k, a, b, row, init, c); });
+}
+
+#else
+
+inline bool TakesTiles(const kernels::Operand&, Index) { return false; }
+inline Index BlocksRowProduct(Index, Index, const kernels::Operand&, const kernels::Operand&, const Real*, Real*) {
+  return 0;
+}
+
+#endif
+
+// The first columns of B [depth, n] as those of a panel [depth, width]; if B is read transposed, at most kMaxPanelCols.
+template <class Block>
+void PackBlocks(const kernels::Operand& b, const Block* row, Index cols, Index depth, Real* panel, Index width) {
+  const Index stride = b.stride / BlockOf(Block::kType).numbers;
+  if (!b.transposed) {
+    for (Index k = 0; k < depth; ++k) {
+      WidenNumbers(row + k * stride, b.skipped, b.skipped + cols, panel + k * width);
+    }
+    return;
+  }
+#if HWY_TARGET <= HWY_AVX2 && !defined(AMPGRAD_DOUBLE)
+  if (TakesTiles(b, depth) && cols == 2 * kLanes) {
+    return WidenColumns<2>(row, stride, b.skipped, b.skipped + depth, nullptr,
+                           [&](Index k, Index v, V numbers)
+                               HWY_ATTR { hn::StoreU(numbers, D(), panel + k * width + v * kLanes); });
+  }
+#endif
+  // Widened and transposed a few k at a time.
+  constexpr Index kSome = 2 * kRun;
+  HWY_ALIGN Real wide[kMaxPanelCols * kSome];
+  for (Index k = 0; k < depth; k += kSome) {
+    const Index count = std::min(kSome, depth - k);
+    for (Index j = 0; j < cols; ++j) {
+      WidenNumbers(row + j * stride, b.skipped + k, b.skipped + k + count, wide + j * kSome);
+    }
+    TransposeMatrix(wide, kSome, cols, count, panel + k * width, width);
+  }
 }
 
 }  // namespace ampgrad::HWY_NAMESPACE

@@ -16,9 +16,8 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
-#include "tensor/kernels/gemm/block_columns-inl.h"
 #include "tensor/kernels/gemm/gemm_row-inl.h"
-#include "tensor/kernels/gemm/stored-inl.h"
+#include "tensor/kernels/gemm/widen-inl.h"
 #include "tensor/kernels/simd/simd-inl.h"
 // clang-format on
 
@@ -40,7 +39,7 @@ constexpr Index kPanelRows = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM) ? 14 : 6;
 constexpr Index kPanelVectors = 2;
 // With 28 multiply-adds a round, counting rounds costs nothing; with 12, the loop takes four at a time.
 constexpr int kRoundsPerLoop = kPanelRows == 14 ? 1 : 4;
-constexpr Index kMaxPanelCols = kPanelVectors * HWY_MAX_BYTES / sizeof(Real);
+static_assert(kMaxPanelCols == kPanelVectors * HWY_MAX_BYTES / sizeof(Real));
 
 using kernels::Init;
 using kernels::kDepth;
@@ -162,45 +161,12 @@ void PackTransposedA(const Real* a, Index stride, Index rows, Index depth, Real*
   }
 }
 
-template <class Stored>
-void WidenRun(const Stored* from, Index count, Real* to) {
-  const D d;
-  Index i = 0;
-  for (; i + LanesOf(d) <= count; i += LanesOf(d)) hn::StoreU(LoadWide(d, from + i), d, to + i);
-  for (; i < count; ++i) to[i] = Widen(from[i]);
-}
-
-// PackB for a B that is not in Real. If B is read transposed, it is widened and transposed a few k at a time.
-template <class Stored>
-void PackStoredB(const Stored* b, Index stride, bool transposed, Index cols, Index depth, Real* panel) {
-  const Index width = PanelCols();
-  if (!transposed) {
-    for (Index k = 0; k < depth; ++k) WidenRun(b + k * stride, cols, panel + k * width);
-    return;
-  }
-  constexpr Index kRun = 64;
-  HWY_ALIGN Real wide[kMaxPanelCols * kRun];
-  for (Index k = 0; k < depth; k += kRun) {
-    const Index run = std::min(kRun, depth - k);
-    for (Index j = 0; j < cols; ++j) WidenRun(b + j * stride + k, run, wide + j * kRun);
-    TransposeMatrix(wide, kRun, cols, run, panel + k * width, width);
-  }
-}
-
 // Columns 0..cols of B [depth, n] as one panel [depth, PanelCols()]; missing columns are zero. Rows of B may lie far
 // apart, each on a page of its own: the next panel's part of them is fetched while this one is used.
 void PackB(Operand b, Index cols, Index depth, Real* panel) {
   const Index width = PanelCols();
   if (cols < width) std::fill_n(panel, depth * width, Real(0));
-  if (HasBlocks(b.type)) {
-    return blocks::WithBlocks(b.type, b.data,
-                              [&](const auto* row) HWY_ATTR { PackBlocks(b, row, cols, depth, panel, width); });
-  }
-  if (b.type != kRealType) {
-    return WithNumbers(b.type, b.data, [&](const auto* numbers) HWY_ATTR {
-      PackStoredB(numbers, b.stride, b.transposed, cols, depth, panel);
-    });
-  }
+  if (b.type != kRealType) return PackWidened(b, cols, depth, panel, width);
   if (!b.transposed) {
     for (Index k = 0; k < depth; ++k) {
       const Real* row = b.real() + k * b.stride;
@@ -241,8 +207,7 @@ Step ReadA(const Operand& a, Index m, Index depth, Real* packed) {
 void Block(Index m, Index n, Index k, Operand a, Operand b, Init init, Real* c, Index c_stride, Real* scratch) {
   Real* packed_a = NeedsPacking(a, n) ? scratch : nullptr;
   if (m == 1) {
-    const Index done =
-        HasBlocks(b.type) ? BlocksRowProduct(n, k, a, b, init.data, c) : RowProduct(n, k, a, b, init.data, c);
+    const Index done = RowProduct(n, k, a, b, init.data, c);
     if (done == n) return;
     n -= done, b = b.At(0, done), init = init.At(0, done), c += done;
   }

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "hwy/highway.h"
+#include "tensor/kernels/gemm/block_columns-inl.h"
 #include "tensor/kernels/gemm/gemm.h"
 #include "tensor/kernels/gemm/stored-inl.h"
 #include "tensor/kernels/simd/simd-inl.h"
@@ -167,6 +168,7 @@ Index RowProductOf(Index n, Index k, const kernels::Operand& a, const Stored* b,
 
 // c [n] = init + a [k] · B [k, n] for the first columns; returns how many. The rest, less than a vector, needs a panel.
 Index RowProduct(Index n, Index k, const kernels::Operand& a, const kernels::Operand& b, const Real* init, Real* c) {
+  if (HasBlocks(b.type)) return BlocksRowProduct(n, k, a, b, init, c);
   return WithNumbers(b.type, b.data, [&](const auto* numbers) HWY_ATTR {
     return RowProductOf(n, k, a, numbers, b.stride, b.transposed, init, c);
   });

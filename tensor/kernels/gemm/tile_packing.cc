@@ -183,14 +183,10 @@ inline void PackTileBf16B(const Operand& b, Index depth, Index cols, Bf16* to) {
 
 // PackTileB for a B of blocks: the run is widened first.
 inline void PackTileBlocksB(const Operand& b, Index depth, Index cols, Bf16* to) {
-  alignas(64) float wide[kRun * kRun];
-  const Index rows = b.transposed ? std::min(cols, kSide) : std::min(depth, kRun);
-  const Index count = b.transposed ? std::min(depth, kRun) : std::min(cols, kSide);
-  for (Index r = 0; r < rows; ++r) {
-    const Operand row = b.transposed ? b.At(0, r) : b.At(r, 0);
-    WidenBlocks(row, count, wide + r * kRun);
-  }
-  PackTileB({wide, kRun, b.transposed}, depth, cols, to);
+  alignas(64) float wide[kRun * kSide];
+  const Index rows = std::min(depth, kRun), count = std::min(cols, kSide);
+  WidenMatrix(rows, count, b, wide);
+  PackTileB({wide, count}, rows, count, to);
 }
 
 }  // namespace

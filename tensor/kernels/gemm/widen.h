@@ -4,7 +4,7 @@
 
 namespace ampgrad::kernels {
 
-/// The first `count` numbers of the first row in memory of a matrix of blocks, widened to Real.
-void WidenBlocks(const Operand& x, Index count, Real* to);
+/// to [rows, cols] = the first rows and columns of X, widened to Real.
+void WidenMatrix(Index rows, Index cols, const Operand& x, Real* to);
 
 }  // namespace ampgrad::kernels

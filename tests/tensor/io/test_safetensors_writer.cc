@@ -126,6 +126,15 @@ TEST(SafetensorsWriter, RefusesWhatWasNotDeclared) {
   EXPECT_EQ(error({two, one}), "");
 }
 
+TEST(SafetensorsWriter, RefusesBlocks) {
+  const TempDir directory;
+  EXPECT_EQ(MessageOf(directory.path(),
+                      [&] {
+                        SafetensorsWriter(directory.path() / "f", {{"a", StoredType::kQ4K, {2, 256}}}, {});
+                      }),
+            "D/f: cannot write tensor \"a\" in blocks of Q4_K, which safetensors has no type for");
+}
+
 TEST(SafetensorsWriter, FindsTheFirstThatIsNotFinite) {
   const TempDir directory;
   for (const Index first : {0, 16'384, 1'048'575, 1'048'576, 1'100'000}) {
