@@ -48,7 +48,7 @@ TEST(ModelDirectory, ReportsMissingFiles) {
   EXPECT_EQ(MessageOf(saved.path(), [&] { LoadModel(saved.path() / "none"); }),
             "D/none: no such model directory or GGUF file");
   EXPECT_EQ(MessageOf(saved.path(), [&] { LoadModel(saved.path() / "elsewhere"); }),
-            "D/elsewhere: no such model directory or GGUF file");
+            "D/elsewhere: not a GGUF file: expected the bytes GGUF at its start");
 }
 
 TEST(ModelDirectory, TellsWhatIsThereInPlaceOfAModel) {

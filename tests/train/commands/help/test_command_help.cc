@@ -167,11 +167,12 @@ TEST_F(CommandHelp, BashOffersFilesDirectoriesAndWords) {
   Put(Path("completion"), ExpectRuns({"help", "--completion"}).out);
   fs::create_directories(Path("models/one"));
   Put(Path("my pairs.jsonl"), "{}");
-  EXPECT_EQ(Completions({"sft", "--model", "mo"}), Words{"models"});
-  EXPECT_EQ(Completions({"sft", "--model", "models/"}), Words{"models/one"});
-  EXPECT_EQ(Completions({"sft", "--model", "=", "mo"}), Words{"models"});
-  EXPECT_EQ(Completions({"sft", "--model", "="}), Words{"models"});
-  EXPECT_EQ(Completions({"sft", "--model", "my"}), Words{});
+  EXPECT_EQ(Completions({"sft", "--adapter", "mo"}), Words{"models"});
+  EXPECT_EQ(Completions({"sft", "--adapter", "models/"}), Words{"models/one"});
+  EXPECT_EQ(Completions({"sft", "--adapter", "=", "mo"}), Words{"models"});
+  EXPECT_EQ(Completions({"sft", "--adapter", "="}), Words{"models"});
+  EXPECT_EQ(Completions({"sft", "--adapter", "my"}), Words{});
+  EXPECT_EQ(Completions({"sft", "--model", "m"}), (Words{"models", "my pairs.jsonl"}));  // a directory or a file
   EXPECT_EQ(Completions({"sft", "--data", "my"}), Words{"my pairs.jsonl"});
   EXPECT_EQ(Completions({"report", "mo"}), Words{"models"});
   EXPECT_EQ(Completions({"sft", "--chain", ""}), (Words{"explicit", "factored"}));
