@@ -21,6 +21,7 @@ struct Command {
 Command DemoCommand();
 Command PretrainCommand();
 Command SftCommand();
+Command PlanCommand();
 Command StudyCommand();
 Command ReportCommand();
 Command SweepCommand();

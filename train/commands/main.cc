@@ -23,10 +23,10 @@ using ampgrad::train::Command;
 
 std::vector<Command> Commands() {
   using namespace ampgrad::train;
-  return {DemoCommand(),     PretrainCommand(), SftCommand(),    StudyCommand(), ReportCommand(), SweepCommand(),
-          GenerateCommand(), ChatCommand(),     EvalCommand(),   MergeCommand(), ExportCommand(), QuantizeCommand(),
-          TokenizeCommand(), AnalyzeCommand(),  CountCommand(),  CheckCommand(), TraceCommand(),  AuditCommand(),
-          SynthCommand(),    HelpCommand(),     VersionCommand()};
+  return {DemoCommand(),     PretrainCommand(), SftCommand(),     PlanCommand(),   StudyCommand(), ReportCommand(),
+          SweepCommand(),    GenerateCommand(), ChatCommand(),    EvalCommand(),   MergeCommand(), ExportCommand(),
+          QuantizeCommand(), TokenizeCommand(), AnalyzeCommand(), CountCommand(),  CheckCommand(), TraceCommand(),
+          AuditCommand(),    SynthCommand(),    HelpCommand(),    VersionCommand()};
 }
 
 // Replaces this process by the command's program, with the same arguments.
