@@ -52,7 +52,12 @@ class MpiRanks final : public Ranks {
     const auto now = std::chrono::system_clock::now().time_since_epoch().count();
     watcher_.Follow(Gather(std::to_string(getpid()) + "-" + std::to_string(now))[0], rank_);
   }
-  ~MpiRanks() override { MPI_Finalize(); }
+  // Once all are here, one may be killed because another has ended with an error: nobody need say that it died.
+  ~MpiRanks() override {
+    MPI_Barrier(MPI_COMM_WORLD);
+    watcher_.ExpectEnd();
+    MPI_Finalize();
+  }
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
@@ -79,6 +84,7 @@ class MpiRanks final : public Ranks {
   }
 
   Failure Fail() override {
+    watcher_.ExpectEnd();  // the error says why
     MPI_Request all;
     MPI_Ibarrier(failures_, &all);
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
