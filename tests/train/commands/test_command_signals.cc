@@ -104,7 +104,7 @@ TEST_F(CommandSignals, JsonThatTakesAllMemoryIsASentence) {
         RunShell("ulimit -c 0; ulimit -v " + std::to_string(megabytes * 1024) + "; exec \"$0\" \"$@\"",
                  {"generate", "--model", Path("odd"), "--prompt", "a", "--threads", "1"});
     EXPECT_EQ(result.code, 1) << megabytes;
-    EXPECT_EQ(Lines(result.err).size(), 1u) << result.err;
+    EXPECT_EQ(Sentences(result).size(), 1u) << result.err;
   }
 }
 #endif
