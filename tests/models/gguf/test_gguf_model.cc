@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -165,6 +166,25 @@ TEST(GgufModel, HoldsTheTokensOfItsTokenizer) {
   EXPECT_EQ(RequireModelText(file, "tokenizer.json").json.at("model").at("vocab").size(),
             800u);  // rows without a token
 }
+
+#ifdef AMPGRAD_SHARED_DIR
+// The golden file holds block matrices as ggml's reference quantiser makes them.
+TEST(GgufModel, HasTheBytesOfTheReferenceQuantiser) {
+  const TempDir directory;
+  const fs::path source = Shared("golden/gguf-stories/model.gguf"), file = directory.path() / "m.gguf";
+  WriteGgufModel(file, *LoadModel(source), source, io::GgmlType::kQ8_0);
+  const io::GgufReader golden(Shared("golden/gguf-stories-q8/model.gguf")), own(file);
+  Index compared = 0;
+  for (const io::GgufTensor& tensor : golden.header().tensors) {
+    if (tensor.type != io::GgmlType::kQ8_0) continue;
+    const StoredTensor a = own.ReadStored(tensor.name), b = golden.ReadStored(tensor.name);
+    ASSERT_EQ(a.type(), b.type()) << tensor.name;
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), static_cast<size_t>(b.bytes())), 0) << tensor.name;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 30);
+}
+#endif
 
 }  // namespace
 }  // namespace ampgrad::models
