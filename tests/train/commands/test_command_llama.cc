@@ -18,10 +18,12 @@ const fs::path kStories = Shared("golden/stories260K");
 
 // The text that other programs generate without a prompt, word for word.
 TEST_F(CommandLine, GeneratePrintsTheReferenceText) {
-  for (const char* threads : {"1", "3"}) {
-    const Result result = ExpectRuns({"generate", "--model", kStories.string(), "--threads", threads});
-    EXPECT_EQ(result.out, Get(kStories / "greedy.txt"));
-    EXPECT_EQ(Sentences(result), Words{});
+  for (const fs::path& model : {kStories, Shared("golden/gguf-stories/model.gguf")}) {
+    for (const char* threads : {"1", "3"}) {
+      const Result result = ExpectRuns({"generate", "--model", model.string(), "--threads", threads});
+      EXPECT_EQ(result.out, Get(kStories / "greedy.txt"));
+      EXPECT_EQ(Sentences(result), Words{});
+    }
   }
 }
 
