@@ -1,8 +1,8 @@
 // A right side of blocks: its panels, and its product with a single row.
 //
-// In a B that is read transposed, columns are rows of blocks in memory. They are taken in tiles: one run of some
-// vectors of columns. The codes of a tile are transposed as bytes, so that a vector holds one number of each column,
-// and widened with a vector of the columns' scales.
+// In a B that is read transposed, columns are rows of blocks in memory. They are taken some vectors of columns at a
+// time: a block of each is transposed as bytes, so that a vector holds one number of each column, and widened with a
+// vector of the columns' scales.
 #if defined(AMPGRAD_TENSOR_BLOCK_COLUMNS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef AMPGRAD_TENSOR_BLOCK_COLUMNS_INL_H_
 #undef AMPGRAD_TENSOR_BLOCK_COLUMNS_INL_H_
@@ -11,12 +11,11 @@
 #endif
 
 #include <algorithm>
-#include <cstring>
 #include <type_traits>
 
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
-#include "tensor/kernels/gemm/blocks-inl.h"
+#include "tensor/kernels/gemm/block_strips-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ampgrad::HWY_NAMESPACE {
@@ -24,54 +23,6 @@ namespace ampgrad::HWY_NAMESPACE {
 #if HWY_TARGET <= HWY_AVX2 && !defined(AMPGRAD_DOUBLE)
 
 constexpr Index kLanes = hn::MaxLanes(D());
-
-// to[k * stride + c] = of(c)[k] for sixteen columns c and the bytes k of a run. Four times, vectors i and i + 8 are
-// interleaved to vectors 2i and 2i + 1. Each time, the upper bit of a vector's number moves to the lower end of the
-// place within the vector, and the upper bit of the place to the lower end of the vector's number.
-template <class BytesOfColumn>
-HWY_INLINE void TransposeBytes(BytesOfColumn of, uint8_t* to, Index stride) {
-  const D8 d;
-  V8 x[16], y[16];
-#pragma GCC unroll 16
-  for (Index c = 0; c < 16; ++c) x[c] = of(c);
-#pragma GCC unroll 2
-  for (int twice = 0; twice < 2; ++twice) {
-#pragma GCC unroll 8
-    for (Index i = 0; i < 8; ++i) {
-      y[2 * i] = hn::InterleaveLower(d, x[i], x[i + 8]);
-      y[2 * i + 1] = hn::InterleaveUpper(d, x[i], x[i + 8]);
-    }
-#pragma GCC unroll 8
-    for (Index i = 0; i < 8; ++i) {
-      x[2 * i] = hn::InterleaveLower(d, y[i], y[i + 8]);
-      x[2 * i + 1] = hn::InterleaveUpper(d, y[i], y[i + 8]);
-    }
-  }
-#pragma GCC unroll 16
-  for (Index k = 0; k < 16; ++k) {
-    hn::Store(hn::LowerHalf(D8Half(), x[k]), D8Half(), to + k * stride);
-    hn::Store(hn::UpperHalf(D8Half(), x[k]), D8Half(), to + (k + 16) * stride);
-  }
-}
-
-// A block of each of some columns, `stride` bytes apart.
-template <class Block>
-struct ColumnBlocks {
-  const char* first;
-  Index stride;
-
-  const Block& of(Index column) const { return *reinterpret_cast<const Block*>(first + column * stride); }
-};
-
-// The eight scales and eight minima of six bits, as bytes.
-inline void UnpackIntegers(const uint8_t (&scales)[12], uint8_t* to) {
-  uint32_t s[3];
-  std::memcpy(s, scales, sizeof(s));
-  const uint32_t unpacked[4] = {s[0] & 0x3F3F3F3F, (s[2] & 0x0F0F0F0F) | (s[0] >> 6 & 0x03030303) << 4,
-                                s[1] & 0x3F3F3F3F, (s[2] >> 4 & 0x0F0F0F0F) | (s[1] >> 6 & 0x03030303) << 4};
-  std::memcpy(to, unpacked, sizeof(unpacked));
-}
-inline void UnpackIntegers(const int8_t (&scales)[16], uint8_t* to) { std::memcpy(to, scales, sizeof(scales)); }
 
 // What a block has beside its codes.
 template <class Block>
@@ -87,15 +38,16 @@ constexpr bool kHasDmin = requires(Block b) {
   b.dmin;
 };
 
-// The scales of a block of each of kColumns columns, in the columns' order.
+// A block of each of kColumns columns, transposed: codes by number, scales by column.
 template <class Block, Index kColumns>
-struct ColumnScales {
+struct TransposedBlocks {
   using Scale = std::conditional_t<std::is_same_v<Block, blocks::Nf4>, float, uint16_t>;
   HWY_ALIGN Scale d[kColumns];
-  HWY_ALIGN Scale m[kColumns];                 // or dmin
-  HWY_ALIGN uint8_t integers[kRun][kColumns];  // of the runs
+  HWY_ALIGN Scale m[kColumns];  // or dmin
+  Transposed<16, kColumns> integers;
+  Transposed<BlockOf(Block::kType).numbers, kColumns> codes;
 
-  HWY_INLINE void Read(const ColumnBlocks<Block>& columns) {
+  HWY_INLINE void Read(const ColumnBlocks<Block, kColumns>& columns) {
     for (Index c = 0; c < kColumns; ++c) {
       const Block& b = columns.of(c);
       if constexpr (std::is_same_v<Block, blocks::Nf4>) {
@@ -106,16 +58,8 @@ struct ColumnScales {
       if constexpr (kHasM<Block>) m[c] = b.m.bits;
       if constexpr (kHasDmin<Block>) m[c] = b.dmin.bits;
     }
-    if constexpr (kHasIntegers<Block>) {
-      for (Index c = 0; c < kColumns; c += 16) {
-        const auto of = [&](Index i) HWY_ATTR {
-          HWY_ALIGN uint8_t bytes[16];
-          UnpackIntegers(columns.of(c + i).scales, bytes);
-          return hn::ZeroExtendVector(D8(), hn::Load(D8Half(), bytes));
-        };
-        TransposeBytes(of, integers[0] + c, kColumns);
-      }
-    }
+    if constexpr (kHasIntegers<Block>) ReadIntegers(columns, integers);
+    ReadCodes(columns, codes);
   }
 
   static V Wide(const float* from) { return hn::Load(D(), from); }
@@ -127,37 +71,32 @@ struct ColumnScales {
   V ScaleOf(Index run, Index half, Index column) const {
     const V scale = Wide(d + column);
     if constexpr (!kHasIntegers<Block>) return scale;
-    if constexpr (kHasDmin<Block>) return hn::Mul(scale, FromBytes(D(), integers[run] + column));
-    return hn::Mul(scale, FromBytes(D(), reinterpret_cast<const int8_t*>(integers[2 * run + half] + column)));
+    if constexpr (kHasDmin<Block>) return hn::Mul(scale, FromBytes(D(), integers.at[run] + column));
+    return hn::Mul(scale, FromBytes(D(), reinterpret_cast<const int8_t*>(integers.at[2 * run + half] + column)));
   }
   V OffsetOf(Index run, Index column) const {
     if constexpr (kHasM<Block>) return Wide(m + column);
     if constexpr (!kHasDmin<Block>) return hn::Set(D(), -0.0f);
-    return hn::Neg(hn::Mul(Wide(m + column), FromBytes(D(), integers[8 + run] + column)));
+    return hn::Neg(hn::Mul(Wide(m + column), FromBytes(D(), integers.at[8 + run] + column)));
   }
 };
 
-// Widens kVectors vectors of columns, and calls take(k, v, numbers) for each k and each vector v of them.
+// Widens a run of kVectors vectors of columns, and calls take(k, v, numbers) for each k of it and each vector v.
 template <Index kVectors, class Block, class Take>
-HWY_INLINE void WidenTile(const ColumnBlocks<Block>& columns, const ColumnScales<Block, kVectors * kLanes>& scales,
-                          Index run, Take take) {
-  constexpr Index kColumns = kVectors * kLanes;
-  HWY_ALIGN uint8_t codes[kRun * kColumns];
-  for (Index c = 0; c < kColumns; c += 16) {
-    TransposeBytes([&](Index i) HWY_ATTR { return CodesOf(columns.of(c + i), run); }, codes + c, kColumns);
-  }
+HWY_INLINE void WidenTile(const TransposedBlocks<Block, kVectors * kLanes>& tile, Index run, Take take) {
   V scale[kVectors], offset[kVectors];
   for (Index half = 0; half < 2; ++half) {
 #pragma GCC unroll 4
     for (Index v = 0; v < kVectors; ++v) {
-      scale[v] = scales.ScaleOf(run, half, v * kLanes);
-      offset[v] = scales.OffsetOf(run, v * kLanes);
+      scale[v] = tile.ScaleOf(run, half, v * kLanes);
+      offset[v] = tile.OffsetOf(run, v * kLanes);
     }
 #pragma GCC unroll 4
     for (Index k = 16 * half; k < 16 * half + 16; ++k) {
+      const uint8_t* codes = tile.codes.at[run * kRun + k];
 #pragma GCC unroll 4
       for (Index v = 0; v < kVectors; ++v) {
-        take(k, v, hn::MulAdd(ValuesOf<Block>(D(), codes + k * kColumns + v * kLanes), scale[v], offset[v]));
+        take(k, v, hn::MulAdd(ValuesOf<Block>(D(), codes + v * kLanes), scale[v], offset[v]));
       }
     }
   }
@@ -168,18 +107,17 @@ HWY_INLINE void WidenTile(const ColumnBlocks<Block>& columns, const ColumnScales
 template <Index kVectors, class Block, class Take>
 HWY_INLINE void WidenColumns(const Block* column, Index stride, Index begin, Index end, const char* soon, Take take) {
   constexpr Index kBytes = kVectors * kLanes * static_cast<Index>(sizeof(Block)) / kRunsOf<Block>;  // of a run
-  ColumnScales<Block, kVectors * kLanes> scales;
+  TransposedBlocks<Block, kVectors * kLanes> tile;
   for (Index at = begin; at < end; at += kRun) {
     const Index block = at / kRun / kRunsOf<Block>, run = at / kRun % kRunsOf<Block>;
-    const ColumnBlocks<Block> columns{reinterpret_cast<const char*>(column + block),
-                                      stride * static_cast<Index>(sizeof(Block))};
     if (soon != nullptr) {
       for (Index byte = 0; byte < kBytes; byte += 64) hwy::Prefetch(soon + byte);
       soon += kBytes;
     }
-    if (at == begin || run == 0) scales.Read(columns);
-    WidenTile<kVectors>(columns, scales, run,
-                        [&](Index k, Index v, V numbers) HWY_ATTR { take(at - begin + k, v, numbers); });
+    if (at == begin || run == 0) {
+      tile.Read({reinterpret_cast<const char*>(column + block), stride * static_cast<Index>(sizeof(Block))});
+    }
+    WidenTile<kVectors>(tile, run, [&](Index k, Index v, V numbers) HWY_ATTR { take(at - begin + k, v, numbers); });
   }
 }
 

@@ -35,14 +35,33 @@ using V8 = hn::Vec<D8>;
 using D8Half = hn::Half<D8>;
 
 inline V8 Bytes(uint8_t byte) { return hn::Set(D8(), byte); }
-inline V8 LowerBits(V8 v) { return hn::And(v, Bytes(15)); }
-inline V8 UpperBits(V8 v) { return hn::ShiftRight<4>(v); }
-// 16 in every byte of v that has a bit of `bits`.
-inline V8 SixteenWhere(V8 v, V8 bits) { return hn::IfThenElseZero(hn::TestBit(v, bits), Bytes(16)); }
+
+// Of vectors of bytes, whatever their length: the lower and the upper four bits; 16 in every byte of v that has a bit
+// of `bits`; v less a number.
+template <class Vector>
+Vector Lower(Vector v) {
+  return hn::And(v, hn::Set(hn::DFromV<Vector>(), 15));
+}
+template <class Vector>
+Vector Upper(Vector v) {
+  return hn::ShiftRight<4>(v);
+}
+template <class Vector>
+Vector SixteenWhere(Vector v, Vector bits) {
+  return hn::IfThenElseZero(hn::TestBit(v, bits), hn::Set(hn::DFromV<Vector>(), 16));
+}
+template <class Vector>
+Vector SixteenWhere(Vector v, Index bit) {
+  return SixteenWhere(v, hn::Set(hn::DFromV<Vector>(), static_cast<uint8_t>(1 << bit)));
+}
+template <class Vector>
+Vector Minus(Vector v, uint8_t byte) {
+  return hn::Sub(v, hn::Set(hn::DFromV<Vector>(), byte));
+}
 
 inline V8 FourBits(const uint8_t* qs) {
   const hn::Vec<D8Half> v = hn::LoadU(D8Half(), qs);
-  return LowerBits(hn::Combine(D8(), hn::ShiftRight<4>(v), v));
+  return Lower(hn::Combine(D8(), hn::ShiftRight<4>(v), v));
 }
 
 // Bit j of four bytes, as 16 or 0 in byte j.
@@ -61,24 +80,23 @@ inline V8 FifthBits(const uint8_t* qh) {
 
 // The codes of a run as bytes; negative ones in two's complement.
 inline V8 CodesOf(const blocks::Q8_0& b, Index) { return hn::LoadU(D8(), reinterpret_cast<const uint8_t*>(b.qs)); }
-inline V8 CodesOf(const blocks::Q4_0& b, Index) { return hn::Sub(FourBits(b.qs), Bytes(8)); }
+inline V8 CodesOf(const blocks::Q4_0& b, Index) { return Minus(FourBits(b.qs), 8); }
 inline V8 CodesOf(const blocks::Q4_1& b, Index) { return FourBits(b.qs); }
-inline V8 CodesOf(const blocks::Q5_0& b, Index) { return hn::Sub(hn::Or(FourBits(b.qs), FifthBits(b.qh)), Bytes(16)); }
+inline V8 CodesOf(const blocks::Q5_0& b, Index) { return Minus(hn::Or(FourBits(b.qs), FifthBits(b.qh)), 16); }
 inline V8 CodesOf(const blocks::Q5_1& b, Index) { return hn::Or(FourBits(b.qs), FifthBits(b.qh)); }
 inline V8 CodesOf(const blocks::Q4K& b, Index run) {
   const V8 v = hn::LoadU(D8(), b.qs + run / 2 * kRun);
-  return run % 2 == 0 ? LowerBits(v) : UpperBits(v);
+  return run % 2 == 0 ? Lower(v) : Upper(v);
 }
 inline V8 CodesOf(const blocks::Q5K& b, Index run) {
-  const V8 v = hn::LoadU(D8(), b.qs + run / 2 * kRun), bit = Bytes(static_cast<uint8_t>(1 << run));
-  return hn::Or(run % 2 == 0 ? LowerBits(v) : UpperBits(v), SixteenWhere(hn::LoadU(D8(), b.qh), bit));
+  const V8 v = hn::LoadU(D8(), b.qs + run / 2 * kRun);
+  return hn::Or(run % 2 == 0 ? Lower(v) : Upper(v), SixteenWhere(hn::LoadU(D8(), b.qh), run));
 }
 inline V8 CodesOf(const blocks::Q6K& b, Index run) {
   const Index half = run / 4, quarter = run % 4;
   const V8 v = hn::LoadU(D8(), b.ql + 64 * half + quarter % 2 * kRun);
-  const V8 upper = hn::ShiftRightSame(hn::LoadU(D8(), b.qh + kRun * half), static_cast<int>(2 * quarter));
-  return hn::Sub(hn::Or(quarter < 2 ? LowerBits(v) : UpperBits(v), hn::ShiftLeft<4>(hn::And(upper, Bytes(3)))),
-                 Bytes(32));
+  const V8 two_bits = hn::ShiftRightSame(hn::LoadU(D8(), b.qh + kRun * half), static_cast<int>(2 * quarter));
+  return Minus(hn::Or(quarter < 2 ? Lower(v) : Upper(v), hn::ShiftLeft<4>(hn::And(two_bits, Bytes(3)))), 32);
 }
 inline V8 CodesOf(const blocks::Nf4& b, Index) {
   const hn::Repartition<uint16_t, D8> d16;
