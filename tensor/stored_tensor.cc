@@ -51,15 +51,6 @@ const char* ToString(StoredType type) {
 
 Real Widen(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
 
-Real Widen(Half x) {
-  const uint32_t sign = static_cast<uint32_t>(x.bits & 0x8000) << 16;
-  const uint32_t exponent = (x.bits >> 10) & 0x1F, fraction = x.bits & 0x3FF;
-  if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000 | fraction << 13);
-  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 127 - 15) << 23 | fraction << 13);
-  const float subnormal = static_cast<float>(fraction) * 0x1p-24f;  // exact: ten bits and a power of two
-  return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(subnormal));
-}
-
 Bf16 ToBf16(float x) {
   const uint32_t bits = std::bit_cast<uint32_t>(x);
   if (std::isnan(x)) return static_cast<Bf16>((bits >> 16) | 0x40);  // quiet: the upper bits alone may read as infinity

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -24,7 +25,13 @@ inline Real Widen(Real x) { return x; }
 inline Real Widen(float x) { return x; }
 #endif
 Real Widen(Bf16 x);
-Real Widen(Half x);
+inline Real Widen(Half x) {
+  const uint32_t sign = static_cast<uint32_t>(x.bits & 0x8000) << 16, size = x.bits & 0x7FFF;
+  // Read as a float, the bits have an exponent that is smaller by 127 − 15. The product is exact, of subnormals too.
+  const float scaled = std::bit_cast<float>(size << 13) * 0x1p112f;
+  const uint32_t finite = std::bit_cast<uint32_t>(scaled), other = 0x7F800000 | size << 13;  // infinity or NaN
+  return std::bit_cast<float>(sign | (size < 0x7C00 ? finite : other));
+}
 /// The nearest bfloat16, ties to even; infinity for values beyond its range, NaN for NaN.
 Bf16 ToBf16(float x);
 /// The nearest half-precision number, likewise.

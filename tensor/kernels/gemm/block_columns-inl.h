@@ -152,9 +152,77 @@ inline bool TakesTiles(const kernels::Operand& b, Index depth) {
   return b.transposed && b.skipped % kRun == 0 && depth % kRun == 0;
 }
 
+// sums [runs · 32] += a [kRows] · B [kRows, ..], B's rows `stride` blocks apart, from run `first` of each on.
+template <Index kRows, class Block>
+HWY_INLINE void AddRows(const Real* a, Index a_stride, const Block* row, Index stride, Index first, Index runs,
+                        Real* sums) {
+  const D d;
+  V factors[kRows];
+#pragma GCC unroll 4
+  for (Index r = 0; r < kRows; ++r) factors[r] = hn::Set(d, a[r * a_stride]);
+  const auto add = [&](const Block* block, Index run) HWY_ATTR {
+    V numbers[kRun / kLanes];
+#pragma GCC unroll 4
+    for (Index v = 0; v < kRun / kLanes; ++v) numbers[v] = hn::Load(d, sums + v * kLanes);
+#pragma GCC unroll 4
+    for (Index r = 0; r < kRows; ++r) {
+      hwy::Prefetch(block + (kRows + r) * stride);
+      const UnpackedRun<Block> unpacked(block[r * stride], run);
+#pragma GCC unroll 4
+      for (Index v = 0; v < kRun / kLanes; ++v) {
+        numbers[v] = hn::MulAdd(factors[r], unpacked.At(d, v * kLanes), numbers[v]);
+      }
+    }
+#pragma GCC unroll 4
+    for (Index v = 0; v < kRun / kLanes; ++v) hn::Store(numbers[v], d, sums + v * kLanes);
+    sums += kRun;
+  };
+  for (Index run = first; run < first + runs;) {
+    const Block* block = row + run / kRunsOf<Block>;
+    const Index from = run % kRunsOf<Block>, to = std::min(kRunsOf<Block>, from + first + runs - run);
+    run += to - from;
+    if (to - from < kRunsOf<Block>) {
+      for (Index i = from; i < to; ++i) add(block, i);
+    } else {
+#pragma GCC unroll 8
+      for (Index i = 0; i < kRunsOf<Block>; ++i) add(block, i);  // what the runs of a block share is computed once
+    }
+  }
+}
+
+// c = init + a [k] · B [k, runs · 32], B not transposed, from run `first` of its rows on. The sums, in the order of the
+// micro-kernel, stay in the nearest cache.
+constexpr Index kMostRuns = 64;
+template <class Block>
+void RowOfRows(Index k, const kernels::Operand& a, const Block* row, Index stride, Index first, Index runs,
+               const Real* init, Real* c) {
+  const D d;
+  const Index a_stride = a.transposed ? a.stride : 1;
+  for (Index k0 = 0; k0 < k; k0 += kernels::kDepth) {
+    const Index end = std::min(k, k0 + kernels::kDepth);
+    HWY_ALIGN Real sums[kMostRuns * kRun] = {};
+    Index i = k0;
+    for (; i + 4 <= end; i += 4) AddRows<4>(a.At(0, i).real(), a_stride, row + i * stride, stride, first, runs, sums);
+    for (; i < end; ++i) AddRows<1>(a.At(0, i).real(), a_stride, row + i * stride, stride, first, runs, sums);
+    const Real* start = k0 > 0 ? c : init;
+    for (Index j = 0; j < runs * kRun; j += kLanes) {
+      const V sum = hn::Load(d, sums + j);
+      hn::StoreU(start ? hn::Add(hn::LoadU(d, start + j), sum) : sum, d, c + j);
+    }
+  }
+}
+
 template <class Block>
 Index RowProductOf(Index n, Index k, const kernels::Operand& a, const kernels::Operand& b, const Block* row,
                    const Real* init, Real* c) {
+  if (k > 0 && !b.transposed && b.skipped % kRun == 0) {
+    const Index runs = n / kRun;
+    for (Index run = 0; run < runs; run += kMostRuns) {
+      RowOfRows(k, a, row, b.stride / BlockOf(Block::kType).numbers, b.skipped / kRun + run,
+                std::min(kMostRuns, runs - run), init == nullptr ? nullptr : init + run * kRun, c + run * kRun);
+    }
+    return runs * kRun;
+  }
   if (k == 0 || !TakesTiles(b, k)) return 0;
   const Index stride = b.stride / BlockOf(Block::kType).numbers;
   Index done = 0;

@@ -136,22 +136,32 @@ V ValuesOf(D d, const uint8_t* codes) {
   return FromBytes(d, reinterpret_cast<const int8_t*>(codes));
 }
 
+// A run whose codes are unpacked.
+template <class Block>
+struct UnpackedRun {
+  HWY_ALIGN uint8_t codes[kRun];
+  blocks::Scaling scaling;
+
+  HWY_INLINE UnpackedRun(const Block& block, Index run) : scaling(ScalingOf(block, run)) {
+    hn::Store(CodesOf(block, run), D8(), codes);
+  }
+  // The vector of its numbers from i on, which lies within one half of the run.
+  HWY_INLINE V At(D d, Index i) const {
+    return hn::MulAdd(ValuesOf<Block>(d, codes + i), hn::Set(d, scaling.scale[i / 16]), hn::Set(d, scaling.offset));
+  }
+};
+
 // Numbers first..last of a run.
 template <class Block>
 void WidenWithin(const Block& block, Index run, Index first, Index last, Real* to) {
   const D d;
   const Index lanes = LanesOf(d);
-  HWY_ALIGN uint8_t codes[kRun];
-  hn::Store(CodesOf(block, run), D8(), codes);
-  const blocks::Scaling s = ScalingOf(block, run);
-  const auto vector = [&](Index i) HWY_ATTR {
-    return hn::MulAdd(ValuesOf<Block>(d, codes + i), hn::Set(d, s.scale[i / 16]), hn::Set(d, s.offset));
-  };
+  const UnpackedRun<Block> unpacked(block, run);
   if (first % lanes == 0 && last % lanes == 0) {
-    for (Index i = first; i < last; i += lanes, to += lanes) hn::StoreU(vector(i), d, to);
+    for (Index i = first; i < last; i += lanes, to += lanes) hn::StoreU(unpacked.At(d, i), d, to);
   } else {
     HWY_ALIGN Real wide[kRun];
-    for (Index i = 0; i < kRun; i += lanes) hn::Store(vector(i), d, wide + i);
+    for (Index i = 0; i < kRun; i += lanes) hn::Store(unpacked.At(d, i), d, wide + i);
     std::copy(wide + first, wide + last, to);
   }
 }
