@@ -1,6 +1,7 @@
 #include "ct/rows.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <stdexcept>
 
@@ -8,19 +9,30 @@
 
 namespace ampgrad::ct {
 
+namespace {
+
+constexpr const char* kPolicies[] = {"blocks", "width", "all", "residual"};
+
+}  // namespace
+
 RowsPolicy ParseRowsPolicy(const std::string& word) {
-  if (word == "blocks") return RowsPolicy::kBlocks;
-  if (word == "width") return RowsPolicy::kWidth;
-  if (word == "all") return RowsPolicy::kAll;
-  throw std::invalid_argument("[rows] expected the policy blocks, width or all, found '" + word + "'");
+  const auto found = std::ranges::find(kPolicies, word);
+  if (found != std::end(kPolicies)) return static_cast<RowsPolicy>(found - kPolicies);
+  throw std::invalid_argument("[rows] expected the policy blocks, width, all or residual, found '" + word + "'");
 }
+
+std::string ToString(RowsPolicy policy) { return kPolicies[static_cast<size_t>(policy)]; }
+
+std::vector<std::string> RowsPolicyNames() { return {std::begin(kPolicies), std::end(kPolicies)}; }
 
 std::vector<RowSource> SelectRows(const std::vector<nn::Matrix*>& matrices, Index d, RowsPolicy policy) {
   std::vector<RowSource> sources;
   for (nn::Matrix* matrix : matrices) {
     const bool block = matrix->kind == nn::MatrixKind::kBlock;
-    const bool vocabulary = matrix->kind == nn::MatrixKind::kVocabulary;
-    if (matrix->in == d && (block || (vocabulary && policy != RowsPolicy::kBlocks))) {
+    const bool vocabulary =
+        matrix->kind == nn::MatrixKind::kVocabulary && (policy == RowsPolicy::kWidth || policy == RowsPolicy::kAll);
+    const bool turned = policy == RowsPolicy::kResidual && matrix->to_residual;
+    if (matrix->in == d && !turned && (block || vocabulary)) {
       sources.push_back({matrix, ops::Layout::kOutIn, matrix->out, policy == RowsPolicy::kWidth ? matrix->copies : 1});
     } else if (matrix->out == d && block && policy != RowsPolicy::kWidth) {
       sources.push_back({matrix, ops::Layout::kInOut, matrix->in, 1});

@@ -14,10 +14,15 @@ enum class RowsPolicy {
   kWidth,   // every matrix with in = d in nn.Linear's layout [out, in], and the vocabulary; none transposed. A tied
             // vocabulary counts twice, as in the papers' 10.2M model; positions are left out, as there
   kAll,     // the matrices of the blocks, as kBlocks reads them, and the vocabulary: 156 of TinyLlama, as in the papers
+  kResidual,  // the matrices of the blocks, with rows that lie in the residual stream: as kBlocks, but the transpose of
+              // attention's output projection, too, whose stored rows lie in the space of the heads
 };
 
-/// "blocks", "width" or "all"; throws std::invalid_argument for another word.
+/// "blocks", "width", "all" or "residual"; throws std::invalid_argument for another word.
 RowsPolicy ParseRowsPolicy(const std::string& word);
+std::string ToString(RowsPolicy policy);
+/// The words for all policies.
+std::vector<std::string> RowsPolicyNames();
 
 /// A matrix and the way its rows are read.
 struct RowSource {

@@ -79,8 +79,7 @@ Gpt::Gpt(const GptConfig& config, Vectors vectors)
 void Gpt::Initialise(uint64_t seed) {
   uint64_t stream = 0;
   for (nn::Matrix* matrix : Parts().matrices) {
-    const bool residual = matrix->name.ends_with("c_proj.weight");
-    const double deviation = residual ? 0.02 / std::sqrt(2.0 * static_cast<double>(config_.n_layer)) : 0.02;
+    const double deviation = matrix->to_residual ? 0.02 / std::sqrt(2.0 * static_cast<double>(config_.n_layer)) : 0.02;
     matrix->form = std::make_unique<nn::Dense>(
         matrix->name, Random(seed, stream++).NormalTensor(matrix->StoredShape(), deviation), matrix->layout);
   }

@@ -5,7 +5,9 @@ namespace ampgrad::nn {
 GptAttention::GptAttention(const std::string& name, Index channels, Index heads)
     : c_attn(name + ".c_attn", ops::Layout::kInOut, channels, 3 * channels),
       c_proj(name + ".c_proj", ops::Layout::kInOut, channels, channels),
-      heads(heads) {}
+      heads(heads) {
+  c_proj.weight.to_residual = true;
+}
 
 void GptAttention::AddTo(Parts& parts) {
   c_attn.AddTo(parts);
@@ -27,7 +29,9 @@ Var GptAttention::Forward(const Var& x, const Sequences& sequences) {
 
 GptMlp::GptMlp(const std::string& name, Index channels, Index inner)
     : c_fc(name + ".c_fc", ops::Layout::kInOut, channels, inner),
-      c_proj(name + ".c_proj", ops::Layout::kInOut, inner, channels) {}
+      c_proj(name + ".c_proj", ops::Layout::kInOut, inner, channels) {
+  c_proj.weight.to_residual = true;
+}
 
 void GptMlp::AddTo(Parts& parts) {
   c_fc.AddTo(parts);

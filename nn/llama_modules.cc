@@ -8,7 +8,9 @@ LlamaAttention::LlamaAttention(const std::string& name, const LlamaBlockSizes& s
       v_proj(name + ".v_proj", ops::Layout::kOutIn, s.channels, s.kv_heads * s.head_dim, s.attention_bias),
       o_proj(name + ".o_proj", ops::Layout::kOutIn, s.heads * s.head_dim, s.channels, s.attention_bias),
       heads(s.heads),
-      kv_heads(s.kv_heads) {}
+      kv_heads(s.kv_heads) {
+  o_proj.weight.to_residual = true;
+}
 
 void LlamaAttention::AddTo(Parts& parts) {
   for (Linear* linear : {&q_proj, &k_proj, &v_proj, &o_proj}) linear->AddTo(parts);
@@ -27,7 +29,9 @@ Var LlamaAttention::Forward(const Var& x, const Sequences& at) {
 LlamaMlp::LlamaMlp(const std::string& name, const LlamaBlockSizes& s)
     : gate_proj(name + ".gate_proj", ops::Layout::kOutIn, s.channels, s.inner, s.mlp_bias),
       up_proj(name + ".up_proj", ops::Layout::kOutIn, s.channels, s.inner, s.mlp_bias),
-      down_proj(name + ".down_proj", ops::Layout::kOutIn, s.inner, s.channels, s.mlp_bias) {}
+      down_proj(name + ".down_proj", ops::Layout::kOutIn, s.inner, s.channels, s.mlp_bias) {
+  down_proj.weight.to_residual = true;
+}
 
 void LlamaMlp::AddTo(Parts& parts) {
   for (Linear* linear : {&gate_proj, &up_proj, &down_proj}) linear->AddTo(parts);

@@ -40,6 +40,7 @@ struct Matrix {
   MatrixKind kind;
   ops::Layout layout;  // of the checkpoint
   Index out, in;
+  bool to_residual = false;          // a block adds its outputs to the residual stream
   int copies = 1;                    // how many weights of the model this matrix is: 2 for a tied vocabulary
   std::unique_ptr<WeightForm> form;  // null until the weight is loaded or initialised
 };

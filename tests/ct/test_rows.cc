@@ -102,6 +102,26 @@ TEST(Rows, ScoresOfAnUntiedModelAreTheFullCount) {
   EXPECT_EQ(CountScores(sources), 371'184);
 }
 
+// Square matrices tell nothing by their shape: query and output projection of a Llama differ in what they write to.
+TEST(Rows, ResidualTransposesWhatWritesToTheResidualStream) {
+  const auto gpt = TinyGpt(1);
+  for (const RowSource& source : Select(*gpt, RowsPolicy::kResidual)) {
+    const bool writes = source.matrix->name.ends_with("c_proj.weight");
+    EXPECT_EQ(source.layout, writes ? Layout::kInOut : Layout::kOutIn) << source.matrix->name;
+    EXPECT_EQ(source.rows, writes ? source.matrix->in : source.matrix->out) << source.matrix->name;
+  }
+  EXPECT_EQ(Names(Select(*gpt, RowsPolicy::kResidual)), Names(Select(*gpt, RowsPolicy::kBlocks)));
+
+  const auto llama = LittleLlama(1);
+  std::vector<std::string> transposed;
+  for (const RowSource& source : Select(*llama, RowsPolicy::kResidual)) {
+    if (source.layout == Layout::kInOut) transposed.push_back(source.matrix->name);
+  }
+  EXPECT_EQ(transposed,
+            (std::vector<std::string>{"layers.0.self_attn.o_proj.weight", "layers.0.mlp.down_proj.weight",
+                                      "layers.1.self_attn.o_proj.weight", "layers.1.mlp.down_proj.weight"}));
+}
+
 TEST(Rows, BlocksInTheOrderOfTheModel) {
   const auto model = TinyGpt(1);
   EXPECT_EQ(Names(Select(*model, RowsPolicy::kBlocks)),
@@ -212,9 +232,12 @@ TEST(Rows, PolicyWords) {
   EXPECT_EQ(ParseRowsPolicy("blocks"), RowsPolicy::kBlocks);
   EXPECT_EQ(ParseRowsPolicy("width"), RowsPolicy::kWidth);
   EXPECT_EQ(ParseRowsPolicy("all"), RowsPolicy::kAll);
+  EXPECT_EQ(ParseRowsPolicy("residual"), RowsPolicy::kResidual);
+  for (const std::string& word : RowsPolicyNames()) EXPECT_EQ(ToString(ParseRowsPolicy(word)), word);
   for (const std::string word : {"", "Blocks", "width ", "every"}) {
-    ExpectMessage<std::invalid_argument>([&] { ParseRowsPolicy(word); },
-                                         "[rows] expected the policy blocks, width or all, found '" + word + "'");
+    ExpectMessage<std::invalid_argument>(
+        [&] { ParseRowsPolicy(word); },
+        "[rows] expected the policy blocks, width, all or residual, found '" + word + "'");
   }
 }
 

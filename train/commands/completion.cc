@@ -3,6 +3,7 @@
 #include <map>
 
 #include "ct/bases.h"
+#include "ct/rows.h"
 #include "train/commands/help.h"
 #include "train/commands/help_texts.h"
 #include "train/methods/method.h"
@@ -19,9 +20,8 @@ std::string Words(const std::vector<std::string>& words) {
 // The words that an option takes, where they are the same in every command; "" for any other.
 std::string ChoicesOf(const std::string& option) {
   const std::map<std::string, std::string> choices = {
-      {"method", Words(MethodNames())},        {"chain", "explicit factored"},
-      {"start", "exact reconstructed"},        {"rows", "blocks width all"},
-      {"save", "adapter merged both"},         {"keep", "last best"},
+      {"method", Words(MethodNames())},        {"chain", "explicit factored"},  {"start", "exact reconstructed"},
+      {"rows", Words(ct::RowsPolicyNames())},  {"save", "adapter merged both"}, {"keep", "last best"},
       {"simd", "amx avx512 avx2 neon scalar"},
   };
   const auto found = choices.find(option);

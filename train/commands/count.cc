@@ -67,7 +67,7 @@ Command CountCommand() {
             "public shape: photonic (the papers' 10.2M model), gpt2, gpt2-xl, tinyllama, llama-7b, llama-13b (1 and 2) "
             "or llama-70b (2)"},
            {"k", "K,K,…", "8,64", "scores a row"},
-           {"rows", "WHICH", "blocks", "rows that are decomposed: blocks, width (the papers' 10.2M model) or all"},
+           {"rows", "WHICH", "blocks", "rows that are decomposed: blocks, width (the papers' 10.2M), all or residual"},
            {"layers", "WHICH", "all", "layers that train: all, last:N, A-B or A; of a choice, the blocks alone"},
            {"rank", "R,R,…", "", "ranks of LoRA to count beside them"},
            {"papers", nullptr, "", "print the papers' figures, with the arithmetic that leads to each"},

@@ -33,12 +33,12 @@ std::string BitsOf(const std::vector<Param*>& params) {
   return digest.Text();
 }
 
-// ‖dW·Bᵀ‖²/‖dW‖² over the matrices in scope at step 0 of a seed, for K = 1, 2, 4, … of the basis.
-std::map<Index, double> CaptureOf(models::LanguageModel& base, const Scope& scope, const ct::Basis& basis,
+// ‖dW·Bᵀ‖²/‖dW‖² over the matrices that `method` decomposes at step 0 of a seed, for K = 1, 2, 4, … of the basis.
+std::map<Index, double> CaptureOf(models::LanguageModel& base, const MethodSettings& method, const ct::Basis& basis,
                                   const Batch& batch) {
   double all = 0;
   std::vector<double> squares(basis.k());
-  ForEachGradient(base, scope, ct::RowsPolicy::kBlocks, {batch}, [&](const Tensor& rows) {
+  ForEachGradient(base, method.scope, method.rows, {batch}, [&](const Tensor& rows) {
     Tensor scores = Tensor::Uninitialized({rows.rows(), basis.k()});
     kernels::ProductNT(rows, basis.vectors, {scores.data()});
     all += kernels::SumSquares(rows.data(), rows.size());
@@ -96,7 +96,7 @@ class Study {
     const MethodSettings& first = options_.arms.front().method;
     if (!file_.captures().contains(seed)) {
       const Batch batch = setup_.BatchOf({}, seed, 0);
-      file_.AddCapture(seed, CaptureOf(setup_.base(), first.scope, setup_.Universal(), batch));
+      file_.AddCapture(seed, CaptureOf(setup_.base(), first, setup_.Universal(), batch));
     }
     const Index k = SummaryK(options_.arms);
     if (options_.part != 0 || k == 0 || !file_.cuts().empty()) return;

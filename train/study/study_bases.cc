@@ -28,7 +28,7 @@ const Bases& StudyBases::Of(const Arm& arm, uint64_t seed, const std::vector<Bat
   const bool amplitude = settings.method == "amplitude";
   const Index k = nested ? largest_k_ : amplitude ? settings.k : settings.rank;
   settings.seed = IsDrawn(settings.basis) ? seed : 0;
-  const auto key = std::make_tuple(settings.basis, k, settings.seed);
+  const auto key = std::make_tuple(settings.rows, settings.basis, k, settings.seed);
   const auto found = made_.find(key);
   if (found != made_.end()) return found->second;
   (amplitude ? settings.k : settings.rank) = k;

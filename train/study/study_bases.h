@@ -12,7 +12,7 @@ namespace ampgrad::train {
 /// The bases of a study's arms, each computed once: the first vectors of a large one are the basis of a smaller K.
 class StudyBases {
  public:
-  /// `largest_k` is the largest K or rank of any arm, `rows` are those that all of them decompose.
+  /// `largest_k` is the largest K or rank of any arm, `rows` are those that the universal basis decomposes.
   StudyBases(models::LanguageModel& base, Index largest_k, const ct::RowSample& sample, ct::RowsPolicy rows)
       : base_(base), largest_k_(largest_k), sample_(sample), rows_(rows) {}
 
@@ -26,7 +26,8 @@ class StudyBases {
   Index largest_k_;
   ct::RowSample sample_;
   ct::RowsPolicy rows_;
-  std::map<std::tuple<ct::BasisKind, Index, uint64_t>, Bases> made_;  // by kind, K and seed; 0 where it does not matter
+  // By rows, kind, K and seed; 0 where it does not matter.
+  std::map<std::tuple<ct::RowsPolicy, ct::BasisKind, Index, uint64_t>, Bases> made_;
 };
 
 }  // namespace ampgrad::train

@@ -96,7 +96,7 @@ TEST_F(CommandCount, RefusesWhatCannotBeCounted) {
   ExpectFails(2, count({"--preset", "photonic", "--k", "0"}), "found '0'");
   ExpectFails(2, count({"--preset", "photonic", "--rank", "257"}), "1..256, found '257'");
   ExpectFails(2, count({"--preset", "photonic", "--rows", "some"}),
-              "expected --rows to be one of blocks, width, all, found 'some'");
+              "expected --rows to be one of blocks, width, all, residual, found 'some'");
   ExpectFails(2, count({"--preset", "photonic", "--layers", "first"}),
               "--layers: expected all, last:N, A-B or A, found 'first'");
   ExpectFails(1, count({"--preset", "photonic", "--layers", "last:9"}), "--layers last:9: the model has 8 layers");

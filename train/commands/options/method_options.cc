@@ -36,7 +36,8 @@ std::vector<OptionSpec> MethodOptionSpecs() {
 std::vector<OptionSpec> BasisOptionSpecs() {
   return {
       {"rows", "POLICY", "blocks",
-       "rows that are decomposed: blocks, all (with the vocabulary), or width (the same, but nothing transposed)"},
+       "rows that are decomposed: blocks, all (with the vocabulary), width (the same, but nothing transposed), or "
+       "residual (as blocks, but attention's output projection transposed)"},
       {"sample", "N", "0", "rows of each matrix that the basis is computed from; 0: all"},
       {"chain", "NAME", "factored",
        "gradient of what trains; for scores, explicit (dS = dW·Bᵀ) or factored (dS = dYᵀ·(X·Bᵀ)), faster"},
@@ -94,7 +95,7 @@ std::vector<Batch> GradientBatches(const Options& options, const MethodSettings&
 }
 
 ct::RowsPolicy ReadRowsPolicy(const Options& options) {
-  return ct::ParseRowsPolicy(options.Choice("rows", {"blocks", "width", "all"}));
+  return ct::ParseRowsPolicy(options.Choice("rows", ct::RowsPolicyNames()));
 }
 
 nn::Chain ReadChain(const Options& options) {

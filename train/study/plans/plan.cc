@@ -62,7 +62,12 @@ class Builder {
   void Scopes() {
     group_ = "scope";
     Full();
-    Scoped("output projection", OutputProjection(model_, settings_.scope), true);
+    const Scope output = OutputProjection(model_, settings_.scope);
+    Scoped("output projection", output, true);
+    Arm transposed = AmplitudeOf(ct::Start::kExact, SmallK());
+    transposed.method.scope = output;
+    transposed.method.rows = ct::RowsPolicy::kResidual;
+    Add(transposed.method.Label() + ", output projection transposed", transposed);
     Scope last = settings_.scope;
     last.all_layers = false;
     last.last = model_.layers() - 1;

@@ -90,6 +90,7 @@ void ReadMethod(const io::JsonValue& json, MethodSettings& m) {
   if (json.Has("factors")) m.factors = ParseFactors(ReadWord(json.Field("factors"), FactorNames()));
   m.share = NumberOr(json.Field("share"), m.share);
   if (json.Has("chain")) m.chain = nn::ParseChain(ReadWord(json.Field("chain"), {"explicit", "factored"}));
+  if (json.Has("rows")) m.rows = ct::ParseRowsPolicy(ReadWord(json.Field("rows"), ct::RowsPolicyNames()));
   if (json.Has("scope")) m.scope = ReadScope(json.Field("scope"), m.scope);
 }
 
@@ -175,6 +176,7 @@ ordered_json ToJson(const Arm& arm) {
           {"factors", ToString(m.factors)},
           {"share", m.share},
           {"chain", nn::ToString(m.chain)},
+          {"rows", ct::ToString(m.rows)},
           {"scope", ScopeJson(m.scope)}};
 }
 

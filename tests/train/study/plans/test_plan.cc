@@ -53,6 +53,16 @@ TEST(Plan, MatchesLoraToTheCountOfScores) {
   EXPECT_EQ(Find(ArmsOf("peers", *model, {}), "lora r=6").method.rank, 6);
 }
 
+TEST(Plan, TheOutputProjectionIsReadBothWays) {
+  const auto model = TinyGpt(1);
+  const std::vector<Arm> arms = ArmsOf("scope", *model, {});
+  const Arm stored = Find(arms, "exact K=8, output projection");
+  const Arm transposed = Find(arms, "exact K=8, output projection transposed");
+  EXPECT_EQ(stored.method.rows, ct::RowsPolicy::kBlocks);
+  EXPECT_EQ(transposed.method.rows, ct::RowsPolicy::kResidual);
+  EXPECT_EQ(stored.method.scope, transposed.method.scope);
+}
+
 TEST(Plan, KeepsTheScopeOfTheStudy) {
   const auto model = TinyGpt(1);
   const Scope last = {false, 1, 1};

@@ -58,7 +58,8 @@ TEST_F(PlanFile, AKindIsAnArmToo) {
 TEST_F(PlanFile, EveryKeyCounts) {
   const Arm arm = Read(R"([{"method":"full"},{"name":"mine","groups":["a","b"],"method":"amplitude","k":3,"steps":7,
       "samples":64,"start":"reconstructed","basis":"random","rank":2,"factors":"top","share":0.25,"chain":"explicit",
-      "fixed_lr":0.5,"rates":[0.1,0.2],"rate_of":"full","norm_of":"full","freeze":"random","summary":true,
+      "rows":"residual","fixed_lr":0.5,"rates":[0.1,0.2],"rate_of":"full","norm_of":"full",
+      "freeze":"random","summary":true,
       "scope":{"layers":"last:1","targets":["attn.c_proj"],"head":true}}])")
                       .at(1);
   const nlohmann::ordered_json expected = {
@@ -81,6 +82,7 @@ TEST_F(PlanFile, EveryKeyCounts) {
       {"factors", "top"},
       {"share", 0.25},
       {"chain", "explicit"},
+      {"rows", "residual"},
       {"scope", {{"layers", "1-1"}, {"targets", {"attn.c_proj"}}, {"head", true}}}};
   EXPECT_EQ(ToJson(arm), expected);
 }
