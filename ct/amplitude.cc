@@ -22,6 +22,7 @@ Start ParseStart(const std::string& word) {
 AmplitudeSetup::AmplitudeSetup(std::shared_ptr<const Basis> shared_basis, Start start, nn::Chain chain)
     : basis(std::move(shared_basis)),
       basis_and_mean(Tensor::Uninitialized({basis->k() + 1, basis->width()})),
+      columns(start == Start::kExact && chain == nn::Chain::kFactored ? kernels::Transposed(basis->vectors) : Tensor()),
       start(start),
       chain(chain) {
   std::copy(basis->vectors.begin(), basis->vectors.end(), basis_and_mean.begin());
@@ -55,25 +56,51 @@ Var Amplitude::Make(Tape& tape) { return Reconstruct(tape.Leaf(scores_), setup_-
 
 Var Amplitude::Apply(nn::Input& input, const Var* bias) {
   if (setup_->chain == nn::Chain::kExplicit) return MadeForm::Apply(input, bias);
-  Tape& tape = *input.x().tape;
-  const Var scores = tape.Leaf(scores_);
-  const ops::Layout layout = made_layout();
-  const bool rows_are_outputs = layout == ops::Layout::kOutIn;
+  const Var scores = input.x().tape->Leaf(scores_);
+  if (setup_->start == Start::kReconstructed) return ApplyReconstructed(input, scores, bias);
+  return centre_.stored().type() == kRealType ? ApplyMade(input, scores, bias) : ApplyToStored(input, scores, bias);
+}
 
-  if (setup_->start == Start::kExact) {  // W₀ is not low-rank, so W is computed; only dW is not
-    const Tensor& vectors = setup_->basis->vectors;
-    const auto project = [&](const Var& x) {
-      Tensor projection = Tensor::Uninitialized({x.shape().rows(), vectors.rows()});
-      kernels::ProductNT(x.value, vectors, {projection.data()});
-      return tape.Constant(projection);
-    };
-    const Tensor projection = rows_are_outputs ? input.Derived(setup_.get(), project).value : Tensor();
-    return FactoredLinear(input.x(), projection, scores, vectors, centre_, layout, bias);
+// W₀ stays as it lies:  x·Wᵀ = x·W₀ᵀ + (x·Bᵀ)·Sᵀ  or  x·W = x·W₀ + (x·S)·B
+Var Amplitude::ApplyToStored(nn::Input& input, const Var& scores, const Var* bias) const {
+  Tape& tape = *input.x().tape;
+  const auto linear = [&](const Var& x, const Var& w, ops::Layout layout) {
+    return ops::Linear(x, w, layout, nullptr);
+  };
+  const StoredTensor& w = centre_.stored();
+  if (made_layout() == ops::Layout::kInOut) {
+    const Var narrow = linear(input.x(), scores, ops::Layout::kInOut), columns = tape.Constant(setup_->columns);
+    return ops::LowRankLinear(input.x(), w, stored_layout_, narrow, columns, bias);
   }
-  // W = S'·B':  x·Wᵀ = (x·B'ᵀ)·S'ᵀ  or  x·W = (x·S')·B'
+  const auto project = [&](const Var& x) {
+    return linear(x, tape.Constant(setup_->basis->vectors), ops::Layout::kOutIn);
+  };
+  return ops::LowRankLinear(input.x(), w, stored_layout_, input.Derived(setup_.get(), project), scores, bias);
+}
+
+// W is computed, which takes fewer steps than the above where rows are shorter than tokens are many; dW is not.
+Var Amplitude::ApplyMade(nn::Input& input, const Var& scores, const Var* bias) const {
+  Tape& tape = *input.x().tape;
+  const Tensor& vectors = setup_->basis->vectors;
+  const auto project = [&](const Var& x) {
+    Tensor projection = Tensor::Uninitialized({x.shape().rows(), vectors.rows()});
+    kernels::ProductNT(x.value, vectors, {projection.data()});
+    return tape.Constant(projection);
+  };
+  const bool rows_are_outputs = made_layout() == ops::Layout::kOutIn;
+  const Tensor projection = rows_are_outputs ? input.Derived(setup_.get(), project).value : Tensor();
+  return FactoredLinear(input.x(), projection, scores, vectors, centre_, made_layout(), bias);
+}
+
+// W = S'·B':  x·Wᵀ = (x·B'ᵀ)·S'ᵀ  or  x·W = (x·S')·B'
+Var Amplitude::ApplyReconstructed(nn::Input& input, const Var& scores, const Var* bias) const {
+  Tape& tape = *input.x().tape;
+  const ops::Layout layout = made_layout();
   const Var extended = AppendOnes(scores), basis = tape.Constant(setup_->basis_and_mean);
   const auto narrow = [&](const Var& x) { return ops::Linear(x, basis, layout, nullptr); };
-  if (rows_are_outputs) return ops::Linear(input.Derived(setup_.get(), narrow), extended, layout, bias);
+  if (layout == ops::Layout::kOutIn) {
+    return ops::Linear(input.Derived(setup_.get(), narrow), extended, layout, bias);
+  }
   return ops::Linear(ops::Linear(input.x(), extended, layout, nullptr), basis, layout, bias);
 }
 

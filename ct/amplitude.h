@@ -29,6 +29,7 @@ struct AmplitudeSetup {
 
   std::shared_ptr<const Basis> basis;
   Tensor basis_and_mean;  // B' [K+1, d]: the vectors, then the mean row
+  Tensor columns;         // Bᵀ [d, K], for start exact and the factored chain
   Start start;
   nn::Chain chain;
 };
@@ -53,6 +54,10 @@ class Amplitude : public nn::MadeForm {
   Index MappedBytes() const override { return centre_.MappedBytes(); }
 
  private:
+  Var ApplyToStored(nn::Input& input, const Var& scores, const Var* bias) const;
+  Var ApplyMade(nn::Input& input, const Var& scores, const Var* bias) const;
+  Var ApplyReconstructed(nn::Input& input, const Var& scores, const Var* bias) const;
+
   std::shared_ptr<const AmplitudeSetup> setup_;
   Param scores_;   // S or ΔS [n, K]
   Centre centre_;  // C: μ [d] or W₀ [n, d]
@@ -60,7 +65,7 @@ class Amplitude : public nn::MadeForm {
 };
 
 /// Puts every source into amplitude form. By the explicit chain W is computed, and dS = dW·Bᵀ; by the factored one
-/// dS = dYᵀ·(X·Bᵀ), without dW and, with start reconstructed, without W. The vocabulary uses the
+/// dS = dYᵀ·(X·Bᵀ), without dW, and without W unless W₀ is held in Real. The vocabulary uses the
 /// explicit chain whatever `chain` is, because its rows are also looked up, which needs W. The caller decides what else
 /// trains.
 void UseAmplitude(const std::vector<RowSource>& sources, const std::shared_ptr<const Basis>& basis, Start start,

@@ -135,14 +135,13 @@ double ParticipationRatio(const std::vector<double>& eigenvalues) {
 
 double RSquared(const std::vector<RowSource>& sources, const Basis& basis) {
   double residual = 0, total = 0;
-  for (const RowSource& source : sources) {
-    const Tensor rows = ReadRows(source);
+  ForEachBlock(sources, {}, basis.width(), [&](const Tensor& rows, int repeats) {
     const Tensor centred = Centred(rows, basis.mean);
     Tensor error = Rebuild(Scores(rows, basis), basis);
     for (Index i = 0; i < error.size(); ++i) error[i] -= rows[i];
-    residual += source.repeats * kernels::SumSquares(error.data(), error.size());
-    total += source.repeats * kernels::SumSquares(centred.data(), centred.size());
-  }
+    residual += repeats * kernels::SumSquares(error.data(), error.size());
+    total += repeats * kernels::SumSquares(centred.data(), centred.size());
+  });
   return total > 0 ? 1 - residual / total : 1;
 }
 

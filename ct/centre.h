@@ -18,6 +18,8 @@ class Centre {
 
   /// [d] or [n, d].
   Shape shape() const;
+  /// C as it is stored.
+  const StoredTensor& stored() const { return weight_; }
   /// Bytes that are not in a Tensor.
   Index MappedBytes() const { return weight_.tensor().empty() ? weight_.bytes() : 0; }
   /// C as the initial value of a product whose result is `w` [n, d]. Where it must be widened or transposed, w is used.

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -225,7 +227,15 @@ TEST(Amplitude, ExactKeepsTheWeightAsStored) {
   }
 }
 
-// Outputs and gradients, by both chains, from both starts.
+// ‖a − b‖/‖b‖
+double Distance(const Tensor& a, const Tensor& b) {
+  Tensor difference = a.Clone();
+  for (Index i = 0; i < a.size(); ++i) difference[i] -= b[i];
+  return std::sqrt(kernels::SumSquares(difference.data(), a.size()) / kernels::SumSquares(b.data(), b.size()));
+}
+
+// Outputs and gradients, by both chains, from both starts: the same bits, but where W₀ stays as it lies and W is not
+// made, so that other sums are rounded. Scores of 0 would hide the update.
 TEST(Amplitude, OfAStoredWeightTrainsAsOfItsNumbers) {
   for (const StoredType type : {StoredType::kBf16, StoredType::kQ6K}) {
     for (const Layout rows : kLayouts) {
@@ -240,9 +250,14 @@ TEST(Amplitude, OfAStoredWeightTrainsAsOfItsNumbers) {
             return y.value;
           };
           Param x = Trainable({Normal({3, in}, 11)})[0], x_too = x;
-          EXPECT_TRUE(SameBits(run(*twins.stored, x), run(*twins.dense, x_too)));
-          EXPECT_TRUE(SameBits(x.grad, x_too.grad));
-          EXPECT_TRUE(SameBits(twins.stored->form->Part("scores").grad, twins.dense->form->Part("scores").grad));
+          Param &scores = twins.stored->form->Part("scores"), &scores_too = twins.dense->form->Part("scores");
+          scores.value = scores_too.value = Normal(scores.value.shape(), 12);
+          const bool made = chain == nn::Chain::kExplicit || start == Start::kReconstructed;
+          const double bound = made ? 0 : 40 * std::numeric_limits<Real>::epsilon();
+          const Tensor y = run(*twins.stored, x), y_too = run(*twins.dense, x_too);
+          EXPECT_LE(Distance(y, y_too), bound);
+          EXPECT_LE(Distance(x.grad, x_too.grad), bound);
+          EXPECT_LE(Distance(scores.grad, scores_too.grad), bound);
         }
       }
     }
