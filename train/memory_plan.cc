@@ -86,19 +86,48 @@ void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index avai
                            Megabytes(available) + " available; " + advice);
 }
 
+namespace {
+
+bool TrainsAll(const MethodSettings& method) { return method.scope.all_layers && method.scope.targets.empty(); }
+
+// How many numbers full SFT trains, but for a head beside a choice of layers.
+Index NumbersOfFull(models::LanguageModel& model, const MethodSettings& method) {
+  if (TrainsAll(method)) return models::CountParameters(model);
+  Index numbers = 0;
+  for (const nn::Matrix* matrix : MatricesInScope(model, method.scope)) numbers += matrix->StoredShape().size();
+  return numbers;
+}
+
+}  // namespace
+
+Index BytesToPrepare(models::LanguageModel& model, const MethodSettings& method, OptimizerKind optimizer) {
+  if (method.method != "full") return 0;
+  return (2 + MomentsOf(optimizer)) * NumbersOfFull(model, method) * kNumber;
+}
+
+Index NumbersToWiden(models::LanguageModel& model, const MethodSettings& method) {
+  if (method.method != "full") return 0;
+  Index numbers = 0;
+  for (const nn::Matrix* matrix : TrainsAll(method) ? model.Parts().matrices : MatricesInScope(model, method.scope)) {
+    const bool in_blocks = !matrix->HasParameters() && HasBlocks(matrix->form->Merged().type());
+    if (in_blocks) numbers += matrix->StoredShape().size();
+  }
+  return numbers;
+}
+
+std::string DescribeTrained(const std::string& label, models::LanguageModel& prepared, Index widened) {
+  const Index trained = models::CountParameters(models::TrainableParameters(prepared));
+  const std::string text = label + ": " + std::to_string(trained) + " parameters are trained";
+  return widened == 0 ? text : text + ", " + std::to_string(widened) + " of them widened from blocks";
+}
+
 void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available,
                             OptimizerKind optimizer) {
-  Index numbers = 0;
-  if (method.method != "full") return;  // few parameters: PlanMemory can try them
-  if (method.scope.all_layers && method.scope.targets.empty()) {
-    numbers = models::CountParameters(model);
-  } else {
-    for (const nn::Matrix* matrix : MatricesInScope(model, method.scope)) numbers += matrix->StoredShape().size();
-  }
-  const Index bytes = (2 + MomentsOf(optimizer)) * numbers * kNumber;  // the weight, its gradient and the moments
+  const Index bytes = BytesToPrepare(model, method, optimizer);
   if (bytes <= available) return;
-  throw std::runtime_error("training " + std::to_string(numbers) + " parameters needs " + Megabytes(bytes) +
-                           " of memory for them alone, found " + Megabytes(available) + " available");
+  throw std::runtime_error("training " + std::to_string(NumbersOfFull(model, method)) + " parameters needs " +
+                           Megabytes(bytes) + " of memory for them alone, found " + Megabytes(available) +
+                           " available");
 }
 
 void RequireMemoryToGenerate(models::LanguageModel& model, Index prompt, Index positions, Index available,

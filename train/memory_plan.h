@@ -61,6 +61,16 @@ std::string ToString(const MemoryPlan& plan, Index tokens);
 /// ones.
 void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index available);
 
+/// What full SFT takes for the matrices that it trains, in bytes: their weights in Real, gradients and moments. 0 for
+/// other methods, which train few parameters: `PlanMemory` can try them.
+Index BytesToPrepare(models::LanguageModel& model, const MethodSettings& method,
+                     OptimizerKind optimizer = OptimizerKind::kAdamW);
+
+/// How many numbers lie in blocks that full SFT will widen to Real, to train them. 0 for other methods.
+Index NumbersToWiden(models::LanguageModel& model, const MethodSettings& method);
+/// "full: 6515200 parameters are trained", and if there are any, ", 4718592 of them widened from blocks".
+std::string DescribeTrained(const std::string& label, models::LanguageModel& prepared, Index widened);
+
 /// Throws std::runtime_error when `available` bytes are too few for what a method trains: its weights in Real, their
 /// gradients and moments. Call it before `Prepare`, which makes the weights; a plan can only be made afterwards.
 void RequireMemoryToPrepare(models::LanguageModel& model, const MethodSettings& method, Index available,

@@ -63,6 +63,7 @@ std::vector<Freeze> ReadFreeze(const Options& options, models::LanguageModel& mo
 // Makes the model trainable: by the method, or as the adapter that it has already was trained.
 void MakeTrainable(const Options& options, GivenModel& given, const MethodSettings& method, const Bases& bases,
                    const TrainOptions& train) {
+  const Index widened = given.adapter.empty() ? NumbersToWiden(*given.model, method) : 0;
   if (given.adapter.empty()) {
     RequireMemoryToPrepare(*given.model, method, AvailableMemory() / train.ranks->here(), train.optimizer);
     Prepare(*given.model, method, bases);
@@ -70,8 +71,8 @@ void MakeTrainable(const Options& options, GivenModel& given, const MethodSettin
     SetDropout(*given.model, method.dropout);
   }
   given.model->checkpoint_blocks = options.Has("checkpoint");
-  std::printf("%s: %lld parameters are trained\n", given.adapter.empty() ? method.Label().c_str() : "the adapter",
-              static_cast<long long>(models::CountParameters(models::TrainableParameters(*given.model))));
+  const std::string label = given.adapter.empty() ? method.Label() : "the adapter";
+  std::printf("%s\n", DescribeTrained(label, *given.model, widened).c_str());
 }
 
 int Run(const Options& given_options) {
