@@ -20,8 +20,8 @@ enum class Layout { kOutIn, kInOut };
 /// A target that does not count in the loss, as in PyTorch.
 inline constexpr int kIgnored = -100;
 
-/// How N rows are cut into sequences of unequal length: sequence s has rows [s] to [s + 1], from 0 to N. All layers
-/// share it. Null: all sequences have one length.
+/// How N rows are cut into B sequences of unequal length: B + 1 numbers b, rising from 0 to N; sequence s has rows
+/// [b_s, b_s+1). All layers share it. Null: all sequences have one length.
 using Borders = std::shared_ptr<const std::vector<Index>>;
 
 // ops_basic.cc
@@ -35,9 +35,10 @@ Var Gelu(const Var& x);
 Var Silu(const Var& x);
 
 // ops_matmul.cc
-/// Rows `ids` of the table [V, C]; ids are checked against V.
+/// Rows `ids` [N] of the table [V, C], as [N, C]. Throws std::invalid_argument for an id that is not in 0..V−1.
 Var Embedding(const Var& table, const std::vector<int>& ids);
-/// x·Wᵀ + b or x·W + b; `bias` may be null.
+/// x·Wᵀ + b for W [out, in], or x·W + b for W [in, out], by the layout: x [N, in], b [out] → [N, out]; `bias` may be
+/// null.
 Var Linear(const Var& x, const Var& weight, Layout layout, const Var* bias);
 
 // ops_frozen.cc
@@ -47,10 +48,10 @@ Var FrozenLinear(const Var& x, const StoredTensor& weight, Layout layout, const 
 Tensor FrozenRows(const StoredTensor& table, const std::vector<int>& ids);
 
 // ops_low_rank.cc: B·A is a matrix of rank r, added to a constant one
-/// C + B·A.
+/// C + B·A for C [n, d], B [n, r], A [r, d] → [n, d].
 Var AddProduct(const Tensor& c, const Var& b, const Var& a);
-/// x·(W₀ + B·A)ᵀ + b or x·(W₀ + (B·A)ᵀ) + b by the layout of W₀, given P = x·Aᵀ [N, r] for A [r, in]; `bias` may be
-/// null. The sum of the matrices is never formed.
+/// x·(W₀ + B·A)ᵀ + b or x·(W₀ + (B·A)ᵀ) + b by the layout of W₀, given P = x·Aᵀ [N, r] for A [r, in]; x [N, in],
+/// B [out, r], b [out] → [N, out]; `bias` may be null. The sum of the matrices is never formed.
 Var LowRankLinear(const Var& x, const StoredTensor& weight, Layout layout, const Var& p, const Var& b, const Var* bias);
 
 // ops_scale.cc
@@ -62,7 +63,8 @@ Var ScaleRows(const Var& x, const Var& g);
 Var ScaleColumns(const Var& x, const Var& g, const Var* bias);
 
 // ops_sparse.cc
-/// C with v_i added at position positions_i of its row-major order; no position twice.
+/// C [n, d] with v_i added at position positions_i of its row-major order; v [m], as many as positions. Throws
+/// std::invalid_argument for a position outside C. No position may stand twice, which is not checked.
 Var AddAt(const Tensor& c, const std::shared_ptr<const std::vector<Index>>& positions, const Var& v);
 
 // ops_dropout.cc
@@ -71,17 +73,18 @@ Var AddAt(const Tensor& c, const std::shared_ptr<const std::vector<Index>>& posi
 Var Dropout(const Var& x, double rate, const Random& random);
 
 // ops_norm.cc
-/// Layer normalisation over the last axis (Ba, Kiros, Hinton, arXiv:1607.06450).
+/// Layer normalisation of each row of x [N, C], with gain and bias [C] (Ba, Kiros, Hinton, arXiv:1607.06450).
 Var LayerNorm(const Var& x, const Var& gain, const Var& bias, Real eps);
-/// Root-mean-square normalisation over the last axis (Zhang and Sennrich, arXiv:1910.07467).
+/// Root-mean-square normalisation of each row of x [N, C], with gain [C] (Zhang and Sennrich, arXiv:1910.07467).
 Var RmsNorm(const Var& x, const Var& gain, Real eps);
 
 // ops_attention.cc
-/// Cosines and sines [length, D/2] of the angles position·frequency by which rotary positions rotate.
+/// Cosines and sines [length, D/2] of the angles position·frequency, in radians, by which rotary positions rotate.
 struct RotaryTable {
   Tensor cosines, sines;
 };
-/// The table of positions offset..offset + length, computed once for all layers; `inverse_frequencies` [D/2].
+/// The table of positions [offset, offset + length), computed once for all layers; `inverse_frequencies` [D/2], radians
+/// a position. Throws std::invalid_argument when length is below 1, offset below 0, or there is no frequency.
 RotaryTable MakeRotaryTable(const Tensor& inverse_frequencies, Index length, Index offset = 0);
 /// Rotary position embedding (Su et al., arXiv:2104.09864) of x [N, heads·D] in the rotate-half convention. Row n has
 /// position n mod length of the table.
@@ -101,6 +104,8 @@ Index CountTargets(const std::vector<int>& targets);
 /// The negative log-likelihood of `targets` [N] under softmax(logits [N, V]), summed over targets other than kIgnored
 /// and divided by `count`. For a mean, `count` is the number of these targets. If the rows are a part of a step,
 /// `count` is the number of the whole step, so that the losses and gradients of its parts add up to those of the step.
+/// The result is a scalar, in nats. Throws std::invalid_argument for a target that is neither in 0..V−1 nor kIgnored,
+/// and for a count that is below 1 or below the number of targets here.
 Var CrossEntropy(const Var& logits, const std::vector<int>& targets, Index count);
 
 }  // namespace ampgrad::ops

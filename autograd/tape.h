@@ -79,7 +79,8 @@ class Tape {
   Var Leaf(Param& param);
 
   /// Records an op and returns its output. An input that is null is absent. When no input needs a gradient, nothing is
-  /// recorded and `backward` is dropped at once. `source` is where the op calls this function.
+  /// recorded and `backward` is dropped at once. `source` is where the op calls this function. Throws std::logic_error
+  /// for an input of another tape.
   Var Record(const char* op, Tensor value, std::initializer_list<const Var*> inputs, BackwardFn backward,
              std::source_location source = std::source_location::current());
 
@@ -90,7 +91,8 @@ class Tape {
   /// as it has run. Throws std::invalid_argument when `loss` is not a scalar or needs no gradient, and std::logic_error
   /// on a second call.
   void Backward(const Var& loss, const Observer& observer = nullptr);
-  /// The same from any output y, given its gradient dY.
+  /// The same from any output y, given its gradient dY of the same shape. Throws std::invalid_argument when the shapes
+  /// differ, when y needs no gradient, or when it is of another tape.
   void Backward(const Var& y, const Tensor& dY, const Observer& observer = nullptr);
 
   /// Called before each op is recorded and before each closure runs, on this tape and on those of checkpointed parts:

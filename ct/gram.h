@@ -26,7 +26,8 @@ void AddGramInDouble(const Tensor& rows, std::vector<double>& gram, const std::v
 enum class Spectrum { kTop, kBottom };
 
 /// All eigenvalues of a Gram matrix [d, d], descending, and r eigenvectors [r, d] as rows: those of the largest ones,
-/// descending, or of the smallest ones, ascending.
+/// descending, or of the smallest ones, ascending. Entries of the Gram matrix below the diagonal need only be finite.
+/// r is in 0..d. Throws as `DecomposeSymmetric` does.
 struct GramEigen {
   std::vector<double> values;  // [d]
   Tensor vectors;              // [r, d]

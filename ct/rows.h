@@ -47,9 +47,10 @@ class RowReader {
   explicit RowReader(const RowSource& source);
 
   Index count() const;
-  /// Rows begin..end [end − begin, d]; a view if the matrix holds them in Real, contiguously.
+  /// Rows [begin, end) of the count() there are, as a tensor [end − begin, d]; a view if the matrix holds them in Real,
+  /// contiguously.
   Tensor Rows(Index begin, Index end) const;
-  /// Rows `ids` [ids, d], as a copy.
+  /// Rows `ids`, each in 0..count() − 1, as a copy [number of ids, d].
   Tensor Rows(const std::vector<Index>& ids) const;
 
  private:

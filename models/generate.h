@@ -26,6 +26,7 @@ int NextToken(LanguageModel& model, const std::vector<int>& unread, nn::KvCache&
 /// Continues `prompt` (at least one id) token by token and returns the added ids; `emit` receives each id as it comes.
 /// Each token is read once: its keys and values are cached. Of a prompt longer than the context, the model sees only
 /// the last ids. Whenever the context is full, the cache is emptied and the last half of the context is read again.
+/// Throws std::invalid_argument for an empty prompt, and as NextToken does.
 std::vector<int> Generate(LanguageModel& model, const std::vector<int>& prompt, const GenerateOptions& options,
                           const std::function<void(int)>& emit = nullptr);
 

@@ -53,9 +53,13 @@ class LanguageModel {
   /// The prefix of the tensors' names in a checkpoint.
   virtual const char* CheckpointPrefix() const = 0;
 
+  /// C, the hidden size, which is the d of ct.
   virtual Index width() const = 0;
+  /// V, the number of rows of the embedding.
   virtual Index vocabulary() const = 0;
+  /// The most tokens of a sequence.
   virtual Index context() const = 0;
+  /// Number of blocks.
   virtual Index layers() const = 0;
   /// G·D: the number of values that one position's keys take in the cache of a layer.
   virtual Index kv_width() const = 0;

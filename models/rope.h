@@ -30,7 +30,8 @@ struct RopeConfig {
 
 /// f_j = theta^(−2j/D) [D/2], j = 0, 1, …, scaled. `linear` divides every f_j by the factor. `llama3` divides f_j where
 /// its wavelength 2π/f_j is over original_context / low_freq_factor, keeps f_j where the wavelength is below
-/// original_context / high_freq_factor, and interpolates in between.
+/// original_context / high_freq_factor, and interpolates in between, by a share linear in 1/wavelength
+/// (https://github.com/huggingface/transformers/blob/main/src/transformers/modeling_rope_utils.py).
 Tensor InverseFrequencies(const RopeConfig& rope, Index head_dim);
 
 }  // namespace ampgrad::models

@@ -45,7 +45,7 @@ struct SeenKeys {
   Var keys, values;  // [batch·(offset + length), G·D]
 };
 
-/// Puts k and v [length, G·D] into the cache at positions offset..offset + length, and returns all rows up to there.
+/// Puts k and v [length, G·D] into the cache at positions [offset, offset + length), and returns all rows up to there.
 /// Throws std::invalid_argument when they do not fit, and std::logic_error when one needs a gradient.
 SeenKeys Remember(const Sequences& at, const Var& k, const Var& v);
 

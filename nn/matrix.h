@@ -11,7 +11,7 @@ namespace ampgrad::nn {
 /// The place of a matrix in its model.
 enum class MatrixKind { kBlock, kVocabulary, kPosition };
 
-/// A named weight matrix of a model, in any weight form.
+/// A named weight matrix of a model, in any weight form. All functions but StoredShape and CopyFrom need `form`.
 struct Matrix {
   Matrix(std::string name, MatrixKind kind, ops::Layout layout, Index out, Index in);
 

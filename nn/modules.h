@@ -6,7 +6,7 @@
 #include "nn/matrix.h"
 
 /// The modules that every transformer has: parameters with the names of the checkpoint, and a Forward composed of ops.
-/// N = batch·length rows, C channels (the hidden size).
+/// N = batch·length rows, C channels (the hidden size). AddTo appends the matrices and vectors of a module to `parts`.
 namespace ampgrad::nn {
 
 /// All weights of a module that may have parameters, in the order of the model.

@@ -14,6 +14,14 @@
 /// offset is too, and y_j has one rounding at most, with a fused multiply-add or without: every instruction set gives
 /// the same bits. In double y_j is exact. For NF4 the product is rounded once. A type without an offset adds −0, which
 /// changes no number, not even a zero.
+///
+/// Fields of a block, by ggml's names:
+///   d            the scale; with `scales`, an integer in them times d is
+///   m            the offset of Q4_1 and Q5_1
+///   dmin         −dmin times an integer in `scales` is the offset of Q4_K and Q5_K
+///   qs, ql, qh   codes: packed in qs, or split into lower bits (qs, ql) and upper bits (qh). Q4_0, Q5_0 and Q6_K hold
+///                code + 8, + 16 and + 32, so that what is stored is not negative
+///   absmax       the scale of NF4
 namespace ampgrad::blocks {
 
 /// The numbers of a run.
@@ -97,7 +105,8 @@ inline constexpr float kNf4Values[16] = {-1.0f,
                                          0.7229568362236023f,
                                          1.0f};
 
-/// The scales and the offset of a run.
+/// The scales and the offset of a run: scale[0] is that of its first sixteen numbers. ScalingOf(b, run) gives those of
+/// run 0, 1, … of block b; a block of 32 numbers has one run, and `run` is not read.
 struct Scaling {
   Real scale[2];
   Real offset;
@@ -154,7 +163,8 @@ auto WithBlocks(StoredType type, const void* data, Body body) {
   }
 }
 
-/// Numbers 32·run .. 32·run + 31 of a row of blocks, by the formulas above, one after another.
+/// to [32] = numbers 32·run .. 32·run + 31 of the row of blocks at `row`, by the formulas above, one after another.
+/// Throws std::logic_error for a type without blocks.
 void WidenRun(StoredType type, const void* row, Index run, Real* to);
 
 /// Quantises `n` numbers, a multiple of 32, to blocks of Q8_0, Q4_0 or NF4:

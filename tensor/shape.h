@@ -22,7 +22,8 @@ class Shape {
   Index dim(int i) const { return dims_[i < 0 ? rank_ + i : i]; }
   /// Number of elements: the product of the extents.
   Index size() const { return size_; }
-  /// A tensor seen as a matrix: all leading dimensions as rows, the last as columns.
+  /// A tensor seen as a matrix: all leading dimensions as rows, the last as columns. A vector [n] is one row of n
+  /// columns, a scalar [1, 1].
   Index cols() const { return rank_ == 0 ? 1 : dims_[rank_ - 1]; }
   Index rows() const;
 

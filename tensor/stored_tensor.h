@@ -124,7 +124,7 @@ class StoredTensor {
 
   /// All numbers in Real: `tensor()` itself unless it is absent, else a copy.
   Tensor Widened() const;
-  /// Rows `ids` of the matrix view [rows, cols], as a copy [ids, cols].
+  /// Rows `ids` of the matrix view [rows, cols], as a copy [number of ids, cols]. Ids are not checked.
   Tensor WidenedRows(const std::vector<Index>& ids) const;
   /// Columns `ids` of the matrix view, as the rows of a copy [ids, rows].
   Tensor WidenedColumns(const std::vector<Index>& ids) const;

@@ -34,6 +34,7 @@ class Tensor {
   Index cols() const { return shape_.cols(); }
   Index dim(int i) const { return shape_.dim(i); }
 
+  /// The numbers, row by row; null if absent. Neither `row` nor [] checks its index.
   Real* data() { return data_.get(); }
   const Real* data() const { return data_.get(); }
   /// Row `i` of the matrix view [rows, cols].
@@ -50,9 +51,10 @@ class Tensor {
   Tensor Clone() const;
   /// The same storage under another shape of equal size; throws std::invalid_argument otherwise.
   Tensor Reshape(Shape shape) const;
-  /// Rows begin..end of the matrix view [rows, cols], sharing storage.
+  /// Rows [begin, end) of the matrix view [rows, cols], as a tensor [end − begin, cols] that shares the storage. Throws
+  /// std::invalid_argument when they are not within it.
   Tensor Rows(Index begin, Index end) const;
-  /// Columns begin..end of the matrix view [rows, cols], as a copy [rows, end − begin].
+  /// Columns [begin, end) of the matrix view [rows, cols], as a copy [rows, end − begin]. Throws as Rows does.
   Tensor Columns(Index begin, Index end) const;
 
   /// Bytes of tensor storage alive in this process, for tests and memory reports.

@@ -25,10 +25,10 @@ struct RunPlan {
 };
 
 struct RunResult {
-  double seconds_per_step;  // of the steps that were taken here
+  double seconds_per_step;  // of the steps that were taken here, with the evaluations and saves between them
   Index steps;              // fewer than planned when patience ran out
   Index best_step;          // 0: there was no evaluation
-  double best_loss;
+  double best_loss;         // in nats; infinite without an evaluation
 };
 
 /// Trains `model` on the batches of `data` for all steps, or goes on from the state in the plan's directory. Shows

@@ -53,8 +53,8 @@ double LearningRate(const TrainOptions& options, Index step);
 /// What a step reports.
 struct StepResult {
   Index step;            // counts from 1
-  double loss;           // of the step's batch, before the step
-  double lr, grad_norm;  // the norm before clipping
+  double loss;           // of the step's batch, before the step: nats, the mean over its targets
+  double lr, grad_norm;  // ‖·‖₂ of all gradients together, before clipping
   Index tokens;          // of the batch
   bool signalled;        // of several ranks: one had noted a signal by the end of its backward pass; the same for all
 };
@@ -113,8 +113,9 @@ class Trainer {
 /// Throws std::runtime_error when the parameters that `trainer` trains are not the same on all its ranks, to the bit.
 void RequireSameTrained(const Trainer& trainer);
 
-/// Mean loss over all targets of `batches`, without recording. Ranks share the batches; the bits are those of one.
-/// Throws DivergedError when it is not finite.
+/// Mean loss over all targets of `batches`, in nats, without recording. Ranks share the batches; the bits are those of
+/// one. Throws DivergedError when it is not finite, as without any batch, and std::invalid_argument for a batch without
+/// a target.
 double Evaluate(models::LanguageModel& model, const std::vector<Batch>& batches, Ranks& ranks = Alone());
 
 }  // namespace ampgrad::train

@@ -12,6 +12,10 @@
 #include "ct/spectra/score_sums.h"
 
 /// Every spectral figure of a model, beside what chance gives.
+///
+/// Letters: R [N, d] all rows stacked, repeats included, and μ their mean; R_m [n, d] the rows of one matrix; B [K, d]
+/// the basis; S_m = (R_m − μ)·Bᵀ [n, K] the scores of one matrix, and S those of all. λ(X) as in spectrum.h. PR is the
+/// participation ratio (Σλ)²/Σλ², PC1 the share λ₁/Σλ, n95 the least number of λ with 95 % of their sum.
 namespace ampgrad::ct {
 
 /// What is measured.
@@ -62,24 +66,25 @@ struct KFigures {
   double random_level;       // K/d
   double amplitude_pr, pc1;  // of λ(S); for the universal basis λ(S) = λ_1…λ_K of R, so they are the weights' alone
   Index n95;
-  double spectrum_pr;  // PR of λ_1…λ_K of R
-  Index scores;
+  double spectrum_pr;                        // PR of λ_1…λ_K of R
+  Index scores;                              // how many: N·K
   Figure subspace_overlap, mean_max_cosine;  // of B with the top-K directions of EᵀE; nulls: random frames
   double cosine_within_span;                 // mean_max_cosine of random frames inside span(B): their mean,
   double cosine_within_level;                // and what they pass 5 times of 100
 };
 
+/// A whole model.
 struct ModelSpectra {
-  Index rows, width;
-  Figure weight_pr;
-  double iid_pr;
-  Index n95_weights;
+  Index rows, width;                     // N and d
+  Figure weight_pr;                      // of λ(R)
+  double iid_pr;                         // of as many rows of independent Gaussian numbers
+  Index n95_weights;                     // of λ(R)
   std::vector<double> eigenvalues;       // λ(R)
   std::vector<double> null_eigenvalues;  // of one drawn stack; empty without nulls
   double edge;                           // Marchenko–Pastur's upper edge
-  Figure share_above_edge;
-  int stack_draws;
-  bool drawn_rows;
+  Figure share_above_edge;               // the part of Σλ(R) above it
+  int stack_draws;                       // of the stack without structure; 0 without nulls
+  bool drawn_rows;                       // StackNull::drawn_rows
   std::vector<MatrixSpectra> matrices;
   std::vector<LayerSpectra> layers;
   std::map<Index, KFigures> by_k;

@@ -26,9 +26,9 @@ struct StackNull {
 inline constexpr Index kMostDrawn = Index{1} << 27;
 
 /// Draws the stack of `spectra` as often as `most` numbers allow, at most 200 times. `ks` are ascending. A stack with
-/// more
-/// numbers is drawn once, and without rows: those of like norm, in steps of 5 %, are a Wishart matrix, which is drawn
-/// by its triangular factor (Bartlett, Proc. R. Soc. Edinburgh 53, 1933); their norms then vary as Gaussian ones do.
+/// more numbers is drawn once, and without rows: those of like norm, in steps of 5 %, are a Wishart matrix, which is
+/// drawn by its triangular factor (Bartlett, Proc. R. Soc. Edinburgh 53, 1933); their norms then vary as Gaussian ones
+/// do.
 StackNull DrawStackNull(const std::vector<StackPart>& parts, const StackSpectra& spectra, const std::vector<Index>& ks,
                         uint64_t seed, Index most = kMostDrawn);
 

@@ -16,7 +16,7 @@ struct StackPart {
   int repeats;  // how often its rows count in the whole stack
 };
 
-/// Rows begin..end [end − begin, d] of a part. They may be read from a model or drawn.
+/// Rows [begin, end) of a part, as a tensor [end − begin, d]. They may be read from a model or drawn.
 using RowsOf = std::function<Tensor(size_t part, Index begin, Index end)>;
 
 /// K columns of n numbers.
@@ -35,6 +35,7 @@ struct StackSpectra {
 };
 
 /// Reads every part twice, some rows at a time; holds three [d, d] matrices in double and no second copy of the stack.
+/// The parts of a layer must stand side by side.
 /// With `precise`, a stack of few numbers is multiplied in double, which the kernels of a float build are not.
 /// Throws std::invalid_argument when there are no rows or k is not in 1..d.
 StackSpectra MeasureStack(const std::vector<StackPart>& parts, const RowsOf& rows_of, Index d, Index k, bool precise);

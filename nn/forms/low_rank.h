@@ -21,7 +21,8 @@ class LowRank : public UpdateForm {
   LowRank(FrozenBase base, Factors factors, TrainedFactors trained, Chain chain,
           const std::optional<Factors>& first = std::nullopt);
 
-  /// What a training pass drops of the x that A reads, by the factored chain; 0 to below 1.
+  /// The probability, 0 to below 1, with which a training pass drops each number of the x that A reads (ops::Dropout).
+  /// By the factored chain alone: the explicit one drops nothing.
   void set_dropout(double rate) { dropout_ = rate; }
 
   Var Make(Tape& tape) override;

@@ -36,9 +36,11 @@ class WeightForm {
  public:
   virtual ~WeightForm() = default;
 
-  /// The linear map of this weight: x·Wᵀ or x·W by its layout, plus `bias` unless it is null.
+  /// The linear map of this weight: x·Wᵀ or x·W by its layout, plus `bias` unless it is null. x [N, in], bias [out] →
+  /// [N, out]. Throws std::invalid_argument when shapes do not fit.
   virtual Var Apply(Input& input, const Var* bias) = 0;
-  /// Rows `ids` of the weight as a table [V, C] → [N, C].
+  /// Rows `ids` [N] of the weight as a table [V, C] → [N, C]. Throws std::invalid_argument for an id that is not in
+  /// 0..V−1.
   virtual Var Lookup(Tape& tape, const std::vector<int>& ids) = 0;
 
   /// The parameters of the weight with their roles: those that train, and those that must be saved with them.
@@ -67,7 +69,8 @@ class MadeForm : public WeightForm {
   /// `layout` is the layout of the computed matrix.
   explicit MadeForm(ops::Layout layout) : made_layout_(layout) {}
 
-  /// W as a function of the parameters.
+  /// W as a function of the parameters: [out, in] or [in, out], by made_layout(). Throws std::invalid_argument when the
+  /// shapes of the parameters do not fit each other, which the constructor of a form need not check.
   virtual Var Make(Tape& tape) = 0;
 
   Var Apply(Input& input, const Var* bias) override {

@@ -16,7 +16,7 @@ namespace ampgrad::io {
 nlohmann::json ParseJson(std::string_view text, const std::string& where);
 /// The same, but the value must be an object.
 nlohmann::json ParseJsonObject(std::string_view text, const std::string& where);
-/// Parses a JSON file whose value is an object.
+/// Parses a JSON file of at most 256 MiB whose value is an object. Throws std::runtime_error.
 nlohmann::json ReadJsonObject(const std::filesystem::path& path);
 
 class JsonItems;

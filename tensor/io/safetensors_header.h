@@ -16,6 +16,7 @@ struct TensorEntry {
   uint64_t begin = 0, end = 0;  // bytes, from the start of the data
 };
 
+/// The header of a safetensors file (https://github.com/huggingface/safetensors#format).
 struct SafetensorsHeader {
   std::vector<TensorEntry> entries;  // in the order of their data
   std::map<std::string, std::string> metadata;

@@ -25,11 +25,12 @@ class StagedDirectory {
   /// The directory to write to. The first call creates it and its missing parents, so a run that is killed before it
   /// writes leaves nothing.
   const std::filesystem::path& path();
-  /// Puts the directory in place; from then on it survives a power loss.
+  /// Puts the directory in place; from then on it survives a power loss. Throws std::runtime_error with the cause.
   void Commit();
 
   /// Calls `write` with path(), then Commit. If one of them fails, the files that are complete are kept, since they may
-  /// hold the work of days: the message says where.
+  /// hold the work of days: it throws std::runtime_error, whose message says where. With nothing to keep it throws what
+  /// failed.
   void Fill(const std::function<void(const std::filesystem::path&)>& write);
 
  private:

@@ -40,7 +40,7 @@ void AddColumnSums(const Real* x, Index rows, Index cols, Real* sums);
 /// Σ x², summed in double over chunks of a fixed length, so that squares of large numbers do not overflow.
 double SumSquares(const Real* x, Index n);
 
-// --- norm.cc: rows x [rows, cols]; statistics [rows] ----------------------------------------------------------------
+// --- norm.cc: x, y, dy [rows, cols]; gain, bias [cols]; mean, rstd [rows]. See ops_norm.cc for the formulas ---------
 
 /// y = (x − mean)·rstd ⊙ gain + bias,  rstd = 1/√(var + eps), per row.
 void LayerNorm(const Real* x, const Real* gain, const Real* bias, Index rows, Index cols, Real eps, Real* y, Real* mean,
@@ -80,8 +80,10 @@ struct AttentionSizes {
   Index keys() const { return offset + length; }  // of one sequence
 };
 
-/// o [batch·length, heads·dim], log_sums [batch·length, heads]. The bits of a row depend only on its position and on
-/// the keys and values that it attends to, not on the other queries of the call, unless a product uses tiles (gemm.h).
+/// o [batch·length, heads·dim] = softmax(q·kᵀ/√dim)·v for each head, over the keys that a query attends to;
+/// log_sums [batch·length, heads] receives log Σ e^(q·k/√dim) over them, for the backward. The bits of a row depend
+/// only on its position and on the keys and values that it attends to, not on the other queries of the call, unless a
+/// product uses tiles (gemm.h).
 void CausalAttention(const AttentionSizes& shape, const Real* q, const Real* k, const Real* v, Real* o, Real* log_sums);
 /// dq, dk and dv, laid out like q, k and v; any of them may be null.
 void CausalAttentionBackward(const AttentionSizes& shape, const Real* q, const Real* k, const Real* v, const Real* o,

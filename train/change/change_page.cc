@@ -1,3 +1,4 @@
+// ChangeSection of change_report.h: what training changed, as a section of a page.
 #include <algorithm>
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// PredictionJson of score_prediction.h: the result as data.
 #include <nlohmann/json.hpp>
 
 #include "train/corpus/score_prediction.h"

@@ -1,3 +1,4 @@
+// PredictionSection of score_prediction.h: the result as a section of a page.
 #include "train/corpus/score_prediction.h"
 #include "train/report/format.h"
 #include "train/report/html.h"

@@ -1,3 +1,4 @@
+// FormatPrediction and SizeNote of score_prediction.h: the result as text.
 #include <algorithm>
 
 #include "train/corpus/ppmi.h"

@@ -71,7 +71,8 @@ std::vector<Batch> CutIntoBatches(const std::vector<Example>& examples, Index ba
 
 /// Puts sequences of these lengths into rows of at most `capacity` tokens, none of them cut: the longest first, each
 /// into the fullest row that has room for it. Returns the indices of each row, and of equal lengths takes the first
-/// first. Every length must be within the capacity.
+/// first. Every length must be within the capacity. Such a row is a stretch of the N rows of a batch, each of which
+/// holds one token.
 std::vector<std::vector<Index>> Pack(const std::vector<Index>& lengths, Index capacity);
 
 }  // namespace ampgrad::train

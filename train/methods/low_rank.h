@@ -8,9 +8,10 @@
 /// What the methods of low rank share.
 namespace ampgrad::train {
 
-/// The factors at step 0 of an update that starts at zero: one from settings.factors, the other zero. The rows of A are
-/// what the source gives; with the universal basis, they are B's columns for a matrix of which only `out` is the
-/// model's width. Throws std::invalid_argument when the rank is larger than the matrix allows.
+/// The factors A [r, in] and B [out, r] at step 0 of an update that starts at zero: one from settings.factors, the
+/// other zero. The rows of A are what the source gives; with the universal basis, they are B's columns for a matrix of
+/// which only `out` is the model's width. Throws std::invalid_argument when the rank is larger than the matrix or the
+/// basis allows, and where a basis is asked for and no side of the matrix has its width.
 nn::Factors MakeFactors(const nn::Matrix& matrix, const MethodSettings& settings, const Bases& bases);
 
 /// Factors of an update that stay frozen, or that the update starts from.

@@ -61,7 +61,7 @@ std::string Describe(const ct::Basis& basis, const std::vector<ct::RowSource>& s
 
 /// The names of all methods.
 std::vector<std::string> MethodNames();
-/// The peak learning rate of a method when none is asked for.
+/// The peak learning rate of a method when none is asked for. Throws std::invalid_argument for an unknown method.
 double DefaultRate(const std::string& method);
 
 /// Makes trainable what a method trains, and freezes the rest.

@@ -25,7 +25,7 @@ struct OverlapPoint {
   double share = 0;  // ‖P·Bᵀ‖²/r, P [r, d] orthonormal rows that span those of A, B [r, d]: the mean over matrices
 };
 
-/// What one run of an arm gave. Losses are means over tokens; NaN where a run that diverged has none.
+/// What one run of an arm gave. Losses are means over targets, in nats; NaN where a run that diverged has none.
 struct StudyRun {
   Arm arm;
   uint64_t seed = 0;
