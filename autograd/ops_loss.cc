@@ -48,7 +48,8 @@ Var CrossEntropy(const Var& logits, const std::vector<int>& targets, Index count
 
   const auto backward = [logits = logits.value, targets, max, log_sums, rows, vocab, count](const Tensor& dloss,
                                                                                             InputGrads& d) mutable {
-    // Unshared logits are overwritten by their gradient: with a large vocabulary they are the largest tensor.
+    // Logits that no Var and no other op holds any more are overwritten by their gradient: with a large vocabulary they
+    // are the largest tensor. The bits are the same; to hold them costs memory alone.
     const bool in_place = !logits.IsShared();
     const kernels::Sink dlogits = in_place ? kernels::Sink{logits.data()} : d.AddTo(0);
     kernels::CrossEntropyBackward(logits.data(), targets.data(), max.data(), log_sums.data(), rows, vocab,

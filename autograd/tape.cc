@@ -22,7 +22,8 @@ void InputGrads::Add(int i, const Tensor& part) {
 kernels::Sink InputGrads::AddTo(int i) {
   if (inputs_[i] < 0) return {};
   Tensor& grad = tape_.GradOf(inputs_[i]);
-  // If several inputs share one buffer, all parts are added, so that a closure may take all its sinks before it writes.
+  // In Mul(x, x) both inputs are one node; after Add(x, y) dx and dy may be one buffer. If several inputs share one,
+  // all parts are added, so that a closure may take all its sinks before it writes.
   const auto meets = [&](int node) { return node >= 0 && &tape_.GradOf(node) == &grad; };
   if (std::count_if(inputs_.begin(), inputs_.end(), meets) > 1) AddWithin(i);
   if (!grad.empty() && !grad.IsShared()) return {grad.data(), grad.data()};

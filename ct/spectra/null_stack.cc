@@ -153,7 +153,8 @@ Figure AgainstRandomDirections(double value, const std::vector<double>& row_squa
   const double width = static_cast<double>(d);
   const double mean = q2 + (t * t - q2) / width;
   const double spread = std::sqrt(2 * (q2 * q2 - q4) * (3 / (width * (width + 2)) - 1 / (width * width)));
-  // Rows of equal norm, about their mean: as many less one count.
+  // n independent rows of equal norm have PR n·d/(d + n − 1). About their mean n − 1 count: the factor is the ratio of
+  // that PR at n − 1 to that at n.
   const double n = t * t / q2;
   const double centred = (n - 1) * (width + n - 1) / (n * (width + n - 2));
   const double pr = t * t / mean;

@@ -54,7 +54,8 @@ class WeightForm {
   virtual std::map<std::string, double> Numbers() const { return {}; }
   /// What must be saved: by default, the parameters.
   virtual std::vector<SavedPart> Saved();
-  /// The change of the given weight as a low-rank update [out, in], where the form is one; of DoRA without m.
+  /// The change of the given weight as a low-rank update [out, in], where the form is one. Of PiSSA it has
+  /// rank 2r; of DoRA it is that of V, before m scales its rows.
   virtual std::optional<Factors> Update() const { return std::nullopt; }
 
   /// The weight in its stored layout, as a checkpoint holds it.

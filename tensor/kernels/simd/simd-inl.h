@@ -25,6 +25,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<Real>;
 using V = hn::Vec<D>;
 
+// Highway numbers better targets lower: HWY_TARGET <= HWY_AVX2 is "AVX2 or better" on x86, here and in all kernels.
+
 inline Index LanesOf(D d) { return static_cast<Index>(hn::Lanes(d)); }
 
 // Loads the first `count` lanes from memory and sets the others to zero. AVX2 and AVX-512 load under a mask. On other
