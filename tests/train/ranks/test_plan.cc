@@ -100,8 +100,8 @@ TEST_F(CommandPlan, SaysThatFullFineTuningWidensBlocks) {
 
 TEST_F(CommandPlan, DoesNotTryWhatCannotFit) {
   const Result plan = ExpectRuns({"plan", "--preset", "llama-70b", "--weights", "q4_0", "--method", "full"});
-  constexpr Index kParameters = 68'976'648'192;  // each with its gradient and two moments
-  EXPECT_EQ(plan.out, "full: needs " + Megabytes(4 * kParameters * static_cast<Index>(sizeof(Real))) +
+  constexpr Index kParameters = 68'976'648'192;  // floats, each with its gradient and two moments
+  EXPECT_EQ(plan.out, "full: needs " + Megabytes(4 * 4 * kParameters) +
                           " for what it trains alone, more than this machine has to try it\n");
 }
 
