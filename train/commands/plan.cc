@@ -140,7 +140,9 @@ int Run(const Options& options) {
   const std::unique_ptr<models::LanguageModel> model = ReadPlanned(options);
   model->checkpoint_blocks = options.Has("checkpoint");
   const Index batch = options.Integer("batch", 1, 1 << 20);
-  const Index length = options.Has("length") ? options.Integer("length", 1, model->context()) : model->context();
+  constexpr Index kLength = 512;
+  const Index context = model->context(),
+              length = options.Has("length") ? options.Integer("length", 1, context) : std::min(kLength, context);
   const Data data = RandomTokens(*model, batch, length);
   for (const MethodSettings& method : Methods(options, *model)) {
     const std::string label = method.Label();
@@ -181,7 +183,7 @@ Command PlanCommand() {
                 basis,
                 ScopeOptionSpecs(),
                 {{"batch", "N", "1", "sequences of a step, of each rank"},
-                 {"length", "N", "", "tokens of a sequence; default: the model's context"},
+                 {"length", "N", "", "tokens of a sequence; default: 512, or the model's context"},
                  {"ranks", "N,...", "", "numbers of ranks under mpirun, of which each makes one shard of a step"},
                  {"network", "RATE", "1gbit", "of the link between ranks: 100mbit, 1gbit or 10gbit"},
                  {"latency", "MS", "0.1", "milliseconds from one rank to another"}}}),
