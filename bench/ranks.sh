@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Times steps of two ranks over links between network namespaces of this machine, beside one rank's and beside what
 # `ampgrad plan` expects. Each rank has one thread and 2,048 tokens of a step of the photonic preset. Needs root, Open
-# MPI, and a core for each rank that nothing else uses, relay included.
+# MPI, and a core for each rank that nothing else uses; the relay takes some of theirs where there are no more.
 #   bash bench/ranks.sh PROGRAM TEXT [ROUNDS] [WHAT]
 # WHAT: step, steps of 2,048 tokens a rank; link, steps of so few tokens that what two ranks take beyond one is the
 # link's; local, ranks beside threads, without a link; default: all.

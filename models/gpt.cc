@@ -111,6 +111,7 @@ nn::Parts Gpt::Parts() {
 
 std::unique_ptr<LanguageModel> Gpt::Clone() {
   auto copy = std::make_unique<Gpt>(config_);
+  copy->checkpoint_blocks = checkpoint_blocks;
   nn::CopyParts(Parts(), copy->Parts());
   return copy;
 }

@@ -44,7 +44,8 @@ class LanguageModel {
   virtual nn::Parts BlockParts(Index i) = 0;
   /// The matrix [V, C] that makes the logits; in a tied model the embedding.
   virtual nn::Matrix& HeadMatrix() = 0;
-  /// An independent copy: same configuration, same weights. The storage of matrices without parameters is shared.
+  /// An independent copy: same configuration, same weights, checkpointed alike. The storage of matrices without
+  /// parameters is shared.
   virtual std::unique_ptr<LanguageModel> Clone() = 0;
   /// The tokens at which generation stops. They do not belong to the generated text.
   virtual std::vector<int> EndTokens() const { return {}; }

@@ -87,6 +87,7 @@ nn::Parts Llama::Parts() {
 
 std::unique_ptr<LanguageModel> Llama::Clone() {
   auto copy = std::make_unique<Llama>(config_);
+  copy->checkpoint_blocks = checkpoint_blocks;
   nn::CopyParts(Parts(), copy->Parts());
   return copy;
 }

@@ -100,6 +100,12 @@ Index NumbersOfFull(models::LanguageModel& model, const MethodSettings& method) 
 
 }  // namespace
 
+std::shared_ptr<const ct::Basis> EmptyBasis(const MethodSettings& method, Index width) {
+  if (!method.NeedsBasis()) return nullptr;
+  const Index k = method.method == "amplitude" ? method.k : method.rank;
+  return std::make_shared<const ct::Basis>(ct::Basis{Tensor({k, width}), Tensor({width}), {}, 0});
+}
+
 Index BytesToPrepare(models::LanguageModel& model, const MethodSettings& method, OptimizerKind optimizer) {
   if (method.method != "full") return 0;
   return (2 + MomentsOf(optimizer)) * NumbersOfFull(model, method) * kNumber;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,9 @@ std::string ToString(const MemoryPlan& plan, Index tokens);
 /// the plan's shards. The message names the largest batch and length that fit: fewer sequences first, then shorter
 /// ones.
 void RequireMemory(const MemoryPlan& plan, Index batch, Index length, Index available);
+
+/// A basis of zeros of the size that a method asks for, or null: a step takes as much with it as with any.
+std::shared_ptr<const ct::Basis> EmptyBasis(const MethodSettings& method, Index width);
 
 /// What full SFT takes for the matrices that it trains, in bytes: their weights in Real, gradients and moments. 0 for
 /// other methods, which train few parameters: `PlanMemory` can try them.

@@ -84,6 +84,14 @@ TEST(LanguageModel, CloneIsIndependent) {
   }
 }
 
+TEST(LanguageModel, CloneIsCheckpointedAlike) {
+  for (const auto& model : BothFamilies(4, false)) {
+    EXPECT_FALSE(model->Clone()->checkpoint_blocks);
+    model->checkpoint_blocks = true;
+    EXPECT_TRUE(model->Clone()->checkpoint_blocks);
+  }
+}
+
 TEST(LanguageModel, CloneAtHalfWidthSharesTheMatrices) {
   const std::vector<int> ids = RandomIds(8, 23, 1);
   for (const auto& model : BothFamilies(4, false)) {

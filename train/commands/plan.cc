@@ -89,21 +89,6 @@ std::vector<MethodSettings> Methods(const Options& options, models::LanguageMode
   return methods;
 }
 
-// The model as a method trains it. What a basis holds changes neither time nor memory.
-std::unique_ptr<models::LanguageModel> PreparedFor(models::LanguageModel& given, const MethodSettings& method,
-                                                   const std::shared_ptr<const ct::Basis>& basis) {
-  std::unique_ptr<models::LanguageModel> model = given.Clone();
-  model->checkpoint_blocks = given.checkpoint_blocks;
-  Prepare(*model, method, basis);
-  return model;
-}
-
-std::shared_ptr<const ct::Basis> EmptyBasis(const MethodSettings& method, Index width) {
-  if (!method.NeedsBasis()) return nullptr;
-  const Index k = method.method == "amplitude" ? method.k : method.rank;
-  return std::make_shared<const ct::Basis>(ct::Basis{Tensor({k, width}), Tensor({width}), {}, 0});
-}
-
 // A step's share of the link, for each number of ranks.
 struct RanksTable {
   Network network;
@@ -153,7 +138,8 @@ int Run(const Options& options) {
       continue;
     }
     const std::shared_ptr<const ct::Basis> basis = EmptyBasis(method, model->width());
-    const std::unique_ptr<models::LanguageModel> prepared = PreparedFor(*model, method, basis);
+    const std::unique_ptr<models::LanguageModel> prepared = model->Clone();
+    Prepare(*prepared, method, basis);
     const MemoryPlan memory = During("the memory of " + label, [&] { return PlanMemory(*prepared, basis.get()); });
     std::printf("%s\nmemory: %s\n", DescribeTrained(label, *prepared, NumbersToWiden(*model, method)).c_str(),
                 ToString(memory, batch * length).c_str());

@@ -29,9 +29,8 @@ void RequireMemoryForVocabulary(const models::GptConfig& config) {
                            " available; expected a smaller --vocab");
 }
 
-int Run(const Options& given) {
-  const Options options = WithShards(given);
-  Ranks& ranks = ProgramRanks();
+// The preset, with another width or vocabulary where they are asked for.
+models::GptConfig ReadConfig(const Options& options) {
   models::GptConfig config = models::PresetConfig(options.Choice("preset", {"photonic", "nano"}));
   if (options.Has("width")) {
     const Index head = config.n_embd / config.n_head;
@@ -45,6 +44,13 @@ int Run(const Options& given) {
   if (options.Has("vocab")) {
     config.vocab_size = options.Integer("vocab", models::Tokenizer::Bytes().vocabulary(), 1 << 24);
   }
+  return config;
+}
+
+int Run(const Options& given) {
+  const Options options = WithShards(given);
+  Ranks& ranks = ProgramRanks();
+  const models::GptConfig config = ReadConfig(options);
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   TrainOptions train = ReadTrainOptions(options);
   train.ranks = &ranks;

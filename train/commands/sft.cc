@@ -75,6 +75,11 @@ void MakeTrainable(const Options& options, GivenModel& given, const MethodSettin
   std::printf("%s\n", DescribeTrained(label, *given.model, widened).c_str());
 }
 
+void ShowLosses(double base, double start, double end, const RunResult& result, Index peak, const std::string& out) {
+  std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base,
+              start, end, result.seconds_per_step, Megabytes(peak).c_str(), io::Printable(out).c_str());
+}
+
 int Run(const Options& given_options) {
   const Options options = WithShards(given_options);
   Ranks& ranks = ProgramRanks();
@@ -132,9 +137,7 @@ int Run(const Options& given_options) {
   state->Remove();
   if (!level) Report(result, run, train.steps);
   if (save.adapter) std::printf("%s\n", DescribeSize(options.String("out"), given).c_str());
-  std::printf("held-out loss: base %.4f, start %.4f, end %.4f; %.4f s/step, peak %s of tensors; wrote %s\n", base_loss,
-              start_loss, end_loss, result.seconds_per_step, Megabytes(peak).c_str(),
-              io::Printable(options.String("out")).c_str());
+  ShowLosses(base_loss, start_loss, end_loss, result, peak, options.String("out"));
   return 0;
 }
 

@@ -66,7 +66,6 @@ void ShowCost(models::LanguageModel& model, const ChatData& samples, const Study
   const MethodSettings full = {.method = "full", .scope = study.arms.front().method.scope};
   RequireMemoryToPrepare(model, full, AvailableMemory() / ProgramRanks().here(), study.train.optimizer);
   const std::unique_ptr<models::LanguageModel> prepared = model.Clone();
-  prepared->checkpoint_blocks = model.checkpoint_blocks;
   Prepare(*prepared, full);
   const MemoryPlan memory = PlanMemory(*prepared, nullptr, study.train);
   std::printf("memory: %s\n", ToString(memory, memory.Shard(batch) * samples.longest).c_str());

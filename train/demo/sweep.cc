@@ -20,13 +20,10 @@ namespace {
 
 constexpr uint64_t kSeed = 1;
 
-// Throws when the machine has too little memory for steps of this method. A basis of zeros takes as much as any.
+// Throws when the machine has too little memory for steps of this method.
 void RequireMemoryFor(models::LanguageModel& base, const MethodSettings& method, const SweepOptions& options) {
   RequireMemoryToPrepare(base, method, AvailableMemory(), options.train.optimizer);
-  const Index d = base.width();
-  const std::shared_ptr<const ct::Basis> basis =
-      method.NeedsBasis() ? std::make_shared<const ct::Basis>(ct::Basis{Tensor({method.k, d}), Tensor({d}), {}, 0})
-                          : nullptr;
+  const std::shared_ptr<const ct::Basis> basis = EmptyBasis(method, base.width());
   const std::unique_ptr<models::LanguageModel> model = base.Clone();
   Prepare(*model, method, basis);
   RequireMemory(PlanMemory(*model, basis.get(), options.train), options.batch, options.length, AvailableMemory());

@@ -60,7 +60,6 @@ const Bases& StudySetup::BasesOf(const Arm& arm, uint64_t seed) {
 std::unique_ptr<models::LanguageModel> StudySetup::Prepared(const Arm& arm, uint64_t seed) {
   std::unique_ptr<models::LanguageModel> model = base_.Clone();
   PrepareArm(*model, Seeded(arm, seed), BasesOf(arm, seed));
-  model->checkpoint_blocks = base_.checkpoint_blocks;
   return model;
 }
 

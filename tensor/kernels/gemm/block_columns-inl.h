@@ -190,9 +190,11 @@ HWY_INLINE void AddRows(const Real* a, Index a_stride, const Block* row, Index s
   }
 }
 
-// c = init + a [k] · B [k, runs · 32], B not transposed, from run `first` of its rows on. The sums, in the order of the
-// micro-kernel, stay in the nearest cache.
+// Runs whose sums stay in the nearest cache.
 constexpr Index kMostRuns = 64;
+
+// c = init + a [k] · B [k, runs · 32], B not transposed, from run `first` of its rows on; at most kMostRuns. The sums
+// are those of the micro-kernel, in its order.
 template <class Block>
 void RowOfRows(Index k, const kernels::Operand& a, const Block* row, Index stride, Index first, Index runs,
                const Real* init, Real* c) {
@@ -215,18 +217,18 @@ void RowOfRows(Index k, const kernels::Operand& a, const Block* row, Index strid
 template <class Block>
 Index RowProductOf(Index n, Index k, const kernels::Operand& a, const kernels::Operand& b, const Block* row,
                    const Real* init, Real* c) {
-  if (k > 0 && !b.transposed && b.skipped % kRun == 0) {
-    const Index runs = n / kRun;
-    for (Index run = 0; run < runs; run += kMostRuns) {
-      RowOfRows(k, a, row, b.stride / BlockOf(Block::kType).numbers, b.skipped / kRun + run,
-                std::min(kMostRuns, runs - run), init == nullptr ? nullptr : init + run * kRun, c + run * kRun);
-    }
-    return runs * kRun;
-  }
-  if (k == 0 || !TakesTiles(b, k)) return 0;
+  if (k == 0 || (b.transposed ? !TakesTiles(b, k) : b.skipped % kRun != 0)) return 0;
   const Index stride = b.stride / BlockOf(Block::kType).numbers;
   Index done = 0;
   const auto start = [&] { return init == nullptr ? nullptr : init + done; };
+  if (!b.transposed) {
+    while (done + kRun <= n) {
+      const Index runs = std::min(kMostRuns, (n - done) / kRun);
+      RowOfRows(k, a, row, stride, (b.skipped + done) / kRun, runs, start(), c + done);
+      done += runs * kRun;
+    }
+    return done;
+  }
   for (; done + 4 * kLanes <= n; done += 4 * kLanes) RowTile<4>(k, a, b, row + done * stride, start(), c + done);
   for (; done + 2 * kLanes <= n; done += 2 * kLanes) RowTile<2>(k, a, b, row + done * stride, start(), c + done);
   return done;
