@@ -20,7 +20,7 @@ mpis=()
 for mpi in openmpi mpich; do
   command -v "mpicxx.$mpi" >/dev/null && command -v "mpirun.$mpi" >/dev/null || continue
   "mpicxx.$mpi" -std=c++20 -O0 -DAMPGRAD_MPI -DOMPI_SKIP_MPICXX -DMPICH_SKIP_MPICXX -I"$root" \
-    "$root/train/commands/main.cc" "$root/train/ranks/mpi.cc" "$build/build_info.cc" "$build/libampgrad_float.a" \
+    "$root/train/commands/main.cc" "$root/train/ranks/mpi.cc" "$build/libampgrad_float.a" \
     -lhwy -pthread -o "$work/ampgrad-$mpi"
   mpis+=("$mpi")
 done
@@ -227,7 +227,7 @@ END
 study=(study --model ../base --data ../pairs.jsonl --out out --plan ../plan.json --seeds 2 --steps 4 --length 48)
 lines_of() {
   grep -v '"line":"capture"' "$1/out/runs.jsonl" |
-    sed -E 's/"(seconds|train_time|seconds_per_step|memory)":[^,}]*//g' | sort
+    sed -E 's/"(seconds|train_time|seconds_per_step|memory_max)":[^,}]*//g' | sort
 }
 in_directory study "$program" "${study[@]}" --threads 1
 for mpi in "${mpis[@]}"; do

@@ -50,7 +50,10 @@ class MpiRanks final : public Ranks {
     const std::vector<std::string> machines = Gather(ThisMachine());
     here_ = static_cast<int>(std::count(machines.begin(), machines.end(), machines[rank_]));
     const auto now = std::chrono::system_clock::now().time_since_epoch().count();
-    watcher_.Follow(Gather(std::to_string(getpid()) + "-" + std::to_string(now))[0], rank_);
+    const std::string job = Gather(std::to_string(getpid()) + "-" + std::to_string(now))[0];
+    if (std::find(machines.begin(), machines.end(), machines[rank_]) - machines.begin() == rank_) watcher_.Open(job);
+    MPI_Barrier(MPI_COMM_WORLD);
+    watcher_.Follow(job, rank_);
   }
   // Once all are here, one may be killed because another has ended with an error: nobody need say that it died.
   ~MpiRanks() override {

@@ -2,37 +2,52 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <map>
 #include <string_view>
+#include <utility>
 
 namespace ampgrad::train {
 namespace {
 
-constexpr char kFollow = 'f', kSpeak = 's', kExpectEnd = 'e';
-constexpr unsigned kSecondsOfSilence = 3;  // in which those who kill the other ranks have done so
+constexpr char kOpen = 'o', kFollow = 'f', kSpeak = 's', kExpectEnd = 'e', kYes = 'y', kNo = 'n';
 
-void Send(int socket, std::string_view message) {
-  [[maybe_unused]] const ssize_t sent = send(socket, message.data(), message.size(), MSG_NOSIGNAL);
+bool Send(int socket, std::string_view message) {
+  return send(socket, message.data(), message.size(), MSG_NOSIGNAL) >= 0;
 }
 
-// Takes a name that one process of the machine can have, until it ends.
-bool Claim(const std::string& job) {
+// The watcher's answer; without one `otherwise`.
+char Ask(int socket, const std::string& question, char otherwise) {
+  char answer = otherwise;
+  if (Send(socket, question)) [[maybe_unused]]
+    const ssize_t size = recv(socket, &answer, 1, 0);
+  return answer;
+}
+
+// A socket, and the name of the job's watcher: one that is no file, and goes with its owner.
+struct JobAddress {
+  explicit JobAddress(const std::string& job) : socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) {
+    name.sun_family = AF_UNIX;
+    const std::string text = std::string(1, '\0') + "ampgrad-" + job;
+    const size_t length = std::min(text.size(), sizeof name.sun_path);
+    std::copy_n(text.begin(), length, name.sun_path);
+    size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+  }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&name); }
+
+  int socket;
   sockaddr_un name = {};
-  name.sun_family = AF_UNIX;
-  const std::string text = std::string(1, '\0') + "ampgrad-" + job;  // no file: it goes with its owner
-  const size_t length = std::min(text.size(), sizeof name.sun_path);
-  std::copy_n(text.begin(), length, name.sun_path);
-  const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  return socket >= 0 && bind(socket, reinterpret_cast<const sockaddr*>(&name), size) == 0;
-}
+  socklen_t size;
+};
 
 // Of the program only its error output is kept, and the socket, as number 3.
 void LetGoOfProgram(int socket) {
@@ -46,42 +61,93 @@ void LetGoOfProgram(int socket) {
   close_range(4, ~0U, 0);
 }
 
-[[noreturn]] void Watch(pid_t process) {
-  std::string job, rank;
-  bool expected = false, said = false;
-  char buffer[256];
-  ssize_t size;
-  while ((size = recv(3, buffer, sizeof buffer, 0)) > 0) {
-    const std::string message(buffer + 1, static_cast<size_t>(size) - 1);
-    if (buffer[0] == kExpectEnd) expected = true;
-    if (buffer[0] == kFollow) {
-      rank = message.substr(0, message.find(' '));
-      job = message.substr(message.find(' ') + 1);
-    }
-    if (buffer[0] == kSpeak) {
-      said = Claim(job);
-      Send(3, said ? "y" : "n");
+// What the small process does: it takes messages until all who are connected have closed their sockets, as the kernel
+// does for those that die. epoll tells of sockets in the order in which they changed, so the first that closes
+// unexpectedly is the rank that died, and not one of those that were then killed.
+class Watch {
+ public:
+  Watch() { Take(3); }
+
+  void UntilAllHaveEnded() {
+    epoll_event event;
+    while (!ranks_.empty()) {
+      if (epoll_wait(events_, &event, 1, -1) != 1) continue;
+      if (event.data.fd == listener_) {
+        Take(accept(listener_, nullptr, nullptr));
+      } else {
+        Hear(event.data.fd);
+      }
     }
   }
-  if (!expected && !said && !rank.empty() && Claim(job)) {
-    std::fprintf(stderr, "ampgrad: rank %s (process %d) has died, and all ranks end; the last saved state is good\n",
-                 rank.c_str(), static_cast<int>(process));
-    said = true;
+
+ private:
+  struct Rank {
+    std::string name;  // "rank 1 (process 4711)"; empty until it follows
+    bool expected = false;
+  };
+
+  void Take(int socket) {
+    ranks_[socket] = {};
+    Register(socket);
   }
-  if (said) sleep(kSecondsOfSilence);
-  _exit(0);
-}
+
+  void Register(int socket) {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    event.data.fd = socket;
+    epoll_ctl(events_, EPOLL_CTL_ADD, socket, &event);
+  }
+
+  // All that has come, and the end if it has come, before another socket's turn: so the order of ends is kept.
+  void Hear(int socket) {
+    char buffer[256];
+    ssize_t size;
+    while ((size = recv(socket, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
+      Answer(socket, buffer[0], std::string(buffer + 1, static_cast<size_t>(size) - 1));
+    }
+    if (size == 0 || errno != EAGAIN) End(socket);
+  }
+
+  void Answer(int socket, char message, const std::string& words) {
+    if (message == kExpectEnd) ranks_[socket].expected = true;
+    if (message == kFollow) ranks_[socket].name = words;
+    if (message == kFollow || message == kOpen) Send(socket, message == kOpen && !Open(words) ? "n" : "y");
+    if (message == kSpeak) Send(socket, std::exchange(said_, true) ? "n" : "y");
+  }
+
+  bool Open(const std::string& job) {
+    const JobAddress address(job);
+    listener_ = address.socket;
+    if (bind(listener_, address.get(), address.size) != 0 || listen(listener_, 1024) != 0) return false;
+    Register(listener_);
+    return true;
+  }
+
+  void End(int socket) {
+    const Rank& rank = ranks_[socket];
+    if (!rank.expected && !rank.name.empty() && !std::exchange(said_, true)) {
+      std::fprintf(stderr, "ampgrad: %s has died, and all ranks end; the last saved state is good\n",
+                   rank.name.c_str());
+    }
+    ranks_.erase(socket);
+    close(socket);
+  }
+
+  const int events_ = epoll_create1(0);
+  int listener_ = -1;
+  std::map<int, Rank> ranks_;  // by socket
+  bool said_ = false;
+};
 
 }  // namespace
 
 Watcher::Watcher() {
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) return;
-  const pid_t process = getpid();
-  const pid_t watcher = fork();
-  if (watcher == 0) {
+  if (fork() == 0) {
     LetGoOfProgram(sockets[1]);
-    Watch(process);
+    Watch().UntilAllHaveEnded();
+    _exit(0);
   }
   close(sockets[1]);
   socket_ = sockets[0];
@@ -92,14 +158,21 @@ Watcher::~Watcher() {
   close(socket_);
 }
 
-void Watcher::Follow(const std::string& job, int rank) { Send(socket_, kFollow + std::to_string(rank) + " " + job); }
+void Watcher::Open(const std::string& job) { Ask(socket_, kOpen + job, kNo); }
 
-bool Watcher::MaySpeak() {
-  Send(socket_, std::string_view(&kSpeak, 1));
-  char answer = 'y';  // without a watcher, rather twice than not at all
-  [[maybe_unused]] const ssize_t size = recv(socket_, &answer, 1, 0);
-  return answer == 'y';
+void Watcher::Follow(const std::string& job, int rank) {
+  const JobAddress address(job);
+  if (connect(address.socket, address.get(), address.size) == 0) {
+    close(socket_);  // which ends the watcher of this process, unless it is that of the job
+    socket_ = address.socket;
+  } else {
+    close(address.socket);
+  }
+  Ask(socket_, kFollow + ("rank " + std::to_string(rank) + " (process " + std::to_string(getpid()) + ")"), kNo);
 }
+
+// Without a watcher, rather twice than not at all.
+bool Watcher::MaySpeak() { return Ask(socket_, std::string(1, kSpeak), kYes) == kYes; }
 
 void Watcher::ExpectEnd() { Send(socket_, std::string_view(&kExpectEnd, 1)); }
 
