@@ -1,6 +1,7 @@
 #include "ct/basis.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "tensor/kernels/gemm/gemm.h"
@@ -116,6 +117,7 @@ Tensor Rebuild(const Tensor& scores, const Basis& basis) {
 }
 
 double VarianceCaptured(const Basis& basis) {
+  if (basis.eigenvalues.empty()) return NAN;
   double captured = 0, total = 0;
   for (Index i = 0; i < basis.width(); ++i) {
     total += basis.eigenvalues[i];

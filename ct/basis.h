@@ -12,7 +12,7 @@ namespace ampgrad::ct {
 struct Basis {
   Tensor vectors;                   // B [K, d], orthonormal rows: the top eigenvectors of (R − μ)ᵀ(R − μ)
   Tensor mean;                      // μ [d], the mean of all rows R
-  std::vector<double> eigenvalues;  // [d], descending, all of them; zeros if it was read
+  std::vector<double> eigenvalues;  // [d], descending, all of them; empty if it was read
   Index rows;                       // N, from which it was computed, repeats included; 0 if it was read
 
   Index k() const { return vectors.rows(); }
@@ -42,7 +42,7 @@ Tensor Scores(const Tensor& rows, const Basis& basis);
 Tensor Rebuild(const Tensor& scores, const Basis& basis);
 
 /// Σ_{i<=K} λ_i / Σ λ_i, 1 when all rows are equal; equal to R² when the basis was computed from all rows. It takes
-/// the vectors for the top ones. Of a basis that was read, whose eigenvalues are not known, it is 1.
+/// the vectors for the top ones. NaN of a basis that was read, as its eigenvalues are not known.
 double VarianceCaptured(const Basis& basis);
 
 /// The participation ratio (Σ λ_i)² / Σ λ_i², the effective number of dimensions that the rows occupy: 1 to d, 0 when

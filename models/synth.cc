@@ -26,7 +26,7 @@ struct LlamaShape {
   int bos, eos;
 };
 
-nlohmann::json LlamaConfig(const LlamaShape& s) {
+nlohmann::json LlamaJson(const LlamaShape& s) {
   return {{"architectures", {"LlamaForCausalLM"}},
           {"attention_bias", false},
           {"bos_token_id", s.bos},
@@ -53,8 +53,8 @@ nlohmann::json LlamaConfig(const LlamaShape& s) {
 
 std::string Text(const nlohmann::json& json) { return json.dump(1) + "\n"; }
 
-SynthModel Llama(const LlamaShape& s) {
-  SynthModel model{Text(LlamaConfig(s)), s.width, {}};
+SynthModel LlamaModel(const LlamaShape& s) {
+  SynthModel model{Text(LlamaJson(s)), s.width, {}};
   const Index d = s.width, kv = s.kv_heads * (s.width / s.heads);
   const auto add = [&](const std::string& name, Shape shape, SynthKind kind = SynthKind::kRows) {
     model.tensors.push_back({name + ".weight", shape, kind});
@@ -186,11 +186,11 @@ Index SynthModel::CountParameters() const {
 std::vector<std::string> SynthPresets() { return {"tinyllama", "llama-7b", "gpt2", "tiny"}; }
 
 SynthModel SynthPreset(const std::string& name) {
-  if (name == "tinyllama") return Llama({32000, 2048, 5632, 22, 32, 4, 2048, 1, 2});
-  if (name == "llama-7b") return Llama({32000, 4096, 11008, 32, 32, 32, 2048, 1, 2});
+  if (name == "tinyllama") return LlamaModel({32000, 2048, 5632, 22, 32, 4, 2048, 1, 2});
+  if (name == "llama-7b") return LlamaModel({32000, 4096, 11008, 32, 32, 32, 2048, 1, 2});
   if (name == "gpt2") return Gpt2();
   constexpr int kEnd = Tokenizer::kEndOfText;
-  if (name == "tiny") return Llama({Tokenizer::Bytes().vocabulary(), 64, 176, 2, 4, 2, 256, kEnd, kEnd});
+  if (name == "tiny") return LlamaModel({Tokenizer::Bytes().vocabulary(), 64, 176, 2, 4, 2, 256, kEnd, kEnd});
   throw std::invalid_argument("[synth] expected a preset tinyllama, llama-7b, gpt2 or tiny, found '" + name + "'");
 }
 

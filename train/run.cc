@@ -11,9 +11,10 @@ namespace {
 // Ranks whose numbers have come apart are found after so many steps at the latest, and before anything is written.
 constexpr Index kStepsBetweenChecks = 50;
 
-class Run {
+class TrainingRun {
  public:
-  Run(models::LanguageModel& model, const Data& data, const TrainOptions& options, const RunPlan& plan, RunLog& log)
+  TrainingRun(models::LanguageModel& model, const Data& data, const TrainOptions& options, const RunPlan& plan,
+              RunLog& log)
       : model_(model),
         data_(data),
         plan_(plan),
@@ -37,7 +38,8 @@ class Run {
     RequireSameTrained(trainer_);
     if (plan_.keep_best && !state_.best.empty()) UseBest();
     const Index steps = trainer_.step() - before_;
-    return {steps > 0 ? seconds_ / static_cast<double>(steps) : 0, trainer_.step(), state_.best_step, state_.best_loss};
+    return {steps > 0 ? step_seconds_ / static_cast<double>(steps) : 0, trainer_.step(), state_.best_step,
+            state_.best_loss};
   }
 
  private:
@@ -47,11 +49,17 @@ class Run {
   bool Done() const { return trainer_.Done() || (plan_.patience > 0 && state_.worse >= plan_.patience); }
 
   void Step() {
+    const Clock::time_point begin = Clock::now();
     const StepResult result = trainer_.Step(data_.train(trainer_.step()));
+    step_seconds_ += SecondsSince(begin);
     tokens_ += static_cast<double>(result.tokens);
-    seconds_ = std::chrono::duration<double>(Clock::now() - begin_).count();
-    StepReport report{result, trainer_.options().steps, trainer_.step() - before_, seconds_, tokens_ / seconds_, {},
-                      {}};
+    StepReport report{.result = result,
+                      .steps = trainer_.options().steps,
+                      .here = trainer_.step() - before_,
+                      .seconds = SecondsSince(begin_),
+                      .tokens_per_second = tokens_ / step_seconds_,
+                      .validation_loss = {},
+                      .held_out_loss = {}};
     if (Due(plan_.eval_every) || (plan_.eval_every > 0 && trainer_.Done())) Judge(report);
     progress_.Show(report, Done());
     signalled_ = ranks_.size() > 1 ? result.signalled : NotedSignal() != 0;
@@ -105,14 +113,14 @@ class Run {
   bool signalled_ = false;  // the run stops; all ranks say the same
   Index before_ = 0;        // steps that an earlier process took
   const Clock::time_point begin_ = Clock::now();
-  double seconds_ = 0, tokens_ = 0;
+  double step_seconds_ = 0, tokens_ = 0;  // of the steps taken here, without what is done between them
 };
 
 }  // namespace
 
 RunResult RunTraining(models::LanguageModel& model, const Data& data, const TrainOptions& options, const RunPlan& plan,
                       RunLog& log) {
-  return Run(model, data, options, plan, log).ToTheEnd();
+  return TrainingRun(model, data, options, plan, log).ToTheEnd();
 }
 
 }  // namespace ampgrad::train

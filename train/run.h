@@ -25,7 +25,7 @@ struct RunPlan {
 };
 
 struct RunResult {
-  double seconds_per_step;  // of the steps that were taken here, with the evaluations and saves between them
+  double seconds_per_step;  // of the steps that were taken here, without the evaluations and saves between
   Index steps;              // fewer than planned when patience ran out
   Index best_step;          // 0: there was no evaluation
   double best_loss;         // in nats; infinite without an evaluation

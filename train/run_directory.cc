@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kState[] = "state.safetensors", kMetadata[] = "ampgrad_run";
-constexpr const char* kNumbers = sizeof(Real) == sizeof(float) ? "float" : "double";
+constexpr const char* kNumberType = sizeof(Real) == sizeof(float) ? "float" : "double";
 
 using Slots = std::vector<Optimizer::Slot>;
 
@@ -113,8 +113,8 @@ void RunDirectory::RequireSameRun() {
   const io::SafetensorsReader reader(directory_ / kState);
   const nlohmann::json json = Metadata(reader);
   const io::JsonValue metadata(json, reader.file());
-  if (const std::string numbers = metadata.Field("numbers").String(); numbers != kNumbers) {
-    throw std::runtime_error(reader.file() + ": expected numbers of type " + kNumbers + ", found " + numbers);
+  if (const std::string numbers = metadata.Field("numbers").String(); numbers != kNumberType) {
+    throw std::runtime_error(reader.file() + ": expected numbers of type " + kNumberType + ", found " + numbers);
   }
   const nlohmann::json& inputs = metadata.Field("inputs").json();
   if (!inputs.is_object() || inputs.size() != record_.inputs.size()) {
@@ -160,7 +160,7 @@ void RunDirectory::WriteState(const fs::path& file, const Trainer& trainer, cons
                              {"best_step", state.best_step},
                              {"worse", state.worse},
                              {"log_bytes", state.log_bytes},
-                             {"numbers", kNumbers},
+                             {"numbers", kNumberType},
                              {"simd", SimdTarget()},
                              {"once", numbers_},
                              {"inputs", nlohmann::json::object()},

@@ -48,6 +48,10 @@ std::string JsonLine(const std::string& run, const StepReport& r) {
 
 }  // namespace
 
+double SecondsSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
 RunLog::RunLog(const std::string& file, bool goes_on) : file_(file), csv_(file.ends_with(".csv")) {
   std::error_code error;
   if (!file.empty() && !goes_on && std::filesystem::exists(file, error)) {  // it may be an input of the run

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -7,13 +8,16 @@
 
 namespace ampgrad::train {
 
+/// Seconds of the wall clock from `begin` to now.
+double SecondsSince(std::chrono::steady_clock::time_point begin);
+
 /// A step within its run.
 struct StepReport {
   StepResult result;
   Index steps;                                           // of the run
   Index here;                                            // of them, taken by this process so far
   double seconds;                                        // since this process began to train
-  double tokens_per_second;                              // over that time
+  double tokens_per_second;                              // in the steps taken here, without what is done between them
   std::optional<double> validation_loss, held_out_loss;  // after the step, where one was taken
 };
 

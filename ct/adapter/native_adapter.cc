@@ -209,7 +209,6 @@ Basis ReadBasisFile(const fs::path& file) {
     throw std::runtime_error(file.string() + ": expected basis [K, d] and mean [d], found basis " +
                              basis.vectors.shape().ToString() + " and mean " + basis.mean.shape().ToString());
   }
-  basis.eigenvalues.assign(static_cast<size_t>(basis.width()), 0.0);
   basis.rows = 0;
   return basis;
 }

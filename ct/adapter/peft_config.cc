@@ -114,7 +114,7 @@ std::optional<Index> LeadingIndex(std::string_view text) {
 }
 
 // The index of the layer that a module belongs to: the first number after a name of `lists`, or after any two names.
-std::optional<Index> LayerOf(const std::string& module, const std::vector<std::string>& lists) {
+std::optional<Index> ListedLayerOf(const std::string& module, const std::vector<std::string>& lists) {
   size_t before = 0;  // names before the number
   for (size_t dot = module.find('.'); dot != module.npos; dot = module.find('.', dot + 1)) {
     ++before;
@@ -193,7 +193,7 @@ double PeftConfig::ScaleOf(const std::string& module) const {
 }
 
 bool PeftConfig::IsInLayers(const std::string& module) const {
-  const std::optional<Index> layer = LayerOf(module, layer_lists_);
+  const std::optional<Index> layer = ListedLayerOf(module, layer_lists_);
   return layer && std::ranges::find(layers_, *layer) != layers_.end();
 }
 

@@ -21,7 +21,9 @@ namespace {
 
 using nlohmann::json;
 
-[[noreturn]] void Refuse(const std::string& what) { throw std::runtime_error("[export] PEFT cannot hold " + what); }
+[[noreturn]] void RefuseForPeft(const std::string& what) {
+  throw std::runtime_error("[export] PEFT cannot hold " + what);
+}
 
 // An adapter as PEFT holds it: updates, and modules with all their parameters.
 class PeftAdapter {
@@ -87,26 +89,27 @@ void PeftAdapter::AddZeroUpdate() {
       return;
     }
   }
-  Refuse("an adapter that replaces every matrix; expected a matrix that could have a low-rank update");
+  RefuseForPeft("an adapter that replaces every matrix; expected a matrix that could have a low-rank update");
 }
 
 void PeftAdapter::RefuseWhatPeftCannotHold() const {
   for (const nn::Matrix* matrix : target_.parts.matrices) {
     if (matrix->copies > 1 && replaced_.contains(matrix->name)) {
-      Refuse("a change of " + matrix->name + ", which is the head of the model, too; merge the adapter");
+      RefuseForPeft("a change of " + matrix->name + ", which is the head of the model, too; merge the adapter");
     }
   }
   for (const MatrixUpdate& update : updates_) {
     const nn::Matrix& matrix = MatrixOf(update);
     if (matrix.copies > 1)
-      Refuse("a change of " + matrix.name + ", which is the head of the model, too; merge the adapter");
+      RefuseForPeft("a change of " + matrix.name + ", which is the head of the model, too; merge the adapter");
     if (replaced_.contains(matrix.name)) {
-      Refuse("both an update of " + matrix.name + " and other tensors of its module; merge the adapter");
+      RefuseForPeft("both an update of " + matrix.name + " and other tensors of its module; merge the adapter");
     }
     if (update.magnitude.empty() != updates_[0].magnitude.empty()) {
-      Refuse("magnitudes of some matrices only: " + updates_[0].matrix + " and " + matrix.name + " differ");
+      RefuseForPeft("magnitudes of some matrices only: " + updates_[0].matrix + " and " + matrix.name + " differ");
     }
-    if (!update.magnitude.empty() && IsEmbedding(matrix)) Refuse("the magnitude of the embedding " + matrix.name);
+    if (!update.magnitude.empty() && IsEmbedding(matrix))
+      RefuseForPeft("the magnitude of the embedding " + matrix.name);
   }
 }
 

@@ -13,7 +13,7 @@ namespace ampgrad::ct {
 namespace {
 
 // Bytes of rows that are read at a time.
-constexpr Index kReadBytes = 1 << 25;
+constexpr Index kStackReadBytes = 1 << 25;
 
 // The most products of a Gram matrix, N·d², that are computed in double: about two seconds.
 constexpr Index kMostInDouble = Index{1} << 32;
@@ -129,7 +129,7 @@ void AddCentred(const Tensor& rows, const StackSpectra& spectra, std::vector<dou
 void ForEachRows(const StackPart& part, size_t index, const RowsOf& rows_of, Index d,
                  const std::function<void(const Tensor&)>& body) {
   const Index bytes = kGramRows * d * static_cast<Index>(sizeof(Real));
-  const Index step = kGramRows * std::max<Index>(1, kReadBytes / bytes);
+  const Index step = kGramRows * std::max<Index>(1, kStackReadBytes / bytes);
   for (Index begin = 0; begin < part.rows; begin += step) {
     body(rows_of(index, begin, std::min(part.rows, begin + step)));
   }

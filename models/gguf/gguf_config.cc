@@ -15,7 +15,7 @@ constexpr char kFrequencies[] = "rope_freqs.weight";
 
 Index Extent(const GgufModel& model, const char* key) { return model.Own(key).Integer(1, kMax); }
 
-Index Vocabulary(const GgufModel& model) {
+Index VocabularyOf(const GgufModel& model) {
   const io::JsonValue tokens = model.Value("tokenizer.ggml.tokens");
   const Index listed = tokens.json().is_array() ? static_cast<Index>(tokens.json().size()) : 0;
   if (listed == 0) return Extent(model, "vocab_size");
@@ -135,7 +135,7 @@ nlohmann::json GptConfigOf(const GgufModel& model) {
 
 nlohmann::json ConfigOf(const GgufModel& model) {
   nlohmann::json config = model.architecture() == "llama" ? LlamaConfigOf(model) : GptConfigOf(model);
-  config["vocab_size"] = Vocabulary(model);
+  config["vocab_size"] = VocabularyOf(model);
   config["tie_word_embeddings"] = model.PartWith("output.weight") == nullptr;
   AddSpecialTokens(model, config);
   return config;

@@ -17,11 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-// llama.cpp's types of tokens.
-enum : Index { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
-
-const std::string kSpace = "\u2581";  // stands for a space in vocabularies with scores
-
 std::string Key(const char* name) { return std::string("tokenizer.ggml.") + name; }
 
 // The tokens of a file with their types.
@@ -154,9 +149,9 @@ json TokenizerWithScores(const GgufModel& model, const TokenTable& tokens) {
   bpe["byte_fallback"] = tokens.HasType(kByte);
   json normalizers = json::array(), decoders = json::array();
   const bool prefix = Flag(model, "add_space_prefix", true);
-  if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpace}});
-  normalizers.push_back({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kSpace}});
-  decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kSpace}}}, {"content", " "}});
+  if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpaceMark}});
+  normalizers.push_back({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kSpaceMark}});
+  decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kSpaceMark}}}, {"content", " "}});
   decoders.push_back({{"type", "ByteFallback"}});
   decoders.push_back({{"type", "Fuse"}});
   if (prefix) decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});

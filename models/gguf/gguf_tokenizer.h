@@ -1,11 +1,18 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 
 #include "models/gguf/gguf_model.h"
 
 /// The tokenizer in a GGUF file, as the files in which Hugging Face's directories hold one.
 namespace ampgrad::models {
+
+/// llama.cpp's types of tokens.
+enum GgufTokenType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+
+/// Stands for a space in vocabularies with scores: U+2581.
+inline constexpr char kSpaceMark[] = "\u2581";
 
 /// The tokenizer.json. tokenizer.ggml.model is "llama", a vocabulary with scores, whose merges are all pairs of tokens
 /// that join to a token, those of the highest score first, or "gpt2", with its merges and a pre-tokenizer of "default",

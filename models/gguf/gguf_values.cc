@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/gguf/gguf_tokenizer.h"
 #include "models/tokenizer/split_patterns.h"
 #include "tensor/io/json.h"
 
@@ -15,9 +16,6 @@ namespace ampgrad::models {
 namespace {
 
 using nlohmann::json;
-
-constexpr int32_t kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6;
-const std::string kSpace = "\u2581";
 
 [[noreturn]] void Refuse(const std::string& what) {
   throw std::runtime_error("[gguf] expected a tokenizer that GGUF can describe, found " + what);
@@ -208,7 +206,7 @@ io::GgufValues TokenizerValues(const json& tokenizer, const json& tokenizer_conf
   const json& model = tokenizer.at("model");
   const std::map<std::string, Index> ids = tokens.Ids();
   const bool has_bytes = ids.contains("<0x00>") && model.value("byte_fallback", false);
-  const bool scored = has_bytes || ids.contains(kSpace);
+  const bool scored = has_bytes || ids.contains(kSpaceMark);
   io::GgufValues values = {{"tokenizer.ggml.model", std::string(scored ? "llama" : "gpt2")}};
   if (scored) {
     if (const json unknown = model.value("unk_token", json()); unknown.is_string()) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t kFree = ~uint64_t{0};  // no pair: ids are below 2³¹
 
-uint64_t Pair(int left, int right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
+uint64_t PairKey(int left, int right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
 
 // A token in a linked list. A merge replaces the left token by the result and removes the right token.
 struct Symbol {
@@ -38,11 +38,11 @@ size_t MergeTable::SlotOf(uint64_t pair) const {
 }
 
 void MergeTable::Set(int left, int right, Merge merge) {
-  slots_[SlotOf(Pair(left, right))] = {Pair(left, right), merge};
+  slots_[SlotOf(PairKey(left, right))] = {PairKey(left, right), merge};
 }
 
 const MergeTable::Merge* MergeTable::Find(int left, int right) const {
-  const Slot& slot = slots_[SlotOf(Pair(left, right))];
+  const Slot& slot = slots_[SlotOf(PairKey(left, right))];
   return slot.pair == kFree ? nullptr : &slot.merge;
 }
 

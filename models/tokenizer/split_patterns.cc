@@ -10,13 +10,15 @@ namespace {
 
 enum class CharacterClass { kLetter, kNumber, kWhitespace, kOther };
 
-CharacterClass ClassOf(char32_t c) {
+CharacterClass CharacterClassOf(char32_t c) {
   if (IsLetter(c)) return CharacterClass::kLetter;
   if (IsNumber(c)) return CharacterClass::kNumber;
   return IsWhitespace(c) ? CharacterClass::kWhitespace : CharacterClass::kOther;
 }
 
-CharacterClass ClassAt(std::string_view text, size_t at) { return ClassOf(io::CharacterAt(text, at).code_point); }
+CharacterClass ClassAt(std::string_view text, size_t at) {
+  return CharacterClassOf(io::CharacterAt(text, at).code_point);
+}
 
 bool IsLineBreak(char c) { return c == '\r' || c == '\n'; }
 
@@ -29,7 +31,7 @@ Run RunAt(std::string_view text, size_t at, int longest = -1) {
   Run run{at, at};
   while (run.end < text.size() && longest-- != 0) {
     const io::Utf8Character c = io::CharacterAt(text, run.end);
-    if (ClassOf(c.code_point) != wanted) break;
+    if (CharacterClassOf(c.code_point) != wanted) break;
     run.last = run.end;
     run.end += c.size;
   }

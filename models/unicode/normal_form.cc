@@ -15,7 +15,7 @@ constexpr char32_t kSyllables = 0xAC00, kLeading = 0x1100, kVowels = 0x1161, kTr
 constexpr char32_t kLeadingCount = 19, kVowelCount = 21, kTrailingCount = 28;
 constexpr char32_t kSyllableCount = kLeadingCount * kVowelCount * kTrailingCount;
 
-uint8_t ClassOf(char32_t code_point) {
+uint8_t CombiningClassOf(char32_t code_point) {
   const auto after = std::upper_bound(kCombiningClasses.begin(), kCombiningClasses.end(), code_point,
                                       [](char32_t value, const CombiningClass& range) { return value < range.first; });
   return after != kCombiningClasses.begin() && code_point <= (after - 1)->last ? (after - 1)->value : 0;
@@ -46,11 +46,11 @@ void Decompose(char32_t code_point, std::u32string& parts) {
 
 // Sorts each run of marks by class. Marks of one class keep their order, which may change the meaning.
 void OrderMarks(std::u32string& text) {
-  const auto is_starter = [](char32_t c) { return ClassOf(c) == 0; };
+  const auto is_starter = [](char32_t c) { return CombiningClassOf(c) == 0; };
   for (auto begin = text.begin(); begin != text.end();) {
     begin = std::find_if_not(begin, text.end(), is_starter);
     const auto end = std::find_if(begin, text.end(), is_starter);
-    std::stable_sort(begin, end, [](char32_t a, char32_t b) { return ClassOf(a) < ClassOf(b); });
+    std::stable_sort(begin, end, [](char32_t a, char32_t b) { return CombiningClassOf(a) < CombiningClassOf(b); });
     begin = end;
   }
 }
@@ -86,7 +86,7 @@ std::u32string Compose(const std::u32string& text) {
   size_t starter = text.npos;
   int last_class = -1;  // of what stands behind the starter; −1: nothing
   for (const char32_t code_point : text) {
-    const int own_class = ClassOf(code_point);
+    const int own_class = CombiningClassOf(code_point);
     const char32_t composed =
         starter != text.npos && last_class < own_class ? Composed(result[starter], code_point) : 0;
     if (composed != 0) {

@@ -1,6 +1,7 @@
 #include "tensor/io/printable.h"
 
 #include <cstdint>
+#include <stdexcept>
 
 #include "tensor/io/utf8.h"
 
@@ -37,6 +38,14 @@ std::string Shortened(const std::string& text, size_t longest) {
   while (end > 0 && inside(end)) --end;  // no character is cut in two
   while (begin < text.size() && inside(begin)) ++begin;
   return text.substr(0, end) + "…" + text.substr(begin);
+}
+
+void RefuseToRead(const std::string& file, const std::string& message) {
+  throw std::runtime_error(file + ": " + message);
+}
+
+void RefuseToWrite(const std::filesystem::path& path, const std::string& what) {
+  throw std::invalid_argument(path.string() + ": cannot write " + what);
 }
 
 }  // namespace ampgrad::io

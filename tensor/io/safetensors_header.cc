@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tensor/io/printable.h"
+
 namespace ampgrad::io {
 namespace {
 
@@ -24,10 +26,6 @@ constexpr std::array<Dtype, 22> kDtypes = {{
     {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32},        {"F32", 32},
     {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64},
 }};
-
-[[noreturn]] void Fail(const std::string& file, const std::string& message) {
-  throw std::runtime_error(file + ": " + message);
-}
 
 // Turns the events of the JSON parser into entries. It builds no tree of values: for a header of 100 MB a tree would
 // take gigabytes.
@@ -86,7 +84,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
 
 void HeaderHandler::Enter(Place place) {
   if (++depth_ > kMaxDepth) {
-    Fail(file_, "the header nests its values more than " + std::to_string(kMaxDepth) + " deep");
+    RefuseToRead(file_, "the header nests its values more than " + std::to_string(kMaxDepth) + " deep");
   }
   place_ = place;
 }
@@ -96,7 +94,8 @@ bool HeaderHandler::number_unsigned(number_unsigned_t value) {
     entry_.shape.push_back(value);
   } else if (place_ == Place::kOffsets) {
     offsets_.push_back(value);
-    if (offsets_.size() > 2) Fail(file_, "tensor " + QuoteName(entry_.name) + " has more than two data_offsets");
+    if (offsets_.size() > 2)
+      RefuseToRead(file_, "tensor " + QuoteName(entry_.name) + " has more than two data_offsets");
   } else {
     return OtherValue(std::to_string(value));
   }
@@ -106,7 +105,7 @@ bool HeaderHandler::number_unsigned(number_unsigned_t value) {
 bool HeaderHandler::string(string_t& value) {
   if (place_ == Place::kMetadata) {
     if (!header_.metadata.emplace(key_, std::move(value)).second) {
-      Fail(file_, "the metadata holds " + QuoteName(key_) + " twice");
+      RefuseToRead(file_, "the metadata holds " + QuoteName(key_) + " twice");
     }
     return true;
   }
@@ -148,12 +147,12 @@ bool HeaderHandler::start_array(size_t) {
 
 bool HeaderHandler::key(string_t& key) {
   if (place_ == Place::kTop || place_ == Place::kMetadata) key_ = key;
-  if (AtMetadata() && std::exchange(metadata_seen_, true)) Fail(file_, "the header holds __metadata__ twice");
+  if (AtMetadata() && std::exchange(metadata_seen_, true)) RefuseToRead(file_, "the header holds __metadata__ twice");
   if (place_ != Place::kEntry) return true;
   const auto known = std::find(kFieldNames.begin(), kFieldNames.end(), key);
   field_ = static_cast<Field>(known - kFieldNames.begin());
   if (field_ != kUnknownField && std::exchange(field_seen_[field_], true)) {
-    Fail(file_, "tensor " + QuoteName(entry_.name) + " has two fields " + kFieldNames[field_]);
+    RefuseToRead(file_, "tensor " + QuoteName(entry_.name) + " has two fields " + kFieldNames[field_]);
   }
   return true;
 }
@@ -175,8 +174,8 @@ bool HeaderHandler::end_object() {
 bool HeaderHandler::end_array() {
   if (place_ == Place::kOffsets) {
     if (offsets_.size() != 2) {
-      Fail(file_, "tensor " + QuoteName(entry_.name) + " has " + std::to_string(offsets_.size()) +
-                      " data_offsets, expected two, its begin and its end");
+      RefuseToRead(file_, "tensor " + QuoteName(entry_.name) + " has " + std::to_string(offsets_.size()) +
+                              " data_offsets, expected two, its begin and its end");
     }
     entry_.begin = offsets_[0];
     entry_.end = offsets_[1];
@@ -187,41 +186,43 @@ bool HeaderHandler::end_array() {
 
 void HeaderHandler::CheckEntryComplete() const {
   for (size_t i = 0; i < field_seen_.size(); ++i) {
-    if (!field_seen_[i]) Fail(file_, "tensor " + QuoteName(entry_.name) + " has no field " + kFieldNames[i]);
+    if (!field_seen_[i]) RefuseToRead(file_, "tensor " + QuoteName(entry_.name) + " has no field " + kFieldNames[i]);
   }
 }
 
 bool HeaderHandler::Refuse(const std::string& found) const {
-  if (place_ == Place::kOutside) Fail(file_, "expected the header to be a JSON object, found " + found);
+  if (place_ == Place::kOutside) RefuseToRead(file_, "expected the header to be a JSON object, found " + found);
   if (place_ == Place::kMetadata) {
-    Fail(file_, "expected the metadata " + QuoteName(key_) + " to be a string, found " + found);
+    RefuseToRead(file_, "expected the metadata " + QuoteName(key_) + " to be a string, found " + found);
   }
-  if (AtMetadata()) Fail(file_, "expected __metadata__ to be an object of strings, found " + found);
+  if (AtMetadata()) RefuseToRead(file_, "expected __metadata__ to be an object of strings, found " + found);
   if (place_ == Place::kTop) {
-    Fail(file_,
-         "expected tensor " + QuoteName(key_) + " to be an object with dtype, shape and data_offsets, found " + found);
+    RefuseToRead(file_, "expected tensor " + QuoteName(key_) +
+                            " to be an object with dtype, shape and data_offsets, found " + found);
   }
   const std::string field = std::string(kFieldNames[field_]) + " of tensor " + QuoteName(entry_.name);
-  if (field_ == kDtype) Fail(file_, "expected " + field + " to be a string, found " + found);
+  if (field_ == kDtype) RefuseToRead(file_, "expected " + field + " to be a string, found " + found);
   const char* in_array = place_ == Place::kEntry ? "" : " in it";
-  Fail(file_, "expected " + field + " to be an array of integers from 0 to 2^64 - 1, found " + found + in_array);
+  RefuseToRead(file_,
+               "expected " + field + " to be an array of integers from 0 to 2^64 - 1, found " + found + in_array);
 }
 
 bool HeaderHandler::parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) {
   constexpr size_t kExcerpt = 16;
   const size_t stop = std::min(text_.size(), position - 1);
   const std::string found = stop == text_.size() ? "its end" : QuoteName(text_.substr(stop, kExcerpt));
-  Fail(file_,
-       "expected the header to be one JSON object in UTF-8, found " + found + " at byte " + std::to_string(stop));
+  RefuseToRead(
+      file_, "expected the header to be one JSON object in UTF-8, found " + found + " at byte " + std::to_string(stop));
 }
 
 SafetensorsHeader ReadJson(std::string_view text, const std::string& file) {
   // The JSON library treats a zero byte as the end of the text and skips a byte order mark. JSON has neither.
-  if (text.find('\0') != text.npos) Fail(file, "the header holds a zero byte, expected JSON padded by spaces");
-  if (text.starts_with("\xEF\xBB\xBF")) Fail(file, "the header begins with a byte order mark, expected a JSON object");
+  if (text.find('\0') != text.npos) RefuseToRead(file, "the header holds a zero byte, expected JSON padded by spaces");
+  if (text.starts_with("\xEF\xBB\xBF"))
+    RefuseToRead(file, "the header begins with a byte order mark, expected a JSON object");
   // Padding can be long, and the library would keep a copy of it.
   const size_t last = text.find_last_not_of(kJsonSpace);
-  if (last == text.npos) Fail(file, "the header is empty, expected a JSON object");
+  if (last == text.npos) RefuseToRead(file, "the header is empty, expected a JSON object");
   text = text.substr(0, last + 1);
   HeaderHandler handler(text, file);
   nlohmann::json::sax_parse(text.begin(), text.end(), &handler);
@@ -234,7 +235,7 @@ void CheckNamesDiffer(const SafetensorsHeader& header, const std::string& file) 
   for (const TensorEntry& entry : header.entries) names.push_back(entry.name);
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice != names.end()) Fail(file, "the header holds tensor " + QuoteName(*twice) + " twice");
+  if (twice != names.end()) RefuseToRead(file, "the header holds tensor " + QuoteName(*twice) + " twice");
 }
 
 std::string ShapeText(const std::vector<uint64_t>& shape) {
@@ -252,16 +253,16 @@ uint64_t BytesOf(const TensorEntry& entry, const std::string& file) {
   const auto dtype =
       std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.name == entry.dtype; });
   if (dtype == kDtypes.end()) {
-    Fail(file, "tensor " + QuoteName(entry.name) + " has the unknown dtype " + QuoteName(entry.dtype) +
-                   ", expected one of the format's, such as F32 or BF16");
+    RefuseToRead(file, "tensor " + QuoteName(entry.name) + " has the unknown dtype " + QuoteName(entry.dtype) +
+                           ", expected one of the format's, such as F32 or BF16");
   }
   uint64_t count = 1, bits = 0;
   bool overflow = false;
   for (const uint64_t dim : entry.shape) overflow = overflow || __builtin_mul_overflow(count, dim, &count);
   overflow = overflow || __builtin_mul_overflow(count, dtype->bits, &bits);
   const std::string what = "tensor " + QuoteName(entry.name) + " of " + entry.dtype + " " + ShapeText(entry.shape);
-  if (overflow) Fail(file, what + " has more bits than fit in 64-bit arithmetic");
-  if (bits % 8 != 0) Fail(file, what + " takes " + std::to_string(bits) + " bits, expected whole bytes");
+  if (overflow) RefuseToRead(file, what + " has more bits than fit in 64-bit arithmetic");
+  if (bits % 8 != 0) RefuseToRead(file, what + " takes " + std::to_string(bits) + " bits, expected whole bytes");
   return bits / 8;
 }
 
@@ -272,19 +273,20 @@ void CheckSpans(const SafetensorsHeader& header, uint64_t data_bytes, const std:
     const std::string offsets = "data_offsets [" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
     const std::string what = "tensor " + QuoteName(entry.name) + " has " + offsets;
     if (entry.begin != covered) {
-      Fail(file, what + ", expected them to begin at " + std::to_string(covered) + ", where the data before it ends");
+      RefuseToRead(file,
+                   what + ", expected them to begin at " + std::to_string(covered) + ", where the data before it ends");
     }
-    if (entry.end < entry.begin) Fail(file, what + ", expected an end not before the begin");
+    if (entry.end < entry.begin) RefuseToRead(file, what + ", expected an end not before the begin");
     const uint64_t wanted = BytesOf(entry, file);
     if (entry.end - entry.begin != wanted) {
-      Fail(file,
-           what + ", expected " + std::to_string(wanted) + " bytes for " + entry.dtype + " " + ShapeText(entry.shape));
+      RefuseToRead(file, what + ", expected " + std::to_string(wanted) + " bytes for " + entry.dtype + " " +
+                             ShapeText(entry.shape));
     }
     covered = entry.end;
   }
   if (covered != data_bytes) {
-    Fail(file, "the tensors take " + std::to_string(covered) + " bytes of data, found " + std::to_string(data_bytes) +
-                   " bytes behind the header");
+    RefuseToRead(file, "the tensors take " + std::to_string(covered) + " bytes of data, found " +
+                           std::to_string(data_bytes) + " bytes behind the header");
   }
 }
 

@@ -4,21 +4,18 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "tensor/io/printable.h"
 #include "tensor/io/safetensors_header.h"
 #include "tensor/io/write_numbers.h"
 
 namespace ampgrad::io {
 namespace {
 
-[[noreturn]] void Reject(const std::filesystem::path& path, const std::string& message) {
-  throw std::invalid_argument(path.string() + ": cannot write " + message);
-}
-
 std::string JsonString(const std::filesystem::path& path, const std::string& text) {
   try {
     return nlohmann::json(text).dump();
   } catch (const nlohmann::json::exception&) {
-    Reject(path, "the name or metadata " + QuoteName(text) + ", expected UTF-8");
+    RefuseToWrite(path, "the name or metadata " + QuoteName(text) + ", expected UTF-8");
   }
 }
 
@@ -27,11 +24,11 @@ std::vector<TensorPlan> Ordered(const std::filesystem::path& path, std::vector<T
   std::sort(tensors.begin(), tensors.end(), [](const TensorPlan& a, const TensorPlan& b) { return a.name < b.name; });
   for (size_t i = 0; i < tensors.size(); ++i) {
     const std::string& name = tensors[i].name;
-    if (name == "__metadata__") Reject(path, "a tensor named __metadata__, which the format reserves");
-    if (i > 0 && tensors[i - 1].name == name) Reject(path, "two tensors named " + QuoteName(name));
+    if (name == "__metadata__") RefuseToWrite(path, "a tensor named __metadata__, which the format reserves");
+    if (i > 0 && tensors[i - 1].name == name) RefuseToWrite(path, "two tensors named " + QuoteName(name));
     if (HasBlocks(tensors[i].type)) {
-      Reject(path, "tensor " + QuoteName(name) + " in blocks of " + ToString(tensors[i].type) +
-                       ", which safetensors has no type for");
+      RefuseToWrite(path, "tensor " + QuoteName(name) + " in blocks of " + ToString(tensors[i].type) +
+                              ", which safetensors has no type for");
     }
   }
   std::stable_sort(tensors.begin(), tensors.end(),
@@ -64,7 +61,7 @@ std::string HeaderText(const std::filesystem::path& path, const std::vector<Tens
   text += "}";
   text.resize((text.size() + 7) / 8 * 8, ' ');
   if (text.size() > kMaxHeaderBytes)
-    Reject(path, "a header of more than " + std::to_string(kMaxHeaderBytes) + " bytes");
+    RefuseToWrite(path, "a header of more than " + std::to_string(kMaxHeaderBytes) + " bytes");
   return text;
 }
 
@@ -80,11 +77,11 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vec
 }
 
 void SafetensorsWriter::Write(const StoredTensor& value) {
-  if (written_ == order_.size()) Reject(path_, "one more tensor than was declared");
+  if (written_ == order_.size()) RefuseToWrite(path_, "one more tensor than was declared");
   const TensorPlan& plan = order_[written_];
   if (value.shape() != plan.shape) {
-    Reject(path_, "tensor " + QuoteName(plan.name) + ": expected the shape " + plan.shape.ToString() +
-                      " that was declared, found " + value.shape().ToString());
+    RefuseToWrite(path_, "tensor " + QuoteName(plan.name) + ": expected the shape " + plan.shape.ToString() +
+                             " that was declared, found " + value.shape().ToString());
   }
   WriteNumbers(file_, plan.type, value.Widened(),
                path_.string() + ": cannot write tensor " + QuoteName(plan.name) + " of shape " + plan.shape.ToString());
@@ -103,7 +100,7 @@ void WriteSafetensors(const std::filesystem::path& path, const std::vector<Named
   std::vector<TensorPlan> plans;
   std::map<std::string, const Tensor*> value_of;
   for (const NamedTensor& tensor : tensors) {
-    if (tensor.value.empty()) Reject(path, "tensor " + QuoteName(tensor.name) + ", which is absent");
+    if (tensor.value.empty()) RefuseToWrite(path, "tensor " + QuoteName(tensor.name) + ", which is absent");
     plans.push_back({tensor.name, type, tensor.value.shape()});
     value_of[tensor.name] = &tensor.value;
   }

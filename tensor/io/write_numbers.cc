@@ -14,7 +14,7 @@ namespace ampgrad::io {
 namespace {
 
 // Numbers converted between two writes, and numbers that one task converts.
-constexpr Index kBlock = 1 << 20, kChunk = 1 << 14;
+constexpr Index kBlock = 1 << 20, kTaskNumbers = 1 << 14;
 
 // A float near x that rounds to 16 bits as x itself would, although x may have more digits. x is rounded to a float
 // with an odd last digit, so that the result stays on x's side of a tie.
@@ -47,7 +47,7 @@ void WriteAs(AtomicFile& file, const Tensor& value, const std::string& what) {
   for (Index start = 0; start < value.size(); start += kBlock) {
     const Index count = std::min(kBlock, value.size() - start);
     std::atomic<bool> finite{true};
-    ParallelChunks(count, kChunk, [&](Index i, Index end) {
+    ParallelChunks(count, kTaskNumbers, [&](Index i, Index end) {
       bool all = true;
       for (; i < end; ++i) {
         Round(value[start + i], block[i]);

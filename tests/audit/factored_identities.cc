@@ -13,24 +13,20 @@
 namespace ampgrad::audit {
 namespace {
 
-constexpr Index kTokens = 16, kContext = 8, kScores = 3;
-
-std::vector<ct::RowSource> Blocks(models::LanguageModel& model) {
-  return ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-}
+constexpr Index kFactoredTokens = 16, kFactoredContext = 8, kScores = 3;
 
 std::unique_ptr<models::LanguageModel> WithChain(models::LanguageModel& base, ct::Start start, nn::Chain chain) {
   std::unique_ptr<models::LanguageModel> model = base.Clone();
   models::SetTrainable(*model, false);
-  const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(Blocks(base), kScores));
-  ct::UseAmplitude(Blocks(*model), basis, start, chain);
+  const auto basis = std::make_shared<const ct::Basis>(ct::ComputeBasis(BlockRows(base), kScores));
+  ct::UseAmplitude(BlockRows(*model), basis, start, chain);
   return model;
 }
 
 void Backpropagate(models::LanguageModel& model) {
   Tape tape;
-  const Var logits = model.Logits(tape, RandomIds(kTokens, model.vocabulary(), 1), kContext);
-  tape.Backward(MeanCrossEntropy(logits, RandomIds(kTokens, model.vocabulary(), 2)));
+  const Var logits = model.Logits(tape, RandomIds(kFactoredTokens, model.vocabulary(), 1), kFactoredContext);
+  tape.Backward(MeanCrossEntropy(logits, RandomIds(kFactoredTokens, model.vocabulary(), 2)));
 }
 
 // The largest ‖dS of one chain − dS of the other‖ / ‖dS‖ of all matrices, after some steps, so that S is no longer

@@ -218,10 +218,6 @@ void AuditTying(Auditor& audit) {
 
 // ---- Chain
 
-std::vector<ct::RowSource> Blocks(models::LanguageModel& model) {
-  return ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
-}
-
 // One way to fine-tune one model by its scores alone.
 struct Chain {
   models::LanguageModel& base;
@@ -229,11 +225,11 @@ struct Chain {
   ct::Start start;
 
   Chain(models::LanguageModel& base, Index k, ct::Start start)
-      : base(base), basis(std::make_shared<const ct::Basis>(ct::ComputeBasis(Blocks(base), k))), start(start) {}
+      : base(base), basis(std::make_shared<const ct::Basis>(ct::ComputeBasis(BlockRows(base), k))), start(start) {}
   std::unique_ptr<models::LanguageModel> Model() const {
     std::unique_ptr<models::LanguageModel> model = base.Clone();
     models::SetTrainable(*model, false);
-    ct::UseAmplitude(Blocks(*model), basis, start);
+    ct::UseAmplitude(BlockRows(*model), basis, start);
     return model;
   }
   void Say(Auditor& audit, const std::string& statement, double error, double bound) const {
@@ -287,7 +283,7 @@ void AuditScores(Auditor& audit, const Chain& chain) {
   for (Param* param : models::TrainableParameters(*amplitude)) param->grad = Tensor();
   BackpropagateLoss(*amplitude);
   BackpropagateLoss(*dense);
-  const auto scored = Blocks(*amplitude), full = Blocks(*dense);
+  const auto scored = BlockRows(*amplitude), full = BlockRows(*dense);
   double product = 0, parts = 0;
   for (size_t m = 0; m < full.size(); ++m) {
     const Tensor& stored = full[m].matrix->form->Part("weight").grad;
@@ -318,7 +314,7 @@ void AuditTraining(Auditor& audit, const Chain& chain) {
   chain.Say(audit, "training changes no byte of a frozen tensor, the basis or the base", changed, 0);
   chain.Say(audit, "all scores get a gradient, nothing else does", strange, 0);
 
-  const auto from = Blocks(*before), to = Blocks(*after);
+  const auto from = BlockRows(*before), to = BlockRows(*after);
   double outside = 0;
   Index lost = 0;
   for (size_t m = 0; m < from.size(); ++m) {
@@ -336,7 +332,7 @@ void AuditTraining(Auditor& audit, const Chain& chain) {
 void AuditFullBasis(Auditor& audit, const Chain& chain) {
   const auto full = chain.base.Clone(), amplitude = chain.Model();
   models::SetTrainable(*full, false);
-  for (const ct::RowSource& source : Blocks(*full)) source.matrix->form->Part("weight").trainable = true;
+  for (const ct::RowSource& source : BlockRows(*full)) source.matrix->form->Part("weight").trainable = true;
   for (models::LanguageModel* model : {full.get(), amplitude.get()}) {
     for (int step = 0; step < 4; ++step) {
       for (Param* param : models::TrainableParameters(*model)) param->grad = Tensor();
@@ -346,7 +342,7 @@ void AuditFullBasis(Auditor& audit, const Chain& chain) {
       }
     }
   }
-  const auto from = Blocks(chain.base), to = Blocks(*full), by_scores = Blocks(*amplitude);
+  const auto from = BlockRows(chain.base), to = BlockRows(*full), by_scores = BlockRows(*amplitude);
   double apart = 0;
   for (size_t m = 0; m < to.size(); ++m) {
     const Tensor moved = Difference(ct::ReadRows(to[m]), ct::ReadRows(from[m]));

@@ -10,6 +10,7 @@
 #include "tensor/io/text_file.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
+#include "tests/support/small_models.h"
 #include "train/data/chat_data.h"
 #include "train/data/text_data.h"
 #include "train/demo/sweep.h"
@@ -27,7 +28,7 @@ constexpr double kBound = 1e-5;
 // A float gradient sums over rows and layers with some 1e-6 of rounding; a wrong term is off by far more than this.
 constexpr double kFloatBound = 1e-4;
 constexpr Index kLargestEntries = 2, kRandomEntries = 2;
-constexpr Index kScores = 8;
+constexpr Index kMostScores = 8;
 
 // The slope of the loss along `direction` at the present value of `param`, by differences of fourth order.
 double Slope(models::LanguageModel& model, const train::Batch& batch, Param& param, const Tensor& direction) {
@@ -168,8 +169,8 @@ std::vector<LedgerEntry> AuditModel(models::LanguageModel& model, const train::B
   AuditParams(model, batch, models::Parameters(model), seed, progress, ledger);
 
   const std::unique_ptr<models::LanguageModel> amplitude = model.Clone();
-  const auto sources = ct::SelectRows(amplitude->Parts().matrices, amplitude->width(), ct::RowsPolicy::kBlocks);
-  const train::MethodSettings method{.method = "amplitude", .k = std::min(kScores, amplitude->width())};
+  const auto sources = BlockRows(*amplitude);
+  const train::MethodSettings method{.method = "amplitude", .k = std::min(kMostScores, amplitude->width())};
   train::Prepare(*amplitude, method, std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, method.k)));
   AuditParams(*amplitude, batch, models::Parameters(*amplitude), seed, progress, ledger);
   return ledger;

@@ -12,7 +12,7 @@ constexpr double kOpBound = 1e-12;
 // CheckGrad's floor at this bound: eight roundings pass where a gradient is analytically zero, or nearly so.
 constexpr double kOpFloor = 8 * kEpsilon / kOpBound;
 constexpr double kCommonTolerance = 2e-2;
-constexpr double kTokens = 256;  // of a batch: 4 sequences of 64
+constexpr double kBatchTokens = 256;  // of a batch: 4 sequences of 64
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr uint64_t kDirectionStream = 0x646972, kOtherStream = 0x6f7468;
 constexpr Index kDirections = 8;
@@ -201,7 +201,7 @@ bool AuditRefuses(const OpCase& op_case, uint64_t seed) {
 bool CommonCheckRefuses(const OpCase& op_case, uint64_t seed) {
   // The loss is one number for all rows, which are part of a batch as well.
   const double rows = op_case.op == "cross_entropy" ? static_cast<double>(op_case.inputs[0].value.rows()) : 1;
-  const OpCase scaled = Scaled(op_case, rows / kTokens);
+  const OpCase scaled = Scaled(op_case, rows / kBatchTokens);
   for (const InputReport& input : CheckGrad(scaled.op, scaled.run, scaled.reference, scaled.inputs, seed).inputs) {
     if (!(input.gradient.max_abs_error <= kCommonTolerance)) return true;
   }

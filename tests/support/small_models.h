@@ -33,6 +33,11 @@ inline ct::RowSource RowsOf(nn::Matrix& matrix, int repeats = 1) {
   return {&matrix, ops::Layout::kOutIn, matrix.out, repeats};
 }
 
+/// All block matrices of `model`, by rows.
+inline std::vector<ct::RowSource> BlockRows(models::LanguageModel& model) {
+  return ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
+}
+
 inline models::GptConfig TinyConfig(bool tied = true) {
   models::GptConfig config;
   config.vocab_size = 23;

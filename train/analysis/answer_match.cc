@@ -6,7 +6,7 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr const char* kNames[] = {"none", "number", "text"};
+constexpr const char* kMatchNames[] = {"none", "number", "text"};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsWord(char c) { return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -55,11 +55,11 @@ std::string_view Trimmed(std::string_view text) {
 
 }  // namespace
 
-const char* ToString(Match match) { return kNames[static_cast<int>(match)]; }
+const char* ToString(Match match) { return kMatchNames[static_cast<int>(match)]; }
 
 Match ParseMatch(const std::string& name) {
-  for (int i = 0; i < static_cast<int>(std::size(kNames)); ++i) {
-    if (name == kNames[i]) return static_cast<Match>(i);
+  for (int i = 0; i < static_cast<int>(std::size(kMatchNames)); ++i) {
+    if (name == kMatchNames[i]) return static_cast<Match>(i);
   }
   throw std::invalid_argument("[match] expected none, number or text, found '" + name + "'");
 }

@@ -8,16 +8,7 @@
 #include "train/trainer.h"
 
 namespace ampgrad::train {
-namespace {
-
-// A cell of a CSV file (RFC 4180).
-std::string Quoted(const std::string& text) {
-  std::string cell = "\"";
-  for (const char c : text) cell += c == '"' ? "\"\"" : std::string(1, c);
-  return cell + "\"";
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Index Evaluation::Tokens() const {
   Index tokens = 0;
@@ -76,7 +67,7 @@ std::string ToCsv(const Evaluation& evaluation) {
   for (const EvaluatedSample& s : evaluation.samples) {
     text += report::Format("%lld,%lld,%.9g,%.9g,", static_cast<long long>(s.line), static_cast<long long>(s.tokens),
                            s.loss, std::exp(s.loss));
-    text += evaluation.match == Match::kNone ? "," : std::string(s.matched ? "1," : "0,") + Quoted(s.answer);
+    text += evaluation.match == Match::kNone ? "," : std::string(s.matched ? "1," : "0,") + report::CsvCell(s.answer);
     text += "\n";
   }
   return text;

@@ -14,7 +14,7 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr double kBound = sizeof(Real) == 4 ? 1e-6 : 1e-10;
+constexpr double kSpectraBound = sizeof(Real) == 4 ? 1e-6 : 1e-10;
 constexpr double kAlignmentBound = sizeof(Real) == 4 ? 1e-5 : 1e-9;
 
 // The values of K that the file has.
@@ -73,8 +73,8 @@ std::vector<double> ReferenceSigns(const ct::ModelSpectra& own, const io::JsonVa
 void CheckMatrix(const ct::MatrixSpectra& matrix, Index k, const std::vector<double>& signs, const std::string& name,
                  const io::JsonValue& json, Comparison& result) {
   const ct::MatrixScores& own = matrix.by_k.at(k);
-  const auto check = [&](const char* key, double value, double bound = kBound) {
-    const std::string group = bound == kBound ? "figures of matrices" : "figures of alignment";
+  const auto check = [&](const char* key, double value, double bound = kSpectraBound) {
+    const std::string group = bound == kSpectraBound ? "figures of matrices" : "figures of alignment";
     result.AddNumber(bound, group, name + ", K = " + std::to_string(k) + ", " + key, value, json.Field(key).Number());
   };
   check("n", static_cast<double>(matrix.rows));
@@ -103,8 +103,8 @@ void CheckSpectra(const std::filesystem::path& directory, models::LanguageModel&
 
   const std::vector<double> signs = ReferenceSigns(own, by_k, model.CheckpointPrefix());
   const auto check = [&](const io::JsonValue& where, const std::string& prefix, const char* key, double value,
-                         double bound = kBound) {
-    const std::string group = bound == kBound ? "figures of the model" : "figures of alignment";
+                         double bound = kSpectraBound) {
+    const std::string group = bound == kSpectraBound ? "figures of the model" : "figures of alignment";
     result.AddNumber(bound, group, prefix + key, value, where.Field(key).Number());
   };
   check(reference, "", "rows", static_cast<double>(own.rows));

@@ -29,7 +29,7 @@ std::string Place(const TraceOptions& options) {
 }
 
 std::string Paragraph(const std::string& html) { return "<p>" + html + "</p>\n"; }
-std::string Formula(const std::string& text) { return "<p class=\"formula\">" + Escape(text) + "</p>\n"; }
+std::string FormulaLine(const std::string& text) { return "<p class=\"formula\">" + Escape(text) + "</p>\n"; }
 
 // How far the difference may be from the gradient: a hundred-thousandth, as `ampgrad audit --model` allows, and the
 // rounding of four losses, each good to some hundred units, divided by h.
@@ -106,7 +106,7 @@ std::string Reads(const Trace& trace, std::size_t i) {
 report::Step OpStep(const Trace& trace, std::size_t i) {
   const TraceStep& step = trace.path[i];
   const OpFormula& formula = FormulaOf(step.op);
-  std::string body = Formula(formula.forward) + Formula(formula.backward) + "<dl class=\"facts\">\n" +
+  std::string body = FormulaLine(formula.forward) + FormulaLine(formula.backward) + "<dl class=\"facts\">\n" +
                      report::Fact("output Y", step.shape == "[]" ? "a number" : step.shape, "") +
                      report::Fact("‖dY‖", Scientific(step.gradient_norm),
                                   i == 0 ? "the backward pass begins with dloss = 1" : "as its backward receives it") +
@@ -138,7 +138,7 @@ std::string RowChart(const std::string& name, const std::vector<double>& row, bo
   return chart.Svg(name + " over its columns");
 }
 
-std::string Figure(const std::string& caption, const std::string& svg) {
+std::string Captioned(const std::string& caption, const std::string& svg) {
   return "<figure><figcaption>" + Escape(caption) + "</figcaption>\n" + svg + "</figure>\n";
 }
 
@@ -159,8 +159,8 @@ report::Step RowsStep(const Trace& trace, const TraceOptions& options) {
       Paragraph(scores ? Format("W = S·B + C, so θ moves row %lld of W alone, by row %lld of B.",
                                 static_cast<long long>(trace.row), static_cast<long long>(options.column))
                        : Format("θ moves W by ∂W/∂θ, and row %lld of W the most.", static_cast<long long>(trace.row))) +
-          "<div class=\"charts\">\n" + Figure(RowName(trace, "dW"), RowChart("dW", trace.dw_row)) +
-          Figure(WhatChange(trace, options), RowChart("∂W/∂θ", trace.change_row)) + "</div>\n"};
+          "<div class=\"charts\">\n" + Captioned(RowName(trace, "dW"), RowChart("dW", trace.dw_row)) +
+          Captioned(WhatChange(trace, options), RowChart("∂W/∂θ", trace.change_row)) + "</div>\n"};
 }
 
 // The columns whose terms are the largest.
@@ -187,13 +187,13 @@ report::Step ProductStep(const Trace& trace) {
   std::partial_sum(terms.begin(), terms.end(), sums.begin());
   const bool scores = trace.part == "scores";
   return {"The product",
-          Formula(scores ? "dS = dW·Bᵀ" : "dθ = Σ dW ∘ ∂W/∂θ over all of W") + "<dl class=\"facts\">\n" +
+          FormulaLine(scores ? "dS = dW·Bᵀ" : "dθ = Σ dW ∘ ∂W/∂θ over all of W") + "<dl class=\"facts\">\n" +
               report::Fact("Σ of this row", Format("%.14e", sums.empty() ? 0 : sums.back()),
                            scores ? "θ moves no other row" : "other rows may add to it") +
               report::Fact("Σ over all of W", Format("%.14e", trace.dot), "dW by the chain, in double") +
               report::Fact("dθ of the backward pass", Format("%.14e", trace.gradient), "as the tape left it") +
-              "</dl>\n<div class=\"charts\">\n" + Figure("the product of each column", RowChart("product", terms)) +
-              Figure("their running sum, from left to right", RowChart("sum", sums, true)) + "</div>\n" +
+              "</dl>\n<div class=\"charts\">\n" + Captioned("the product of each column", RowChart("product", terms)) +
+              Captioned("their running sum, from left to right", RowChart("sum", sums, true)) + "</div>\n" +
               LargestTerms(trace, terms)};
 }
 
@@ -236,17 +236,18 @@ report::Step DifferenceStep(const Trace& trace) {
             report::NumberCell(Format("%.16g", trace.shifted[i])) +
             report::NumberCell(Format("%.6e", trace.shifted[i] - trace.loss)) + "</tr>\n";
   }
-  return {"The check by differences",
-          Paragraph("No backward pass here: θ is moved, and the loss is computed again. h = " +
-                    Format("%g", trace.shift) + ".") +
-              Formula("(8·(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h") + "<dl class=\"facts\">\n" +
-              report::Fact("the difference", Format("%.14e", trace.difference), report::Mark(Agrees(trace))) +
-              report::Fact("dθ", Format("%.14e", trace.gradient), "of the backward pass") +
-              report::Fact("apart by", Scientific(std::abs(trace.difference - trace.gradient)),
-                           "bound " + Scientific(Bound(trace)) + ": 1e-5 of dθ, and the rounding of the losses") +
-              "</dl>\n<div class=\"charts\">\n" +
-              Figure("the loss at the four points, and the slope dθ through the loss", chart.Svg("losses around θ")) +
-              "</div>\n" + report::Table("The losses", {{"at"}, {"loss", true}, {"less the loss at θ", true}}, rows)};
+  return {
+      "The check by differences",
+      Paragraph("No backward pass here: θ is moved, and the loss is computed again. h = " + Format("%g", trace.shift) +
+                ".") +
+          FormulaLine("(8·(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h") + "<dl class=\"facts\">\n" +
+          report::Fact("the difference", Format("%.14e", trace.difference), report::Mark(Agrees(trace))) +
+          report::Fact("dθ", Format("%.14e", trace.gradient), "of the backward pass") +
+          report::Fact("apart by", Scientific(std::abs(trace.difference - trace.gradient)),
+                       "bound " + Scientific(Bound(trace)) + ": 1e-5 of dθ, and the rounding of the losses") +
+          "</dl>\n<div class=\"charts\">\n" +
+          Captioned("the loss at the four points, and the slope dθ through the loss", chart.Svg("losses around θ")) +
+          "</div>\n" + report::Table("The losses", {{"at"}, {"loss", true}, {"less the loss at θ", true}}, rows)};
 }
 
 std::string Header(const Trace& trace, const TraceOptions& options, const std::string& label,

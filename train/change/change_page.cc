@@ -14,15 +14,15 @@ using report::Format;
 using report::NamedRow;
 using report::NumberCell;
 
-std::string Percent(double part) { return std::isfinite(part) ? Format("%.2f %%", 100 * part) : "–"; }
-std::string Number(double value) { return NumberCell(Format("%.4g", value)); }
+std::string PercentHtml(double part) { return std::isfinite(part) ? Format("%.2f %%", 100 * part) : "–"; }
+std::string NumberHtml(double value) { return NumberCell(Format("%.4g", value)); }
 
 std::string Shares(const WeightChange& change) {
   std::string rows;
   for (const SpanShare& share : change.shares) {
     rows += NamedRow(std::to_string(share.k), true,
-                     NumberCell(Percent(share.share)) + NumberCell(Percent(share.random.mean)) +
-                         NumberCell(Percent(share.random.level)) + NumberCell(Percent(share.best)));
+                     NumberCell(PercentHtml(share.share)) + NumberCell(PercentHtml(share.random.mean)) +
+                         NumberCell(PercentHtml(share.random.level)) + NumberCell(PercentHtml(share.best)));
   }
   return report::SortableTable(
       "‖ΔW·Bᵀ‖²/‖ΔW‖², all ΔW stacked",
@@ -38,8 +38,8 @@ std::vector<report::Column> SumColumns(const WeightChange& change, const char* w
 
 std::string SumRow(const WeightChange& change, const ChangeSums& sums) {
   std::string cells = NumberCell(std::to_string(sums.count)) + NumberCell(std::to_string(sums.changed)) +
-                      Number(sums.Norm()) + NumberCell(Percent(sums.Relative()));
-  for (size_t i = 0; i < change.ks.size(); ++i) cells += NumberCell(Percent(sums.Share(i)));
+                      NumberHtml(sums.Norm()) + NumberCell(PercentHtml(sums.Relative()));
+  for (size_t i = 0; i < change.ks.size(); ++i) cells += NumberCell(PercentHtml(sums.Share(i)));
   return NamedRow(io::Printable(sums.name), true, cells);
 }
 
@@ -49,13 +49,13 @@ std::string SumTable(const WeightChange& change, const char* what, const std::ve
   return report::SortableTable(std::string("By ") + what, SumColumns(change, what), rows);
 }
 
-std::string MatrixTable(const WeightChange& change) {
+std::string ChangeTable(const WeightChange& change) {
   std::string rows;
   for (const MatrixChange& matrix : change.matrices) {
-    std::string cells = Number(matrix.sums.Norm()) + NumberCell(Percent(matrix.sums.Relative())) +
-                        Number(matrix.spectrum.effective_rank) + Number(matrix.spectrum.participation_ratio) +
-                        Number(matrix.spectrum.stable_rank) + NumberCell(std::to_string(matrix.spectrum.rank));
-    for (const SpanShare& share : matrix.shares) cells += NumberCell(Percent(share.share));
+    std::string cells = NumberHtml(matrix.sums.Norm()) + NumberCell(PercentHtml(matrix.sums.Relative())) +
+                        NumberHtml(matrix.spectrum.effective_rank) + NumberHtml(matrix.spectrum.participation_ratio) +
+                        NumberHtml(matrix.spectrum.stable_rank) + NumberCell(std::to_string(matrix.spectrum.rank));
+    for (const SpanShare& share : matrix.shares) cells += NumberCell(PercentHtml(share.share));
     rows += NamedRow(io::Printable(matrix.sums.name), true, cells);
   }
   std::vector<report::Column> columns = {
@@ -72,7 +72,7 @@ std::string RowTable(const std::string& caption, const std::vector<RowChange>& l
     rows += NamedRow(io::Printable(row.matrix), true,
                      NumberCell(std::to_string(row.row)) +
                          report::Cell(report::Escape(row.token.empty() ? row.of : io::Printable(row.token))) +
-                         Number(row.score_change) + Number(row.change));
+                         NumberHtml(row.score_change) + NumberHtml(row.change));
   }
   return report::SortableTable(caption, {{"matrix"}, {"row", true}, {"of"}, {"‖Δs‖", true}, {"‖Δw‖", true}}, rows);
 }
@@ -82,13 +82,13 @@ std::string RowTable(const std::string& caption, const std::vector<RowChange>& l
 std::string ChangeSection(const WeightChange& change) {
   const std::string explanation =
       std::to_string(change.all.changed) + " of " + std::to_string(change.all.count) + " matrices changed, by " +
-      Percent(change.all.Relative()) +
+      PercentHtml(change.all.Relative()) +
       " of their norm. A random K-dimensional subspace holds K/d of a change on average and less than the 95 % level "
       "in "
       "95 of 100 cases; what lies above it, the basis knew before training. The best subspace is the change's own.";
   return report::Section("What training changed", explanation,
                          Shares(change) + SumTable(change, "layer", change.layers) +
-                             SumTable(change, "kind", change.kinds) + MatrixTable(change) +
+                             SumTable(change, "kind", change.kinds) + ChangeTable(change) +
                              RowTable("Rows by change of their scores", change.top_rows) +
                              RowTable("Tokens by change of their scores", change.top_tokens));
 }

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kName = 34;  // columns of a name
 
-std::string Percent(double part) { return std::isfinite(part) ? report::Format("%.2f %%", 100 * part) : "-"; }
+std::string PercentText(double part) { return report::PercentOrDash(part, 2); }
 
 // Up to d, so with few decimals.
 std::string Rank(double value) { return report::Format("%.2f", value); }
@@ -41,17 +41,17 @@ std::string InsideHead(const WeightChange& change) {
 }
 
 std::string Inside(const WeightChange& change, const ChangeSums& sums) {
-  return change.ks.empty() || sums.squares == 0 ? "-" : Percent(sums.Share(Largest(change)));
+  return change.ks.empty() || sums.squares == 0 ? "-" : PercentText(sums.Share(Largest(change)));
 }
 
 std::string FormatTotals(const WeightChange& change) {
   const ChangeSums &all = change.all, &outside = change.outside;
   std::string text = report::Format("what training changed: %lld of %lld matrices, ‖ΔW‖ = %s, %s of ‖W‖\n",
                                     static_cast<long long>(all.changed), static_cast<long long>(all.count),
-                                    Decimal(all.Norm()).c_str(), Percent(all.Relative()).c_str());
+                                    Decimal(all.Norm()).c_str(), PercentText(all.Relative()).c_str());
   text += report::Format("left out by the rows: %lld of %lld matrices and vectors changed, by %s, %s of their norm\n",
                          static_cast<long long>(outside.changed), static_cast<long long>(outside.count),
-                         Decimal(outside.Norm()).c_str(), Percent(outside.Relative()).c_str());
+                         Decimal(outside.Norm()).c_str(), PercentText(outside.Relative()).c_str());
   if (all.squares == 0) return text;
   std::string values;
   const size_t shown = std::min<size_t>(5, change.stacked.values.size());
@@ -66,7 +66,8 @@ std::string FormatShares(const WeightChange& change) {
   std::string text = "\n" + Line(Left("‖ΔW·Bᵀ‖²/‖ΔW‖², all ΔW stacked", kName), {"inside", "K/d", "95 %", "best"});
   for (const SpanShare& share : change.shares) {
     text += Line(Left(report::Format("K = %lld", static_cast<long long>(share.k)), kName),
-                 {Percent(share.share), Percent(share.random.mean), Percent(share.random.level), Percent(share.best)});
+                 {PercentText(share.share), PercentText(share.random.mean), PercentText(share.random.level),
+                  PercentText(share.best)});
   }
   return text +
          "95 %: a random subspace holds less in 95 % of cases, by the normal approximation of its exact\n"
@@ -77,7 +78,7 @@ std::string FormatGroups(const WeightChange& change, const std::string& head, co
   std::string text = "\n" + Line(Left(head, kName), {"matrices", "changed", "‖ΔW‖", "of ‖W‖", InsideHead(change)});
   for (const ChangeSums& sums : groups) {
     text += Line(NameColumn(sums.name), {std::to_string(sums.count), std::to_string(sums.changed), Decimal(sums.Norm()),
-                                         Percent(sums.Relative()), Inside(change, sums)});
+                                         PercentText(sums.Relative()), Inside(change, sums)});
   }
   return text;
 }
@@ -103,7 +104,7 @@ std::string FormatMatrices(const WeightChange& change, size_t most) {
   for (const MatrixChange* matrix : chosen) {
     const ChangeSpectrum& spectrum = matrix->spectrum;
     text += Line(NameColumn(matrix->sums.name),
-                 {Decimal(matrix->sums.Norm()), Percent(matrix->sums.Relative()), Rank(spectrum.effective_rank),
+                 {Decimal(matrix->sums.Norm()), PercentText(matrix->sums.Relative()), Rank(spectrum.effective_rank),
                   Rank(spectrum.participation_ratio), Rank(spectrum.stable_rank), std::to_string(spectrum.rank),
                   Inside(change, matrix->sums)});
   }
@@ -127,13 +128,13 @@ std::string FormatRows(const std::string& head, const std::vector<RowChange>& ro
   return text;
 }
 
-Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json NumberOrNull(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 Json SharesJson(const std::vector<SpanShare>& shares) {
   Json json = Json::array();
   for (const SpanShare& share : shares) {
     json.push_back({{"k", share.k},
-                    {"share", Number(share.share)},
+                    {"share", NumberOrNull(share.share)},
                     {"random_mean", share.random.mean},
                     {"random_level_95", share.random.level},
                     {"best", share.best}});
@@ -152,10 +153,11 @@ Json SpectrumJson(const ChangeSpectrum& spectrum) {
 
 Json SumsJson(const ChangeSums& sums) {
   Json inside = Json::array();
-  for (size_t i = 0; i < sums.inside.size(); ++i) inside.push_back(sums.squares > 0 ? Number(sums.Share(i)) : nullptr);
+  for (size_t i = 0; i < sums.inside.size(); ++i)
+    inside.push_back(sums.squares > 0 ? NumberOrNull(sums.Share(i)) : nullptr);
   return {{"name", sums.name},       {"matrices", sums.count},
           {"changed", sums.changed}, {"weight_norm", std::sqrt(sums.weight_squares)},
-          {"norm", sums.Norm()},     {"relative", Number(sums.Relative())},
+          {"norm", sums.Norm()},     {"relative", NumberOrNull(sums.Relative())},
           {"inside", inside}};
 }
 
@@ -172,7 +174,7 @@ Json MatrixJson(const MatrixChange& matrix) {
           {"rows", matrix.rows},
           {"weight_norm", std::sqrt(matrix.sums.weight_squares)},
           {"norm", matrix.sums.Norm()},
-          {"relative", Number(matrix.sums.Relative())},
+          {"relative", NumberOrNull(matrix.sums.Relative())},
           {"spectrum", SpectrumJson(matrix.spectrum)},
           {"shares", SharesJson(matrix.shares)}};
 }

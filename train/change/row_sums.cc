@@ -8,10 +8,10 @@ namespace ampgrad::train {
 namespace {
 
 // Rows or columns that a task sums up.
-constexpr Index kChunk = 64;
+constexpr Index kTaskRows = 64;
 
 // Numbers that a task subtracts.
-constexpr Index kNumbers = 1 << 14;
+constexpr Index kTaskNumbers = 1 << 14;
 
 double Square(double x) { return x * x; }
 
@@ -19,7 +19,7 @@ double Square(double x) { return x * x; }
 
 Tensor Difference(const Tensor& after, const Tensor& before) {
   Tensor change = Tensor::Uninitialized(after.shape());
-  ParallelChunks(after.size(), kNumbers, [&](Index begin, Index end) {
+  ParallelChunks(after.size(), kTaskNumbers, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) change[i] = after[i] - before[i];
   });
   return change;
@@ -27,7 +27,7 @@ Tensor Difference(const Tensor& after, const Tensor& before) {
 
 std::vector<double> SquaresOfRows(const Tensor& x) {
   std::vector<double> squares(static_cast<size_t>(x.rows()), 0.0);
-  ParallelChunks(x.rows(), kChunk, [&](Index begin, Index end) {
+  ParallelChunks(x.rows(), kTaskRows, [&](Index begin, Index end) {
     for (Index r = begin; r < end; ++r) {
       double sum = 0;
       for (Index j = 0; j < x.cols(); ++j) sum += Square(x.row(r)[j]);
@@ -39,7 +39,7 @@ std::vector<double> SquaresOfRows(const Tensor& x) {
 
 std::vector<double> SquaresOfColumns(const Tensor& x) {
   std::vector<double> squares(static_cast<size_t>(x.cols()), 0.0);
-  ParallelChunks(x.cols(), kChunk, [&](Index begin, Index end) {
+  ParallelChunks(x.cols(), kTaskRows, [&](Index begin, Index end) {
     for (Index r = 0; r < x.rows(); ++r) {
       for (Index j = begin; j < end; ++j) squares[j] += Square(x.row(r)[j]);
     }

@@ -8,8 +8,6 @@
 namespace ampgrad::train {
 namespace {
 
-double EndLoss(const StudyRun& run) { return run.end_loss; }
-
 std::vector<Interval> IntervalsOf(const std::vector<ClaimFigure>& figures) {
   std::vector<Interval> intervals;
   for (const ClaimFigure& figure : figures) intervals.push_back(figure.interval);
@@ -53,7 +51,7 @@ ClaimFigure EfficiencyFigure(const StudyRuns& runs, const Arm& arm, Gain gain) {
 }
 
 SeedValues EndLossDifference(const StudyRuns& runs, const Arm& a, const Arm& b) {
-  return Difference(runs.Of(a, EndLoss), runs.Of(b, EndLoss));
+  return Difference(runs.Of(a, &StudyRun::end_loss), runs.Of(b, &StudyRun::end_loss));
 }
 
 ClaimFigure EndLossFigure(const StudyRuns& runs, const Arm& a, const Arm& b) {

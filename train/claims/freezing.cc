@@ -9,8 +9,6 @@
 namespace ampgrad::train {
 namespace {
 
-double EndLoss(const StudyRun& run) { return run.end_loss; }
-
 double AllSeconds(const StudyRun& run) { return run.held_out.empty() ? NAN : run.held_out.back().seconds; }
 
 // The arm that is the same but for freezing.
@@ -68,7 +66,7 @@ std::vector<FreezingArm> FreezingArms(const StudyRuns& runs) {
     const SeedValues own =
         runs.Of(*frozen.unfrozen, [](const StudyRun& run) { return SecondsToReach(run, run.end_loss); });
     frozen.speed_up = Paired(own, SecondsToEnd(runs, frozen, frozen.late), over);
-    frozen.end_loss = Difference(runs.Of(*arm, EndLoss), runs.Of(*frozen.unfrozen, EndLoss));
+    frozen.end_loss = Difference(runs.Of(*arm, &StudyRun::end_loss), runs.Of(*frozen.unfrozen, &StudyRun::end_loss));
     arms.push_back(std::move(frozen));
   }
   return arms;

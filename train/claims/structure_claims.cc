@@ -31,11 +31,11 @@ Finding OfFile(const StudyInput& study, const WrittenFile& file) {
                 smaller >= 30 ? Verdict::kHolds : Verdict::kDoesNotHold, figures, {SourceOf(file)});
 }
 
-struct Overlap {
+struct OverlapFigures {
   SeedValues end, rise;
 };
 
-Overlap OverlapOf(const StudyRuns& runs, const Arm& lora) {
+OverlapFigures OverlapOf(const StudyRuns& runs, const Arm& lora) {
   return {runs.Of(lora, [](const StudyRun& run) { return run.overlap.empty() ? NAN : run.overlap.back().share; }),
           runs.Of(lora, [](const StudyRun& run) {
             return run.overlap.size() < 2 ? NAN : run.overlap.back().share - run.overlap.front().share;

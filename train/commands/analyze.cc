@@ -67,7 +67,7 @@ WeightChange Compare(const Options& options, const GivenModel& given, const std:
 }
 
 // What makes the same figures again.
-std::string CommandLine(const Options& options) {
+std::string AnalyzeLine(const Options& options) {
   std::string line = "ampgrad analyze";
   for (const char* name : {"model", "adapter", "k", "rows", "basis", "text", "against", "seed"}) {
     if (options.Given(name)) line += std::string(" --") + name + " " + options.String(name);
@@ -75,7 +75,7 @@ std::string CommandLine(const Options& options) {
   return line + (options.Has("no-nulls") ? " --no-nulls" : "");
 }
 
-int Run(const Options& options) {
+int AnalyzeMain(const Options& options) {
   const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
   models::LanguageModel& model = *given.model;
   const ct::SpectraOptions measured{.ks = ReadKs(options, model),
@@ -106,7 +106,7 @@ int Run(const Options& options) {
   if (options.Has("csv")) io::WriteFileAtomically(options.String("csv"), SpectraCsv(spectra));
   if (options.Has("html")) {
     io::WriteFileAtomically(options.String("html"),
-                            SpectraPage(spectra, scaling, options.String("model"), CommandLine(options), sections));
+                            SpectraPage(spectra, scaling, options.String("model"), AnalyzeLine(options), sections));
   }
   return 0;
 }
@@ -128,7 +128,7 @@ Command AnalyzeCommand() {
              {"json", "FILE", "", "write every figure as JSON"},
              {"csv", "FILE", "", "write every figure of the spectra as a line of CSV"},
              {"html", "FILE", "", "write all of it as a page of pictures and tables that opens anywhere"}}}),
-      Run};
+      AnalyzeMain};
 }
 
 }  // namespace ampgrad::train

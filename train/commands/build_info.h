@@ -1,6 +1,6 @@
 #pragma once
 
-/// How the program was built, as CMake knows it. Its source is made from build_info.cc.in and belongs to the programs.
+/// How the program was built, as CMake knows it. Its source is made from build_info.cc.in.
 namespace ampgrad::train {
 
 extern const char* const kVersion;    // "0.1.0"

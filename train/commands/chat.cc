@@ -52,7 +52,7 @@ void Converse(const Options& options, const models::Tokenizer& tokenizer, models
   if (turn.is_full) io::Note("the context is full: the answer ends here");
 }
 
-int Run(const Options& options) {
+int ChatMain(const Options& options) {
   models::GenerateOptions generate = ReadGeneration(options);
   const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
   const std::filesystem::path directory = given.Texts();
@@ -95,7 +95,7 @@ Command ChatCommand() {
                  {"template", "NAME", "", "zephyr, chatml, llama2 or llama3; default: the model's own"},
                  {"length", "N", "", "tokens of the conversation that are kept; default: the model's context"}},
                 GenerationOptionSpecs("512")}),
-          Run};
+          ChatMain};
 }
 
 }  // namespace ampgrad::train

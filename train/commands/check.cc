@@ -24,7 +24,7 @@ std::string ToJson(const Comparison& check) {
   return json.dump(1) + "\n";
 }
 
-int Run(const Options& options) {
+int CheckMain(const Options& options) {
   const Comparison check = CheckReference(options.String("reference"));
   std::printf("%-40s %7s  %-10s %-8s %s\n", "group", "tensors", "error", "bound", "worst tensor");
   for (const GroupResult& g : check.groups) {
@@ -46,7 +46,7 @@ Command CheckCommand() {
           {{"reference", "DIR", nullptr, "model directory with golden.safetensors and golden.json"},
            {"json", "FILE", "", "write the comparison as JSON"},
            {"dump", "FILE", "", "write our own numbers as safetensors (F64), under the reference's names"}},
-          Run};
+          CheckMain};
 }
 
 }  // namespace ampgrad::train

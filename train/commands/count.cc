@@ -40,7 +40,7 @@ nlohmann::ordered_json CountGivenModel(const Options& options) {
   return CountsJson(shape, counts, request);
 }
 
-int Run(const Options& options) {
+int CountMain(const Options& options) {
   const bool model = options.Has("model"), preset = options.Has("preset"), papers = options.Has("papers");
   if (model && preset) throw UsageError("expected one of --model and --preset, found both");
   if (!model && !preset && !papers) throw UsageError("expected one of --model, --preset and --papers, found none");
@@ -72,7 +72,7 @@ Command CountCommand() {
            {"rank", "R,R,…", "", "ranks of LoRA to count beside them"},
            {"papers", nullptr, "", "print the papers' figures, with the arithmetic that leads to each"},
            {"json", "FILE", "", "write the counts as JSON"}},
-          Run};
+          CountMain};
 }
 
 }  // namespace ampgrad::train

@@ -6,7 +6,7 @@
 namespace ampgrad::train {
 namespace {
 
-int Run(const Options& options) {
+int DemoMain(const Options& options) {
   DemoOptions demo;
   demo.seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   demo.preset = options.Choice("preset", {"photonic", "nano"});
@@ -30,7 +30,7 @@ Command DemoCommand() {
            {"steps", "N", "40", "steps of each fine-tuning run"},
            {"k", "K,K,…", "4,8,16,32,64", "scores a row"},
            {"seed", "N", "1", "seed of everything random"}},
-          Run};
+          DemoMain};
 }
 
 }  // namespace ampgrad::train

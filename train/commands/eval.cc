@@ -76,7 +76,7 @@ Evaluation EvaluateText(const Options& options, const Judged& judged) {
   return evaluation;
 }
 
-double Share(const Evaluation& evaluation) {
+double MatchedShare(const Evaluation& evaluation) {
   return static_cast<double>(evaluation.Matched()) / static_cast<double>(evaluation.samples.size());
 }
 
@@ -92,12 +92,12 @@ std::string ToJson(const Options& options, const Evaluation& evaluation) {
   if (evaluation.match != Match::kNone) {
     json["match"] = ToString(evaluation.match);
     json["matched"] = evaluation.Matched();
-    json["share"] = Share(evaluation);
+    json["share"] = MatchedShare(evaluation);
   }
   return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-int Run(const Options& options) {
+int EvalMain(const Options& options) {
   if (options.Has("data") == options.Has("text")) throw UsageError("expected one of --data and --text");
   if (options.Has("text") && options.String("match") != "none") {
     throw UsageError("--match needs --data, whose samples ask something");
@@ -111,7 +111,7 @@ int Run(const Options& options) {
               static_cast<long long>(evaluation.Tokens()), count, options.Has("data") ? "samples" : "windows");
   if (evaluation.match != Match::kNone) {
     std::printf("answers matched by %s: %lld of %zu, %.1f %%\n", ToString(evaluation.match),
-                static_cast<long long>(evaluation.Matched()), count, 100 * Share(evaluation));
+                static_cast<long long>(evaluation.Matched()), count, 100 * MatchedShare(evaluation));
   }
   if (options.Has("csv")) io::WriteFileAtomically(options.String("csv"), ToCsv(evaluation));
   if (options.Has("json")) io::WriteFileAtomically(options.String("json"), ToJson(options, evaluation));
@@ -137,7 +137,7 @@ Command EvalCommand() {
             {"tokens", "N", "256", "tokens of an answer at most"},
             {"csv", "FILE", "", "write a line for each sample"},
             {"json", "FILE", "", "write the result as JSON"}}}),
-      Run};
+      EvalMain};
 }
 
 }  // namespace ampgrad::train

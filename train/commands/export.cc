@@ -39,7 +39,7 @@ int WriteWholeGguf(const std::filesystem::path& out, const GivenModel& given) {
   return 0;
 }
 
-int Run(const Options& options) {
+int ExportMain(const Options& options) {
   const std::string format = options.Choice("format", {"peft", "gguf", "hf"}), out = options.String("out");
   GivenModel given = ReadGivenModel(options, AdapterUse::kTrain);
   if (given.adapter.empty() && format != "gguf") {
@@ -73,7 +73,7 @@ Command ExportCommand() {
        "peft (an adapter for Hugging Face), gguf (one for llama.cpp; without an adapter, the whole model), "
        "or hf (the merged model)"});
   options.push_back({"out", "PATH", nullptr, "directory to write, new or empty; for gguf a file"});
-  return {"export", "Write an adapter, or a whole model, for other programs.", options, Run};
+  return {"export", "Write an adapter, or a whole model, for other programs.", options, ExportMain};
 }
 
 }  // namespace ampgrad::train

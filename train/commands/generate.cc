@@ -55,7 +55,7 @@ int Continue(const Options& options) {
   return 0;
 }
 
-int Run(const Options& options) {
+int GenerateMain(const Options& options) {
   try {
     return Continue(options);
   } catch (const OutputGone&) {
@@ -71,7 +71,7 @@ Command GenerateCommand() {
                 {{"prompt", "TEXT", "",
                   "text to continue; without it, a text is begun, where the tokenizer has a token for that"}},
                 GenerationOptionSpecs("256")}),
-          Run};
+          GenerateMain};
 }
 
 }  // namespace ampgrad::train

@@ -23,7 +23,7 @@ const Command* FindCommand(const std::vector<Command>& commands, const std::stri
 }
 
 // What is known under `name`, a command's or a topic's.
-std::string Describe(const std::vector<Command>& commands, const std::string& name) {
+std::string DescribeNamed(const std::vector<Command>& commands, const std::string& name) {
   if (const Command* command = FindCommand(commands, name)) return DescribeCommand(*command);
   std::string known;
   for (const Topic& topic : Topics()) {
@@ -58,9 +58,9 @@ std::vector<OptionSpec> AllOptions(const Command& command) { return Join({comman
 std::string DescribeCommand(const Command& command) {
   std::string text = std::string("Usage: ampgrad ") + command.name + " [OPTIONS]\n\n" + command.summary + "\n\n" +
                      DescribeOptions(AllOptions(command));
-  const std::vector<Example> examples = ExamplesOf(command.name);
+  const std::vector<CommandExample> examples = ExamplesOf(command.name);
   if (!examples.empty()) text += "\nExamples:\n";
-  for (const Example& example : examples) {
+  for (const CommandExample& example : examples) {
     text += std::string("  # ") + example.meaning + "\n  " + example.line + "\n";
   }
   return text;
@@ -92,7 +92,7 @@ int Help(const std::vector<Command>& commands, const std::string& version, const
   const std::string text = man            ? ManPage(commands, version, name)
                            : completion   ? BashCompletion(commands)
                            : name.empty() ? DescribeProgram(commands)
-                                          : Describe(commands, name);
+                                          : DescribeNamed(commands, name);
   std::fputs(text.c_str(), stdout);
   return 0;
 }

@@ -95,8 +95,8 @@ directories and files appear whole or not at all.
   return topics;
 }
 
-std::vector<Example> ExamplesOf(const std::string& command) {
-  static const std::map<std::string, std::vector<Example>> examples = {
+std::vector<CommandExample> ExamplesOf(const std::string& command) {
+  static const std::map<std::string, std::vector<CommandExample>> examples = {
       {"demo", {{"ampgrad demo --preset nano --steps 20", "The whole method, in about a minute."}}},
       {"pretrain", {{"ampgrad pretrain --text book.txt --out base", "A model of the photonic preset learns a text."}}},
       {"sft",
@@ -148,7 +148,7 @@ std::vector<Example> ExamplesOf(const std::string& command) {
         {"source <(ampgrad help --completion)", "Completion in this shell of bash."}}},
   };
   const auto found = examples.find(command);
-  return found == examples.end() ? std::vector<Example>() : found->second;
+  return found == examples.end() ? std::vector<CommandExample>() : found->second;
 }
 
 }  // namespace ampgrad::train

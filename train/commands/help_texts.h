@@ -16,12 +16,12 @@ struct Topic {
 /// The topics, in the order in which ampgrad(1) has them.
 const std::vector<Topic>& Topics();
 
-struct Example {
+struct CommandExample {
   const char* line;     // as it is typed
   const char* meaning;  // "The papers' start, with 16 scores a row"
 };
 
 /// The examples of a command; none for a command that needs none.
-std::vector<Example> ExamplesOf(const std::string& command);
+std::vector<CommandExample> ExamplesOf(const std::string& command);
 
 }  // namespace ampgrad::train

@@ -106,9 +106,9 @@ std::string OptionEntry(const OptionSpec& spec) {
   return entry + "\n";
 }
 
-std::string Examples(const std::vector<Example>& examples) {
+std::string ExampleSection(const std::vector<CommandExample>& examples) {
   std::string roff = examples.empty() ? "" : ".SH EXAMPLES\n";
-  for (const Example& example : examples)
+  for (const CommandExample& example : examples)
     roff += ".PP\n" + Roff(example.meaning) + "\n" + Verbatim(Roff(example.line) + "\n");
   return roff;
 }
@@ -146,7 +146,7 @@ std::string CommandPage(const Command& command, const std::string& version) {
   std::string page = Head(std::string("ampgrad-") + command.name, command.summary, version) + Synopsis(command) +
                      ".SH DESCRIPTION\n" + Roff(command.summary) + "\n.SH OPTIONS\n";
   for (const OptionSpec& spec : AllOptions(command)) page += OptionEntry(spec);
-  return page + Examples(ExamplesOf(command.name)) + ".SH SEE ALSO\n" + Bold("ampgrad") +
+  return page + ExampleSection(ExamplesOf(command.name)) + ".SH SEE ALSO\n" + Bold("ampgrad") +
          "(1), which describes models, data, methods, runs and exit codes.\n";
 }
 

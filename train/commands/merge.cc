@@ -4,7 +4,7 @@
 namespace ampgrad::train {
 namespace {
 
-int Run(const Options& options) {
+int MergeMain(const Options& options) {
   const bool half = options.Choice("type", {"f32", "bf16"}) == "bf16";
   GivenModel given = ReadGivenModel(options, AdapterUse::kTrain);
   if (given.adapter.empty()) throw UsageError("expected an adapter: --adapter DIR, or as --model");
@@ -18,7 +18,7 @@ Command MergeCommand() {
   std::vector<OptionSpec> options = ModelOptionSpecs();
   options.push_back({"out", "DIR", nullptr, "directory to write: new, or empty"});
   options.push_back({"type", "NAME", "f32", "f32, or bf16 for all matrices"});
-  return {"merge", "Merge an adapter into its base and write a Hugging Face directory.", options, Run};
+  return {"merge", "Merge an adapter into its base and write a Hugging Face directory.", options, MergeMain};
 }
 
 }  // namespace ampgrad::train

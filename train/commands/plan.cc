@@ -118,7 +118,7 @@ void Print(const RanksTable& table, const Options& options, Index tokens) {
       "trained", "ranks", "bytes a step", "alone s", "link s", "step s", "speed-up", table.rows.c_str());
 }
 
-int Run(const Options& options) {
+int PlanMain(const Options& options) {
   const std::string rate = options.Choice("network", {"100mbit", "1gbit", "10gbit"});
   RanksTable table{{BitsPerSecond(rate), options.Number("latency", 0, 1e6) * 1e-3}, {}, {}};
   if (options.Has("ranks")) table.counts = options.Integers("ranks", 1, 1 << 20);
@@ -173,7 +173,7 @@ Command PlanCommand() {
                  {"ranks", "N,...", "", "numbers of ranks under mpirun, of which each makes one shard of a step"},
                  {"network", "RATE", "1gbit", "of the link between ranks: 100mbit, 1gbit or 10gbit"},
                  {"latency", "MS", "0.1", "milliseconds from one rank to another"}}}),
-          Run};
+          PlanMain};
 }
 
 }  // namespace ampgrad::train

@@ -47,7 +47,7 @@ models::GptConfig ReadConfig(const Options& options) {
   return config;
 }
 
-int Run(const Options& given) {
+int PretrainMain(const Options& given) {
   const Options options = WithShards(given);
   Ranks& ranks = ProgramRanks();
   const models::GptConfig config = ReadConfig(options);
@@ -112,7 +112,7 @@ Command PretrainCommand() {
                 TrainingOptionSpecs("500", "4", "0.1"),
                 {LogOptionSpec()},
                 RunOptionSpecs()}),
-          Run,
+          PretrainMain,
           nullptr,
           true};
 }

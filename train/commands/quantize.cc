@@ -31,7 +31,7 @@ std::vector<Batch> ReadWindows(const Options& options, const GivenModel& given) 
   return TextWindows(text, tokenizer, length, 1, options.Integer("limit", 1, 1 << 30), file);
 }
 
-int Run(const Options& options) {
+int QuantizeMain(const Options& options) {
   const io::GgmlType type = models::ParseQuantisedType(options.Choice("type", models::QuantisedTypes()));
   const std::filesystem::path out = options.String("out");
   const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
@@ -59,7 +59,7 @@ Command QuantizeCommand() {
                  {"out", "FILE", nullptr, "file to write"},
                  {"text", "FILE", "", "a text, on which the loss before and after is printed"},
                  {"limit", "N", "16", "windows of 512 tokens of the text at most"}}}),
-          Run};
+          QuantizeMain};
 }
 
 }  // namespace ampgrad::train

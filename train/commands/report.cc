@@ -34,7 +34,7 @@ void WriteFigures(const std::vector<StudyInput>& studies, const std::filesystem:
   }
 }
 
-int Run(const Options& options) {
+int ReportMain(const Options& options) {
   const std::vector<std::string> directories = options.Strings("study");
   if (std::set<std::string>(directories.begin(), directories.end()).size() != directories.size()) {
     throw UsageError("expected --study to name each directory once, found '" + options.String("study") + "'");
@@ -72,7 +72,7 @@ Command ReportCommand() {
            {"svg", "DIR", "", "write each figure into this directory"},
            {"csv", "FILE", "", "write every figure as a line of CSV"},
            {"json", "FILE", "", "write every figure as JSON"}},
-          Run};
+          ReportMain};
 }
 
 }  // namespace ampgrad::train

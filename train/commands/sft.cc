@@ -80,7 +80,7 @@ void ShowLosses(double base, double start, double end, const RunResult& result, 
               start, end, result.seconds_per_step, Megabytes(peak).c_str(), io::Printable(out).c_str());
 }
 
-int Run(const Options& given_options) {
+int SftMain(const Options& given_options) {
   const Options options = WithShards(given_options);
   Ranks& ranks = ProgramRanks();
   MethodSettings method = ReadMethod(options);
@@ -163,7 +163,7 @@ Command SftCommand() {
                 TrainingOptionSpecs("100", "8", "0"),
                 {LogOptionSpec()},
                 RunOptionSpecs()}),
-          Run,
+          SftMain,
           nullptr,
           true};
 }

@@ -24,6 +24,7 @@
 #include "train/memory_plan.h"
 #include "train/progress.h"
 #include "train/report/format.h"
+#include "train/run_log.h"
 #include "train/study/measures/problems.h"
 #include "train/study/plans/protocol.h"
 
@@ -89,19 +90,19 @@ void WriteReport(const fs::path& study, Index width) {
 }
 
 // Prints what begins, how many runs are done, and how long the others take if they are like those.
-OnRun Progress(const StudyOptions& study, const StudyFile& file) {
+OnRun ShowProgress(const StudyOptions& study, const StudyFile& file) {
   size_t all = 0;
   for (const auto& [arm, seeds] : Missing(study, file)) all += seeds.size();
   return [&file, all, before = file.runs().size(), begin = std::chrono::steady_clock::now()](const std::string& what) {
     const size_t done = file.runs().size() - before;
-    const double hours = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / 3600;
+    const double hours = SecondsSince(begin) / 3600;
     const double left = hours * static_cast<double>(all - done) / static_cast<double>(std::max<size_t>(1, done));
     std::fprintf(stderr, "%zu of %zu runs%s: %s\n", done, all,
                  done > 0 ? report::Format(", about %.1f h left", left).c_str() : "", what.c_str());
   };
 }
 
-int Run(const Options& given) {
+int StudyMain(const Options& given) {
   const Options options = WithPresets(given);
   Ranks& ranks = ProgramRanks();
   RequireSameOptions(options);
@@ -139,7 +140,7 @@ int Run(const Options& given) {
   if (dry) return 0;
   std::fflush(stdout);
   study.directory = out;
-  RunStudy(*model, samples.data, study, file, Progress(study, file));
+  RunStudy(*model, samples.data, study, file, ShowProgress(study, file));
   ranks.Gather("");  // all lines are there
   if (!ranks.IsFirst()) return 0;
   std::printf("%zu runs are in %s\n", StudyFile(out).runs().size(), (out / "runs.jsonl").c_str());
@@ -165,7 +166,7 @@ Command StudyCommand() {
                 BasisOptionSpecs(),
                 ScopeOptionSpecs(),
                 TrainingOptionSpecs("50", "8", "0")}),
-          Run,
+          StudyMain,
           nullptr,
           true};
 }

@@ -17,7 +17,7 @@
 namespace ampgrad::train {
 namespace {
 
-int Run(const Options& options) {
+int SweepMain(const Options& options) {
   SweepOptions sweep;
   sweep.train = ReadTrainOptions(options);
   sweep.search_steps = options.Integer("search-steps", 1, 1'000'000'000);
@@ -77,7 +77,7 @@ Command SweepCommand() {
              {"out", "DIR", "", "directory of a study that keeps the runs, with the loss of each step; it goes on"}},
             BasisOptionSpecs(),
             TrainingOptionSpecs("60", "8", "0")}),
-      Run};
+      SweepMain};
 }
 
 }  // namespace ampgrad::train

@@ -13,7 +13,7 @@
 namespace ampgrad::train {
 namespace {
 
-int Run(const Options& options) {
+int SynthMain(const Options& options) {
   const models::SynthModel model = models::SynthPreset(options.Choice("preset", models::SynthPresets()));
   const uint64_t seed = static_cast<uint64_t>(options.Integer("seed", 0, 1'000'000'000));
   io::StagedDirectory out(options.String("out"));
@@ -43,7 +43,7 @@ Command SynthCommand() {
             "write model.gguf of this type: f32, f16, bf16, q8_0 or q4_0; default: a directory in BF16"},
            {"out", "DIR", nullptr, "directory to write, which must be empty or not there"},
            {"seed", "N", "1", "seed of the weights"}},
-          Run};
+          SynthMain};
 }
 
 }  // namespace ampgrad::train

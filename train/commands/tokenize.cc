@@ -10,7 +10,7 @@
 namespace ampgrad::train {
 namespace {
 
-int Run(const Options& options) {
+int TokenizeMain(const Options& options) {
   if (options.Has("text") == options.Has("prompt")) throw UsageError("expected one of --text and --prompt");
   const std::string text = options.Has("text") ? io::ReadTextFile(options.String("text")) : options.String("prompt");
   const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
@@ -39,7 +39,7 @@ Command TokenizeCommand() {
                  {"begin", nullptr, "", "with the tokens that the tokenizer puts before and after a text"},
                  {"special", nullptr, "", "text that looks like a special token, such as </s>, becomes one"},
                  {"pieces", nullptr, "", "a line for each token: its id, and its text"}}}),
-          Run};
+          TokenizeMain};
 }
 
 }  // namespace ampgrad::train

@@ -19,7 +19,7 @@ namespace ampgrad::train {
 namespace {
 
 // What makes the page again.
-std::string CommandLine(const Options& options) {
+std::string TraceLine(const Options& options) {
   std::string line = "ampgrad trace";
   for (const OptionSpec& spec : TraceCommand().options) {
     const std::string name = spec.name;
@@ -28,7 +28,7 @@ std::string CommandLine(const Options& options) {
   return line;
 }
 
-int Run(const Options& options) {
+int TraceMain(const Options& options) {
   const MethodSettings method = ReadMethod(options);
   TraceOptions trace;
   trace.weight = options.String("weight");
@@ -59,7 +59,7 @@ int Run(const Options& options) {
   const std::string label = begins ? method.Label() : given.method + " of the adapter";
   std::fputs(FormatTrace(found, trace, label).c_str(), stdout);
   if (options.Has("html")) {
-    io::WriteFileAtomically(options.String("html"), FormatTracePage(found, trace, label, CommandLine(options)));
+    io::WriteFileAtomically(options.String("html"), FormatTracePage(found, trace, label, TraceLine(options)));
   }
   return 0;
 }
@@ -81,7 +81,7 @@ Command TraceCommand() {
                  {"batch", "N", "2", "sequences in the batch"},
                  {"length", "N", "", "tokens a sequence at most; default: the model's context"},
                  {"html", "FILE", "", "write the chain as a page that is read step by step and opens anywhere"}}}),
-          Run,
+          TraceMain,
           sizeof(Real) == 8 ? nullptr : "ampgrad-double"};  // a difference of float losses would be mostly rounding
 }
 

@@ -26,7 +26,7 @@ constexpr Index kChunk = 1024;
 
 double Dot(const double* x, const double* y, Index n) { return std::inner_product(x, x + n, y, 0.0); }
 
-void Multiply(const Sparse& m, const double* x, double* y) {
+void Multiply(const SparseMatrix& m, const double* x, double* y) {
   for (Index i = 0; i < m.rows(); ++i) {
     double sum = 0;
     for (Index e = m.starts[i]; e < m.starts[i + 1]; ++e) sum += m.values[e] * x[m.columns[e]];
@@ -34,9 +34,9 @@ void Multiply(const Sparse& m, const double* x, double* y) {
   }
 }
 
-Sparse Transposed(const Sparse& m) {
-  Sparse t{m.rows(), std::vector<Index>(static_cast<size_t>(m.cols) + 1, 0), std::vector<Index>(m.columns.size()),
-           std::vector<double>(m.values.size())};
+SparseMatrix Transposed(const SparseMatrix& m) {
+  SparseMatrix t{m.rows(), std::vector<Index>(static_cast<size_t>(m.cols) + 1, 0), std::vector<Index>(m.columns.size()),
+                 std::vector<double>(m.values.size())};
   for (const Index column : m.columns) ++t.starts[column + 1];
   std::partial_sum(t.starts.begin(), t.starts.end(), t.starts.begin());
   std::vector<Index> next(t.starts.begin(), t.starts.end() - 1);
@@ -53,7 +53,7 @@ Sparse Transposed(const Sparse& m) {
 // The iteration for A = M·Mᵀ, whose eigenvalues are σ². Vectors are rows of blocks [m, n].
 class Iteration {
  public:
-  Iteration(const Sparse& matrix, Index block, uint64_t seed)
+  Iteration(const SparseMatrix& matrix, Index block, uint64_t seed)
       : matrix_(matrix), transposed_(Transposed(matrix)), random_(seed, kStartStream), block_(block, matrix.rows()) {
     for (double& x : block_.values) x = random_.Normal(drawn_++);
     Orthogonalise();
@@ -168,8 +168,8 @@ class Iteration {
     values_ = std::move(eigen.values);
   }
 
-  const Sparse& matrix_;
-  const Sparse transposed_;
+  const SparseMatrix& matrix_;
+  const SparseMatrix transposed_;
   const Random random_;
   uint64_t drawn_ = 0;
   Doubles block_, product_;  // U and A·U
@@ -178,7 +178,7 @@ class Iteration {
 
 }  // namespace
 
-Sparse Ppmi(const Bigrams& counts) {
+SparseMatrix Ppmi(const Bigrams& counts) {
   const std::vector<int> tokens = counts.Seen();
   std::vector<Index> place(counts.unigrams.size(), 0);
   for (size_t i = 0; i < tokens.size(); ++i) place[tokens[i]] = static_cast<Index>(i);
@@ -188,7 +188,7 @@ Sparse Ppmi(const Bigrams& counts) {
     second[place[pair.second]] += static_cast<double>(pair.count);
   }
   const double all = static_cast<double>(counts.tokens - 1);
-  Sparse ppmi{static_cast<Index>(tokens.size()), std::vector<Index>(tokens.size() + 1, 0), {}, {}};
+  SparseMatrix ppmi{static_cast<Index>(tokens.size()), std::vector<Index>(tokens.size() + 1, 0), {}, {}};
   for (const Bigram& pair : counts.pairs) {  // ascending by row
     const Index row = place[pair.first], column = place[pair.second];
     const double information = std::log(static_cast<double>(pair.count) * all / (first[row] * second[column]));
@@ -201,7 +201,7 @@ Sparse Ppmi(const Bigrams& counts) {
   return ppmi;
 }
 
-LeftSingular TopLeftSingular(const Sparse& m, Index k, uint64_t seed) {
+LeftSingular TopLeftSingular(const SparseMatrix& m, Index k, uint64_t seed) {
   const Index n = m.rows(), r = std::min(k, n);
   Iteration iteration(m, std::min(n, 2 * k + 8), seed);
   LeftSingular result{Doubles(r, n), {}, iteration.Residual(r), true, 0};

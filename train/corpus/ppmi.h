@@ -9,7 +9,7 @@
 namespace ampgrad::corpus {
 
 /// A sparse matrix [rows, cols] by rows: row i has the entries starts[i] to starts[i + 1].
-struct Sparse {
+struct SparseMatrix {
   Index cols = 0;
   std::vector<Index> starts;   // [rows + 1]
   std::vector<Index> columns;  // [entries]
@@ -21,7 +21,7 @@ struct Sparse {
 /// The positive pointwise mutual information of neighbours, max(0, log(P[a, b] / (P[a, ·]·P[·, b]))) (Levy and
 /// Goldberg, "Neural word embedding as implicit matrix factorization", NIPS 2014). Row and column i belong to token
 /// counts.Seen()[i]; entries that are 0 are left out.
-Sparse Ppmi(const Bigrams& counts);
+SparseMatrix Ppmi(const Bigrams& counts);
 
 /// The largest singular values of a matrix M with their left vectors.
 struct LeftSingular {
@@ -40,6 +40,6 @@ inline constexpr int kSingularRounds = 100;
 /// Tiago and Chelikowsky, "Self-consistent-field calculations using Chebyshev-filtered subspace iteration", 2006) from
 /// a seeded random start. It uses products with M and Mᵀ alone. When rows <= 2·k + 8 the subspace is the whole space
 /// and the first round is exact.
-LeftSingular TopLeftSingular(const Sparse& m, Index k, uint64_t seed);
+LeftSingular TopLeftSingular(const SparseMatrix& m, Index k, uint64_t seed);
 
 }  // namespace ampgrad::corpus

@@ -9,7 +9,7 @@ namespace {
 using report::Format;
 using report::NumberCell;
 
-std::string Row(const std::string& name, const Prediction& prediction, const std::string& without_text) {
+std::string PageRow(const std::string& name, const Prediction& prediction, const std::string& without_text) {
   const std::string rank = std::to_string(prediction.Rank()) + " of " + std::to_string(kShuffles + 1);
   return report::NamedRow(name, true,
                           NumberCell(Format("%.4f", prediction.r2())) +
@@ -23,13 +23,13 @@ std::string Row(const std::string& name, const Prediction& prediction, const std
 std::string PredictionSection(const ScorePrediction& prediction) {
   std::string rows;
   for (const LayerPrediction& layer : prediction.layers) {
-    rows += Row("layer " + std::to_string(layer.layer), layer.scores, Format("%.4f", layer.without_text.r2()));
+    rows += PageRow("layer " + std::to_string(layer.layer), layer.scores, Format("%.4f", layer.without_text.r2()));
   }
   if (!prediction.layers.empty()) {
     const LayerPrediction& all = prediction.all_layers;
-    rows += Row("all layers", all.scores, Format("%.4f", all.without_text.r2()));
+    rows += PageRow("all layers", all.scores, Format("%.4f", all.without_text.r2()));
   }
-  rows += Row("vocabulary (positive control)", prediction.vocabulary, "–");
+  rows += PageRow("vocabulary (positive control)", prediction.vocabulary, "–");
   return report::Section(
       "Can a corpus predict the scores?",
       "Scores of attention's output projection, a row for each residual channel, predicted out of sample by ridge "

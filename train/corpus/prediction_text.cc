@@ -21,7 +21,7 @@ double Percent(Index part, Index whole) { return 100.0 * static_cast<double>(par
 
 std::string R2(double value) { return value > -1000 ? Format("%.4f", value) : report::Scientific(value); }
 
-std::string Row(const std::string& name, const Prediction& prediction, const std::string& without_text) {
+std::string TextRow(const std::string& name, const Prediction& prediction, const std::string& without_text) {
   std::string line = Left(name, kNameWidth);
   for (const std::string& cell : {R2(prediction.r2()), R2(prediction.ShuffledMean()), R2(prediction.ShuffledTop()),
                                   Format("%lld/%lld", Long(prediction.Rank()), Long(kShuffles + 1)),
@@ -36,12 +36,12 @@ std::string Table(const ScorePrediction& prediction) {
   for (const char* head : {"R²", "shuffled", "their 95 %", "rank", "p", "no text"}) text += Right(head, kNumberWidth);
   text += "\n";
   for (const LayerPrediction& layer : prediction.layers) {
-    text += Row(Format("layer %lld", Long(layer.layer)), layer.scores, R2(layer.without_text.r2()));
+    text += TextRow(Format("layer %lld", Long(layer.layer)), layer.scores, R2(layer.without_text.r2()));
   }
   if (!prediction.layers.empty()) {
-    text += Row("all layers", prediction.all_layers.scores, R2(prediction.all_layers.without_text.r2()));
+    text += TextRow("all layers", prediction.all_layers.scores, R2(prediction.all_layers.without_text.r2()));
   }
-  return text + Row("vocabulary (control)", prediction.vocabulary, "-");
+  return text + TextRow("vocabulary (control)", prediction.vocabulary, "-");
 }
 
 // Whether a figure lies above 95 % of its shuffles.

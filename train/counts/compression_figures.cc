@@ -6,7 +6,7 @@ namespace {
 
 using report::Grouped;
 
-void AddK64(const PaperModels& models, std::vector<Figure>& figures) {
+void AddK64(const PaperModels& models, std::vector<PrintedFigure>& figures) {
   const Index amplitudes = 64 * models.s68_rows, total = models.tiny.Unique();
   const Index weights = models.tiny.block_numbers + models.tiny.head;
   figures.push_back(CountFigure({"S68", "27,279,360", "amplitudes of all layers, K = 64"},
@@ -28,7 +28,7 @@ void AddK64(const PaperModels& models, std::vector<Figure>& figures) {
   figures.push_back(CountFigure({"S68", "1.03B", "weight parameters"}, "22 × 44,040,192 + 65,536,000", weights));
 }
 
-void AddK8(const PaperModels& models, std::vector<Figure>& figures) {
+void AddK8(const PaperModels& models, std::vector<PrintedFigure>& figures) {
   const Index amplitudes = 8 * models.s68_rows, total = models.tiny.Unique();
   figures.push_back(TimesFigure({"S68", "212 × and ~130 ×", "compression at K = 8, predicted"},
                                 {"parameters of the whole model", "amplitudes by S68's rows", total, amplitudes})
@@ -41,7 +41,7 @@ void AddK8(const PaperModels& models, std::vector<Figure>& figures) {
                                  10'200'000, models.photonic.Scores(8)})
                         .Remark("Scores of blocks below, vocabulary and positions above. S72 says 32 × for the same "
                                 "model."));
-  Figure small{"S68", "113 ×", "compression at 100M"};
+  PrintedFigure small{"S68", "113 ×", "compression at 100M"};
   figures.push_back(small.Remark("A prediction for a model whose shape is not given."));
 }
 

@@ -18,9 +18,9 @@ using report::Right;
 constexpr size_t kLabel = 58, kColumn = 14, kColumnsAtOnce = 3;
 
 // A value for each K.
-using Cell = std::function<std::string(Index k)>;
+using CellOfK = std::function<std::string(Index k)>;
 
-std::string Line(const std::string& label, const std::vector<Index>& ks, const Cell& cell) {
+std::string Line(const std::string& label, const std::vector<Index>& ks, const CellOfK& cell) {
   std::string line = Left("  " + label, kLabel);
   for (const Index k : ks) line += Right(cell(k), kColumn);
   return line + "\n";

@@ -8,7 +8,7 @@ struct Factor {
   const char* name;  // "887,628 (a multiplier)"
 };
 
-Figure Product(Figure figure, const std::vector<Factor>& factors) {
+PrintedFigure Product(PrintedFigure figure, const std::vector<Factor>& factors) {
   double product = 1;
   std::string formula;
   for (const Factor& factor : factors) {
@@ -25,7 +25,7 @@ FigureGroup EffectiveFigures() {
   const Factor small = {13.3e6, "13.3M (parameters, rounded)"};
   const char* const what = "effective parameters";
   FigureGroup group{"Effective parameters: products, nothing of which was measured", {}};
-  std::vector<Figure>& figures = group.figures;
+  std::vector<PrintedFigure>& figures = group.figures;
   figures.push_back(Product({"–", "1,065,154 ×", "multiplier"}, {multiplier, gain}));
   figures.back().unit = Unit::kTimes;
   figures.back().Remark("Not measured. S72 multiplies by 1.2 while it names 40 ×.");
@@ -34,7 +34,7 @@ FigureGroup EffectiveFigures() {
   figures.push_back(Product({"–", "14.2T", what}, {multiplier, gain, small}));
   figures.push_back(
       Product({"–", "0.27 peta", what}, {{246'563, "246,563 (multiplier)"}, {1.1e9, "1.1B (parameters)"}}));
-  Figure more{"–", "2.7 peta", what};
+  PrintedFigure more{"–", "2.7 peta", what};
   figures.push_back(
       more.Remark("Not measured, and ten times the product above; where the ten comes from is not said."));
   return group;

@@ -9,7 +9,7 @@
 namespace ampgrad::train {
 namespace {
 
-Figure RatioFigure(Figure figure, const Ratio& ratio, Unit unit) {
+PrintedFigure RatioFigure(PrintedFigure figure, const Ratio& ratio, Unit unit) {
   figure.formula =
       report::Grouped(ratio.count) + " " + ratio.name + " / " + report::Grouped(ratio.of) + " " + ratio.of_name;
   figure.value = ratio.Value();
@@ -20,19 +20,23 @@ Figure RatioFigure(Figure figure, const Ratio& ratio, Unit unit) {
 
 }  // namespace
 
-Figure CountFigure(Figure printed, std::string formula, Index value) {
+PrintedFigure CountFigure(PrintedFigure printed, std::string formula, Index value) {
   return NumberFigure(std::move(printed), std::move(formula), static_cast<double>(value), Unit::kCount);
 }
 
-Figure NumberFigure(Figure printed, std::string formula, double value, Unit unit) {
+PrintedFigure NumberFigure(PrintedFigure printed, std::string formula, double value, Unit unit) {
   printed.formula = std::move(formula);
   printed.value = value;
   printed.unit = unit;
   return printed;
 }
 
-Figure ShareFigure(Figure printed, const Ratio& ratio) { return RatioFigure(std::move(printed), ratio, Unit::kShare); }
-Figure TimesFigure(Figure printed, const Ratio& ratio) { return RatioFigure(std::move(printed), ratio, Unit::kTimes); }
+PrintedFigure ShareFigure(PrintedFigure printed, const Ratio& ratio) {
+  return RatioFigure(std::move(printed), ratio, Unit::kShare);
+}
+PrintedFigure TimesFigure(PrintedFigure printed, const Ratio& ratio) {
+  return RatioFigure(std::move(printed), ratio, Unit::kTimes);
+}
 
 std::string FormatValue(double value, Unit unit) {
   switch (unit) {

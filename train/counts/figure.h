@@ -11,7 +11,7 @@ namespace ampgrad::train {
 
 enum class Unit { kCount, kNumber, kShare, kTimes, kBytes };
 
-struct Figure {
+struct PrintedFigure {
   std::string paper;                 // "S72"
   std::string printed;               // as the paper has it: "2.29 %"
   std::string what;                  // of what
@@ -21,20 +21,20 @@ struct Figure {
   std::string denominator = {};  // its name; empty for what is no ratio
   std::string remark = {};       // what is wrong, or easily misread; empty for nothing
 
-  Figure& Remark(std::string text) { return remark = std::move(text), *this; }
+  PrintedFigure& Remark(std::string text) { return remark = std::move(text), *this; }
 };
 
 struct FigureGroup {
   std::string title;
-  std::vector<Figure> figures;
+  std::vector<PrintedFigure> figures;
 };
 
 /// Figures that are a count, or a number, by a formula in words.
-Figure CountFigure(Figure printed, std::string formula, Index value);
-Figure NumberFigure(Figure printed, std::string formula, double value, Unit unit = Unit::kNumber);
+PrintedFigure CountFigure(PrintedFigure printed, std::string formula, Index value);
+PrintedFigure NumberFigure(PrintedFigure printed, std::string formula, double value, Unit unit = Unit::kNumber);
 /// Figures that are one number over another.
-Figure ShareFigure(Figure printed, const Ratio& ratio);
-Figure TimesFigure(Figure printed, const Ratio& ratio);
+PrintedFigure ShareFigure(PrintedFigure printed, const Ratio& ratio);
+PrintedFigure TimesFigure(PrintedFigure printed, const Ratio& ratio);
 
 /// The value with its unit: "2.287 %".
 std::string FormatValue(double value, Unit unit);

@@ -9,7 +9,7 @@ using report::Grouped;
 
 const char* const kFullSet = "numbers of full SFT: matrices of two layers and lm_head";
 
-void AddModel(const PaperModels& models, std::vector<Figure>& figures) {
+void AddModel(const PaperModels& models, std::vector<PrintedFigure>& figures) {
   const Counts& two = models.tiny_two;
   const Index per_layer = two.rows / two.layers;
   figures.push_back(
@@ -25,7 +25,7 @@ void AddModel(const PaperModels& models, std::vector<Figure>& figures) {
                         .Remark("In binary units it is 4.10 GiB."));
 }
 
-void AddCurve(const PaperModels& models, std::vector<Figure>& figures) {
+void AddCurve(const PaperModels& models, std::vector<PrintedFigure>& figures) {
   const std::pair<Index, const char*> points[] = {{4, "172K = .016 %"},   {8, "344K = .031 %"},
                                                   {16, "688K = .063 %"},  {32, "1.38M = .125 %"},
                                                   {64, "2.75M = .250 %"}, {128, "5.5M = 0.5 %"}};
@@ -39,7 +39,7 @@ void AddCurve(const PaperModels& models, std::vector<Figure>& figures) {
 }
 
 // One number of scores, 1,376,256, over three denominators.
-void AddShares(const PaperModels& models, std::vector<Figure>& figures) {
+void AddShares(const PaperModels& models, std::vector<PrintedFigure>& figures) {
   const Counts& two = models.tiny_two;
   const Index scores = two.Scores(32), full = two.full + two.head;
   figures.push_back(CountFigure({"S76", "1.37M", "scores of two layers, K = 32"}, "2 × 21,504 rows × 32", scores)
@@ -61,18 +61,18 @@ void AddShares(const PaperModels& models, std::vector<Figure>& figures) {
   figures.push_back(
       TimesFigure({"S78", "56 ×", "ratio of trained numbers"}, {kFullSet, "scores, K = 64", full, two.Scores(64)})
           .Remark("For the same matrices 32 ×."));
-  Figure efficiency =
+  PrintedFigure efficiency =
       NumberFigure({"S78", "60 ×", "parameter efficiency"}, "55.81 × an efficiency of 1.077",
                    1.077 * static_cast<double>(full) / static_cast<double>(two.Scores(64)), Unit::kTimes);
   efficiency.denominator = "fall of the loss in full SFT for each number of two layers and lm_head";
   figures.push_back(efficiency);
 }
 
-void AddPoints(const PaperModels& models, std::vector<Figure>& figures) {
+void AddPoints(const PaperModels& models, std::vector<PrintedFigure>& figures) {
   const Counts& two = models.tiny_two;
   const auto points = [&](const char* printed, const char* formula, Index count, double percent) {
-    Figure figure = NumberFigure({"S78", printed, "trained numbers for each point of efficiency"}, formula,
-                                 static_cast<double>(count) / percent, Unit::kCount);
+    PrintedFigure figure = NumberFigure({"S78", printed, "trained numbers for each point of efficiency"}, formula,
+                                        static_cast<double>(count) / percent, Unit::kCount);
     figure.denominator = "efficiency in per cent";
     figures.push_back(figure);
   };
@@ -81,7 +81,7 @@ void AddPoints(const PaperModels& models, std::vector<Figure>& figures) {
   points("30.2K/%", "1,376,256 / 45.6", two.Scores(32), 45.6);
 }
 
-void AddMemory(const PaperModels& models, std::vector<Figure>& figures) {
+void AddMemory(const PaperModels& models, std::vector<PrintedFigure>& figures) {
   const Counts& two = models.tiny_two;
   const Index scores = two.Scores(32), full = two.full + two.head;
   const auto bytes = [&](const char* printed, const char* what, Index count) {
@@ -92,9 +92,9 @@ void AddMemory(const PaperModels& models, std::vector<Figure>& figures) {
   bytes("~1.8 GB", "AdamW in full SFT", full);
   // In F32: the model; full SFT has a gradient and two moments, amplitude dW of the 14 matrices and 12 bytes a score.
   const Index model = 4 * models.tiny.Unique(), dense = model + 12 * full, amplitude = model + 12 * scores;
-  Figure memory = TimesFigure({"S76", "~112 ×", "total memory savings"},
-                              {"bytes of full SFT, without activations", "bytes of amplitude with dW, K = 32", dense,
-                               amplitude + 4 * two.full});
+  PrintedFigure memory = TimesFigure({"S76", "~112 ×", "total memory savings"},
+                                     {"bytes of full SFT, without activations", "bytes of amplitude with dW, K = 32",
+                                      dense, amplitude + 4 * two.full});
   figures.push_back(
       memory.Remark("112 × holds for the optimiser's state alone. Model, gradients and moments are 6.24 GB against "
                     "4.77 GB, or 4.42 GB "

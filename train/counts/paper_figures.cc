@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kIndent = 6;
 
-std::string FormatFigure(const Figure& figure) {
+std::string FormatFigure(const PrintedFigure& figure) {
   const std::string indent(kIndent, ' ');
   std::string text = report::Wrap(
       report::Left(figure.paper, kIndent) + report::Left(figure.printed, 26) + "  " + figure.what, kIndent);
@@ -22,7 +22,7 @@ std::string FormatFigure(const Figure& figure) {
   return text;
 }
 
-nlohmann::ordered_json ToJson(const Figure& figure) {
+nlohmann::ordered_json ToJson(const PrintedFigure& figure) {
   nlohmann::ordered_json json = {{"paper", figure.paper}, {"printed", figure.printed}, {"what", figure.what}};
   json["formula"] = figure.formula;
   json["value"] = figure.value ? nlohmann::ordered_json(*figure.value) : nlohmann::ordered_json();
@@ -61,7 +61,7 @@ std::string FormatPaperFigures() {
   std::string text = "What the papers print, and the arithmetic that leads to it ('!': what is wrong or misread)\n";
   for (const FigureGroup& group : PaperFigures()) {
     text += "\n" + group.title + "\n";
-    for (const Figure& figure : group.figures) text += FormatFigure(figure);
+    for (const PrintedFigure& figure : group.figures) text += FormatFigure(figure);
   }
   text += "\nThe rows of the scaling tables as counts; no efficiency follows from them\n";
   return text + FormatScaling(ScalingRows(PaperModels()));
@@ -71,7 +71,7 @@ nlohmann::ordered_json PaperFiguresJson() {
   nlohmann::ordered_json groups = nlohmann::ordered_json::array(), scaling = nlohmann::ordered_json::array();
   for (const FigureGroup& group : PaperFigures()) {
     nlohmann::ordered_json figures = nlohmann::ordered_json::array();
-    for (const Figure& figure : group.figures) figures.push_back(ToJson(figure));
+    for (const PrintedFigure& figure : group.figures) figures.push_back(ToJson(figure));
     groups.push_back({{"title", group.title}, {"figures", figures}});
   }
   for (const ScalingRow& row : ScalingRows(PaperModels())) scaling.push_back(ToJson(row));

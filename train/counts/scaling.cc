@@ -21,7 +21,7 @@ ScalingRow Row(const char* model, const Counts& two, const Counts& all, const ch
   return row;
 }
 
-void AddSeven(const PaperModels& models, std::vector<Figure>& figures) {
+void AddSeven(const PaperModels& models, std::vector<PrintedFigure>& figures) {
   const Counts &two = models.seven_two, &all = models.seven;
   const Index per_layer = all.rows / all.layers;
   figures.push_back(NumberFigure({"S76", "K ~ 64 at 7B", "K by the two points that were run"},
@@ -39,11 +39,11 @@ void AddSeven(const PaperModels& models, std::vector<Figure>& figures) {
                                 {"parameters, rounded", "scores, rounded", 7'000'000'000, 35'000'000})
                         .Remark("By the rule that gave 112 × (two layers and head over the layers' scores) it is "
                                 "84.7 ×; like for like d/K = 64 ×."));
-  Figure efficiency{"S76", "~35 % at 7B", "efficiency"};
+  PrintedFigure efficiency{"S76", "~35 % at 7B", "efficiency"};
   figures.push_back(efficiency.Remark("An efficiency follows from no count, and nothing was run at this size."));
 }
 
-void AddLaws(std::vector<Figure>& figures) {
+void AddLaws(std::vector<PrintedFigure>& figures) {
   const struct {
     Index width;
     const char *least, *best;

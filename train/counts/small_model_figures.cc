@@ -11,7 +11,7 @@ constexpr Index kRounded = 10'200'000;     // "10.2M", as the papers divide by i
 constexpr Index kAttentionRows = 8 * 256;  // attn.c_proj of eight layers
 const char* const kStateDict = "state-dict elements, masks and tied copies counted";
 
-void AddRows(const Counts& c, std::vector<Figure>& figures) {
+void AddRows(const Counts& c, std::vector<PrintedFigure>& figures) {
   figures.push_back(CountFigure({"S72", "46,398", "rows of width 256"}, "2 × 15,007 + 8 × (768 + 256 + 1,024)", c.rows)
                         .Remark("65 % are vocabulary rows, those of the tied matrix counted twice; the down-projection "
                                 "is left out (with it: 54,590)."));
@@ -40,8 +40,8 @@ void AddRows(const Counts& c, std::vector<Figure>& figures) {
           .Remark("The paper has both for one quantity. Its table gives 97.7 %; 97.5 % is S68's, of another model."));
 }
 
-void AddComparisons(const Counts& c, std::vector<Figure>& figures) {
-  Figure efficiency = NumberFigure(
+void AddComparisons(const Counts& c, std::vector<PrintedFigure>& figures) {
+  PrintedFigure efficiency = NumberFigure(
       {"S72", "40.1 ×", "parameter efficiency"},
       "(1.098 / 371,184 scores) / (1.196 / 16,230,400 " + std::string(kStateDict) + ")",
       (1.098 / static_cast<double>(c.Scores(kK))) / (1.196 / static_cast<double>(c.StateDict())), Unit::kTimes);
@@ -62,18 +62,18 @@ void AddComparisons(const Counts& c, std::vector<Figure>& figures) {
           .Remark("That is every matrix of the blocks; with one vocabulary matrix it is " +
                   Grouped(c.Lora(8) + 4 * c.vocabulary_rank_cost) + ", with both " +
                   Grouped(c.Lora(8) + 8 * c.vocabulary_rank_cost) + "."));
-  Figure trainable = ShareFigure({"S76", "2.3 % and 1.56 % (0.68 ×)", "score-trainable, of which the first"},
-                                 {"scores", kStateDict, c.Scores(kK), c.StateDict()});
+  PrintedFigure trainable = ShareFigure({"S76", "2.3 % and 1.56 % (0.68 ×)", "score-trainable, of which the first"},
+                                        {"scores", kStateDict, c.Scores(kK), c.StateDict()});
   figures.push_back(
       trainable.Remark("0.68 × divides unlike things. Of the decomposed matrices, K/d, it is 3.125 % and "
                        "1.5625 %, 0.5 ×; of the whole 2.29 % and 0.125 %, 0.055 ×."));
-  Figure unknown{"S76", "13.3M and ~60 matrices", "size of the small model"};
+  PrintedFigure unknown{"S76", "13.3M and ~60 matrices", "size of the small model"};
   figures.push_back(
       unknown.Remark("The model that gives all other counts has 26 matrices of width 256, and 10.29M, "
                      "14.13M or 16.23M elements, as one counts."));
 }
 
-void AddLadder(std::vector<Figure>& figures) {
+void AddLadder(std::vector<PrintedFigure>& figures) {
   constexpr Index kAmplitudes = kAttentionRows * kK, kCrystal = kAttentionRows * 7 + 7 * 8;
   figures.push_back(
       CountFigure({"S62", "16,384", "amplitudes"}, "8 layers × 256 rows of attn.c_proj × K = 8", kAmplitudes));

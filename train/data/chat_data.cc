@@ -29,8 +29,8 @@ std::vector<Example> Shuffled(std::vector<Example> all, uint64_t seed) {
   return examples;
 }
 
-// What a step takes `batch` of: a sample or, packed, as many as fit side by side.
-std::vector<std::vector<Index>> Rows(const std::vector<Example>& examples, const ChatSource& source) {
+// Packs: what a step takes `batch` of. Each holds one sample or, with --pack, as many as fit side by side.
+std::vector<std::vector<Index>> Packs(const std::vector<Example>& examples, const ChatSource& source) {
   std::vector<Index> lengths;
   std::vector<std::vector<Index>> single;
   for (const Example& example : examples) {
@@ -42,13 +42,13 @@ std::vector<std::vector<Index>> Rows(const std::vector<Example>& examples, const
 
 // Makes the training part of these examples.
 void Train(std::vector<Example> all, const ChatSource& source, ChatData& result) {
-  const auto rows = std::make_shared<const std::vector<std::vector<Index>>>(Rows(all, source));
+  const auto packs = std::make_shared<const std::vector<std::vector<Index>>>(Packs(all, source));
   const auto examples = std::make_shared<const std::vector<Example>>(std::move(all));
   result.train = static_cast<Index>(examples->size());
-  result.data.samples = static_cast<Index>(rows->size());
-  for (const std::vector<Index>& row : *rows) {
+  result.data.samples = static_cast<Index>(packs->size());
+  for (const std::vector<Index>& one : *packs) {
     Index tokens = 0;
-    for (const Index i : row) tokens += Tokens((*examples)[i]);
+    for (const Index i : one) tokens += Tokens((*examples)[i]);
     result.longest = std::max(result.longest, tokens);
   }
   const Index count = result.data.samples, batch = source.batch;
@@ -60,7 +60,7 @@ void Train(std::vector<Example> all, const ChatSource& source, ChatData& result)
         epoch = n / count;
         order = Random(seed, kEpochStream + static_cast<uint64_t>(epoch)).Permutation(count);
       }
-      for (const Index i : (*rows)[order[n % count]]) members.push_back(&(*examples)[i]);
+      for (const Index i : (*packs)[order[n % count]]) members.push_back(&(*examples)[i]);
     }
     return pack ? SideBySide(members) : Padded(members);
   };
@@ -138,7 +138,7 @@ class Reader {
 
 std::string Describe(const ChatData& data) {
   return std::to_string(data.train) + " samples to train on, " +
-         (data.data.samples < data.train ? "packed into " + std::to_string(data.data.samples) + " rows, " : "") +
+         (data.data.samples < data.train ? "packed into " + std::to_string(data.data.samples) + " packs, " : "") +
          (data.validation > 0 ? std::to_string(data.validation) + " for choosing rates, " : "") +
          std::to_string(data.held_out) + " held out; " + Describe(data.counts);
 }

@@ -40,7 +40,7 @@ struct ChatSource {
   uint64_t seed;
   std::filesystem::path held_out = {};  // the held-out part, all of it, in its order; then nothing else is held out
   bool mask_prompts = true;             // false: all tokens up to the last answer are learned
-  bool pack = false;                    // a batch is `batch` rows of at most `length` tokens that hold whole samples
+  bool pack = false;                    // a batch is `batch` packs: whole samples, of at most `length` tokens together
 };
 
 /// Throws std::runtime_error as ReadSamples, ChooseTemplate and MakeChatData do, and when the files would have

@@ -25,7 +25,7 @@ struct KindKeys {
 };
 
 // A line with the keys of two kinds is of the first of them: some files of messages repeat the prompt under "prompt".
-constexpr KindKeys kKinds[] = {
+constexpr KindKeys kSampleKinds[] = {
     {SampleKind::kMessages, "messages", nullptr, "\"messages\""},
     {SampleKind::kMessages, "conversations", nullptr, "\"conversations\""},
     {SampleKind::kInstruction, "instruction", "output", "\"instruction\""},
@@ -38,15 +38,15 @@ constexpr KindKeys kPromptOfMessages = {SampleKind::kMessages, "prompt", "comple
 // The kind of a line, told by its first key or, where that is missing, by its second. Null when all of its keys are
 // null, as tables write a sample without anything.
 const KindKeys* FindKind(const io::JsonValue& line) {
-  for (const KindKeys& keys : kKinds) {
+  for (const KindKeys& keys : kSampleKinds) {
     if (line.Has(keys.first)) return &keys;
   }
-  for (const KindKeys& keys : kKinds) {
+  for (const KindKeys& keys : kSampleKinds) {
     if (keys.second && line.Has(keys.second)) return &keys;
   }
   if (line.Has(kText.first)) return &kText;
   if (line.json().contains(kText.first)) return nullptr;
-  for (const KindKeys& keys : kKinds) {
+  for (const KindKeys& keys : kSampleKinds) {
     if (line.json().contains(keys.first)) return nullptr;
   }
   line.Fail("the key messages, conversations, instruction, question, prompt or text", "none");

@@ -43,9 +43,6 @@ Index MiddleK(std::vector<Index> ks) {
   return ks[ks.size() / 2];
 }
 
-// A ratio as a percentage; "-" for that of a run that diverged, or of a full SFT that gained nothing.
-std::string Percent(double ratio) { return std::isfinite(ratio) ? report::Format("%.1f %%", 100 * ratio) : "-"; }
-
 std::string Decimals(double value) { return std::isfinite(value) ? report::Format("%.4f", value) : "-"; }
 
 // Says by which losses a rate was chosen.
@@ -57,9 +54,9 @@ void NoteSearch(const StudyRun& run) {
 }
 
 // The rows of a sweep under way, from the lines of its study.
-class Rows {
+class SweepRows {
  public:
-  Rows(const std::vector<Arm>& arms, const StudyFile& file, const OnRow& on_row)
+  SweepRows(const std::vector<Arm>& arms, const StudyFile& file, const OnRow& on_row)
       : arms_(arms), file_(file), on_row_(on_row) {}
 
   /// Adds a row for every line that is new.
@@ -126,7 +123,7 @@ std::vector<SweepRow> RunSweep(models::LanguageModel& base, const Data& data, co
   study.sample = options.sample;
   RequireMemoryForAll(base, study.arms, options);
   const DeferSignals until_the_end;
-  Rows rows(study.arms, file, on_row);
+  SweepRows rows(study.arms, file, on_row);
   std::optional<Phase> phase;
   RunStudy(base, data, study, file, [&](const std::string& what) {
     phase.reset();
@@ -153,8 +150,9 @@ std::string FormatRow(const SweepRow& r) {
       amplitude ? std::to_string(method.k).c_str() : "-",
       std::isfinite(r.run.rate.lr) ? report::Format("%g", r.run.rate.lr).c_str() : "-",
       static_cast<long long>(r.run.trained), 100 * r.Share(), r.run.base_loss, Decimals(r.run.start_loss).c_str(),
-      r.run.diverged.empty() ? Decimals(r.run.end_loss).c_str() : "diverged", Percent(r.efficiency).c_str(),
-      Percent(r.from_base_efficiency).c_str(), Decimals(r.run.seconds_per_step).c_str());
+      r.run.diverged.empty() ? Decimals(r.run.end_loss).c_str() : "diverged",
+      report::PercentOrDash(r.efficiency, 1).c_str(), report::PercentOrDash(r.from_base_efficiency, 1).c_str(),
+      Decimals(r.run.seconds_per_step).c_str());
 }
 
 void PrintLastRow(const std::vector<SweepRow>& rows) {

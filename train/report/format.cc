@@ -31,4 +31,14 @@ std::string Decimal(double value) {
 
 double Share(double error, double bound) { return error == 0 ? 0 : error / std::fabs(bound); }
 
+std::string PercentOrDash(double share, int decimals) {
+  return std::isfinite(share) ? Format("%.*f %%", decimals, 100 * share) : "-";
+}
+
+std::string CsvCell(const std::string& text) {
+  std::string cell = "\"";
+  for (const char c : text) cell += c == '"' ? "\"\"" : std::string(1, c);
+  return cell + "\"";
+}
+
 }  // namespace ampgrad::report

@@ -16,4 +16,10 @@ std::string Decimal(double value);
 /// `error` as a part of `bound`: 0 for no error, infinity for an error where none is allowed.
 double Share(double error, double bound);
 
+/// A share as "12.34 %"; "-" where it is no number, as that of nothing.
+std::string PercentOrDash(double share, int decimals);
+
+/// A quoted cell of a CSV file (RFC 4180).
+std::string CsvCell(const std::string& text);
+
 }  // namespace ampgrad::report

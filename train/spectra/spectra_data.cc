@@ -72,7 +72,7 @@ ordered_json ScalingJson(const KScaling& scaling) {
 }
 
 // Lines of the CSV, one figure after another.
-class Lines {
+class SpectraCsvLines {
  public:
   void Of(std::string scope, std::string name, Index layer, Index k) {
     place_ =
@@ -91,7 +91,7 @@ class Lines {
   std::string place_, text_;
 };
 
-void AddMatrix(const ct::MatrixSpectra& matrix, Lines& lines) {
+void AddMatrix(const ct::MatrixSpectra& matrix, SpectraCsvLines& lines) {
   lines.Of("matrix", matrix.name, matrix.layer, 0);
   lines.Add("rows", static_cast<double>(matrix.rows));
   lines.Add("norm", matrix.norm);
@@ -134,7 +134,7 @@ ordered_json SpectraJson(const ct::ModelSpectra& spectra, const KScaling& scalin
 }
 
 std::string SpectraCsv(const ct::ModelSpectra& spectra) {
-  Lines lines;
+  SpectraCsvLines lines;
   lines.Of("all", "", -1, 0);
   lines.Add("weight_pr", spectra.weight_pr);
   lines.Add("n95_weights", static_cast<double>(spectra.n95_weights));

@@ -65,7 +65,7 @@ std::string R2Title(const ct::ModelSpectra& s, Index k) {
 }
 
 // "d/32" of "K = d/32, S68's least".
-std::string Formula(const std::string& law) {
+std::string LawFormula(const std::string& law) {
   const size_t begin = law.find("= ");
   return begin == std::string::npos ? law : law.substr(begin + 2, law.find(',') - begin - 2);
 }
@@ -80,7 +80,7 @@ void AddLaws(const KScaling& scaling, Chart& chart) {
   std::ranges::sort(laws, {}, &KLaw::k);
   std::vector<double> ends(static_cast<size_t>(kNameRows), 0.0);
   for (const KLaw& law : laws) {
-    const std::string name = Formula(law.law);
+    const std::string name = LawFormula(law.law);
     const double k = std::max(1.0, law.k), x = chart.X(k);
     const auto free = std::ranges::find_if(ends, [x](double end) { return end <= x; });
     const auto row = free == ends.end() ? ends.end() - 1 : free;

@@ -7,8 +7,6 @@
 namespace ampgrad::train {
 namespace {
 
-double EndLoss(const StudyRun& run) { return run.end_loss; }
-
 SeedValues GainOf(const StudyRuns& runs, const Arm& arm, Gain gain) {
   return runs.Of(arm, [gain](const StudyRun& run) {
     return (gain == Gain::kFromStart ? run.start_loss : run.base_loss) - run.end_loss;
@@ -54,11 +52,12 @@ std::vector<CurvePoint> KCurve(const StudyRuns& runs, ct::Start start) {
     for (const uint64_t seed : runs.seeds()) {
       if (const StudyRun* run = runs.Run(*arm, seed)) point.trained = run->trained;
     }
-    const SeedValues end = runs.Of(*arm, EndLoss);
+    const SeedValues end = runs.Of(*arm, &StudyRun::end_loss);
     point.end_loss = Summary(end);
     point.from_start = Summary(Efficiency(runs, *arm, Gain::kFromStart));
     point.from_base = Summary(Efficiency(runs, *arm, Gain::kFromBase));
-    if (const Arm* full = runs.FullFor(*arm)) point.against_full = Summary(Difference(end, runs.Of(*full, EndLoss)));
+    if (const Arm* full = runs.FullFor(*arm))
+      point.against_full = Summary(Difference(end, runs.Of(*full, &StudyRun::end_loss)));
     curve.push_back(std::move(point));
   }
   return curve;

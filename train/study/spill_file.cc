@@ -14,7 +14,7 @@ namespace ampgrad::train {
 namespace {
 
 // The file grows and is mapped by this many bytes at least: a process may have some ten thousand mappings only.
-constexpr size_t kChunk = size_t{1} << 24;
+constexpr size_t kSpillChunk = size_t{1} << 24;
 constexpr size_t kAlignment = 64;  // as Tensor's
 
 size_t RoundUp(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
@@ -50,7 +50,7 @@ void SpillFile::MapChunk(size_t size) {
 StoredTensor SpillFile::Add(const Tensor& x) {
   const size_t bytes = static_cast<size_t>(x.size()) * sizeof(Real);
   if (bytes > chunk_size_ - chunk_used_) {
-    MapChunk(RoundUp(std::max(bytes, kChunk), static_cast<size_t>(sysconf(_SC_PAGESIZE))));
+    MapChunk(RoundUp(std::max(bytes, kSpillChunk), static_cast<size_t>(sysconf(_SC_PAGESIZE))));
   }
   char* const to = chunk_.get() + chunk_used_;
   std::memcpy(to, x.data(), bytes);

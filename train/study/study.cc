@@ -11,6 +11,7 @@
 #include "tensor/kernels/simd/simd_target.h"
 #include "train/change/weight_change.h"
 #include "train/interrupt.h"
+#include "train/run_log.h"
 #include "train/study/measures/cut_scores.h"
 #include "train/study/measures/lora_overlap.h"
 #include "train/study/measures/written_scores.h"
@@ -22,10 +23,6 @@ namespace {
 
 // Batches of the training part that the loss after the last step is taken of.
 constexpr Index kTrainBatches = 8;
-
-double SecondsSince(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
 
 std::string BitsOf(const std::vector<Param*>& params) {
   io::Digest digest;

@@ -23,7 +23,7 @@ Arm ReadArmOf(const io::JsonValue& json) {
   return ReadArm(json, {});
 }
 
-RateSearch ReadRate(const io::JsonValue& json) {
+RateSearch ReadRateSearch(const io::JsonValue& json) {
   RateSearch rate;
   rate.lr = ReadNumber(json.Field("lr"));
   for (const io::JsonValue& tried : json.Field("tried").Items()) {
@@ -84,7 +84,7 @@ StudyRun ReadStudyRun(const io::JsonValue& line) {
   StudyRun r;
   r.arm = ReadArmOf(line.Field("arm"));
   r.seed = static_cast<uint64_t>(line.Field("seed").Integer(0, kMost));
-  r.rate = ReadRate(line.Field("rate"));
+  r.rate = ReadRateSearch(line.Field("rate"));
   r.diverged = line.Field("diverged").StringOr("");
   r.base_loss = ReadNumber(line.Field("base_loss"));
   r.start_loss = ReadNumber(line.Field("start_loss"));

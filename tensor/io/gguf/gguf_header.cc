@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "tensor/io/printable.h"
 #include "tensor/io/safetensors_header.h"
 #include "tensor/io/utf8.h"
 
@@ -19,15 +20,9 @@ static_assert(std::endian::native == std::endian::little);
 constexpr uint64_t kMaxValues = 4'000'000;
 constexpr uint32_t kMaxDimensions = 4, kMaxAlignment = 1 << 20;
 constexpr uint64_t kMaxTensorName = 64, kMaxKey = 65535;  // bytes
-constexpr int kMaxDepth = 8;                              // of arrays within arrays
+constexpr int kMaxArrayDepth = 8;                         // of arrays within arrays
 
-// The types of values.
-enum : uint32_t { kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64, kTypes };
 constexpr std::array<uint64_t, kTypes> kLeastBytes = {1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8};
-
-[[noreturn]] void Fail(const std::string& file, const std::string& message) {
-  throw std::runtime_error(file + ": " + message);
-}
 
 // Reads the bytes of a header from its start. `what` names the thing that is read, for messages.
 class Cursor {
@@ -35,7 +30,7 @@ class Cursor {
   Cursor(std::string_view bytes, const std::string& file) : bytes_(bytes), file_(file) {}
 
   uint64_t at() const { return at_; }
-  [[noreturn]] void Fail(const std::string& message) const { io::Fail(file_, message); }
+  [[noreturn]] void Fail(const std::string& message) const { RefuseToRead(file_, message); }
 
   // Refuses `count` things of at least `least` bytes each before memory is taken for them.
   void RequireRoom(uint64_t count, uint64_t least, const std::string& what) const {
@@ -132,8 +127,8 @@ class ValueReader {
   }
 
   nlohmann::json Array(int depth) {
-    if (depth > kMaxDepth) {
-      cursor_.Fail(what_ + " nests arrays more than " + std::to_string(kMaxDepth) + " deep");
+    if (depth > kMaxArrayDepth) {
+      cursor_.Fail(what_ + " nests arrays more than " + std::to_string(kMaxArrayDepth) + " deep");
     }
     const uint32_t type = cursor_.Read<uint32_t>("the type in " + what_);
     if (type >= kTypes) cursor_.Fail("expected " + what_ + " to hold a type of 0..12, found " + std::to_string(type));
@@ -164,8 +159,8 @@ uint64_t AlignmentOf(const nlohmann::json& values, const std::string& file) {
   if (found == values.end()) return 32;
   const uint64_t alignment = found->is_number_unsigned() ? found->get<uint64_t>() : 0;
   if (alignment != 0 && alignment % 8 == 0 && alignment <= kMaxAlignment) return alignment;
-  Fail(file, "expected general.alignment to be a multiple of 8 of at most " + std::to_string(kMaxAlignment) +
-                 ", found " + found->dump(-1, ' ', true));
+  RefuseToRead(file, "expected general.alignment to be a multiple of 8 of at most " + std::to_string(kMaxAlignment) +
+                         ", found " + found->dump(-1, ' ', true));
 }
 
 Shape ShapeOf(const std::array<uint64_t, kMaxDimensions>& extents, uint32_t rank) {

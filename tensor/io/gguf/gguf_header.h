@@ -11,6 +11,24 @@
 
 namespace ampgrad::io {
 
+/// The types of values, by the numbers that a file has for them.
+enum GgufValueType : uint32_t {
+  kU8,
+  kI8,
+  kU16,
+  kI16,
+  kU32,
+  kI32,
+  kF32,
+  kBool,
+  kString,
+  kArray,
+  kU64,
+  kI64,
+  kF64,
+  kTypes
+};
+
 /// One tensor of a GGUF file: rows of whole blocks, one after another.
 struct GgufTensor {
   std::string name;

@@ -3,6 +3,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "tensor/io/gguf/gguf_header.h"
+#include "tensor/io/printable.h"
 #include "tensor/io/safetensors_header.h"
 #include "tensor/io/write_numbers.h"
 
@@ -11,13 +13,6 @@ namespace {
 
 constexpr Index kAlignment = 32;
 constexpr size_t kLongestName = 63, kLongestKey = 65535;  // bytes
-
-// The types of values.
-enum : uint32_t { kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kString = 8, kArray = 9 };
-
-[[noreturn]] void Reject(const std::filesystem::path& path, const std::string& message) {
-  throw std::invalid_argument(path.string() + ": cannot write " + message);
-}
 
 // The bytes of a header.
 class HeaderBytes {
@@ -70,19 +65,20 @@ void RequireReadable(const std::filesystem::path& path, const GgufValues& values
                      const std::vector<GgufTensorPlan>& tensors) {
   std::set<std::string> keys, names;
   for (const auto& [key, value] : values) {
-    if (key.empty() || key.size() > kLongestKey) Reject(path, "a key of " + std::to_string(key.size()) + " bytes");
-    if (!keys.insert(key).second) Reject(path, "two values of " + QuoteName(key));
+    if (key.empty() || key.size() > kLongestKey)
+      RefuseToWrite(path, "a key of " + std::to_string(key.size()) + " bytes");
+    if (!keys.insert(key).second) RefuseToWrite(path, "two values of " + QuoteName(key));
   }
   for (const GgufTensorPlan& tensor : tensors) {
     const std::string what = "tensor " + QuoteName(tensor.name);
     if (tensor.name.empty() || tensor.name.size() > kLongestName) {
-      Reject(path, what + ": expected a name of 1.." + std::to_string(kLongestName) + " bytes");
+      RefuseToWrite(path, what + ": expected a name of 1.." + std::to_string(kLongestName) + " bytes");
     }
-    if (!names.insert(tensor.name).second) Reject(path, "two tensors named " + QuoteName(tensor.name));
+    if (!names.insert(tensor.name).second) RefuseToWrite(path, "two tensors named " + QuoteName(tensor.name));
     const Index block = BlockOf(StoredTypeOf(tensor.type)).numbers;
     if (tensor.shape.size() == 0 || tensor.shape.rank() == 0 || tensor.shape.cols() % block != 0) {
-      Reject(path, what + ": expected rows of a multiple of " + std::to_string(block) + " numbers, found the shape " +
-                       tensor.shape.ToString());
+      RefuseToWrite(path, what + ": expected rows of a multiple of " + std::to_string(block) +
+                              " numbers, found the shape " + tensor.shape.ToString());
     }
   }
 }
@@ -120,7 +116,7 @@ GgufWriter::GgufWriter(const std::filesystem::path& path, const GgufValues& valu
 }
 
 const GgufTensorPlan& GgufWriter::Next() const {
-  if (written_ == tensors_.size()) Reject(path_, "one more tensor than was declared");
+  if (written_ == tensors_.size()) RefuseToWrite(path_, "one more tensor than was declared");
   return tensors_[written_];
 }
 
@@ -134,10 +130,10 @@ void GgufWriter::Write(const Tensor& value) {
   const GgufTensorPlan& plan = Next();
   const std::string what = "tensor " + QuoteName(plan.name);
   const StoredType type = StoredTypeOf(plan.type);
-  if (HasBlocks(type)) Reject(path_, what + " as numbers, expected its blocks");
+  if (HasBlocks(type)) RefuseToWrite(path_, what + " as numbers, expected its blocks");
   if (value.shape() != plan.shape) {
-    Reject(path_, what + ": expected the shape " + plan.shape.ToString() + " that was declared, found " +
-                      value.shape().ToString());
+    RefuseToWrite(path_, what + ": expected the shape " + plan.shape.ToString() + " that was declared, found " +
+                             value.shape().ToString());
   }
   WriteNumbers(file_, type, value, path_.string() + ": cannot write " + what + " of shape " + plan.shape.ToString());
   Finish(BytesOf(plan));
@@ -146,8 +142,8 @@ void GgufWriter::Write(const Tensor& value) {
 void GgufWriter::WriteBlocks(const void* data, Index bytes) {
   const GgufTensorPlan& plan = Next();
   if (bytes != BytesOf(plan)) {
-    Reject(path_, "tensor " + QuoteName(plan.name) + ": expected " + std::to_string(BytesOf(plan)) + " bytes, found " +
-                      std::to_string(bytes));
+    RefuseToWrite(path_, "tensor " + QuoteName(plan.name) + ": expected " + std::to_string(BytesOf(plan)) +
+                             " bytes, found " + std::to_string(bytes));
   }
   file_.Write(data, static_cast<size_t>(bytes));
   Finish(bytes);

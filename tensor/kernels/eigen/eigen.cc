@@ -13,7 +13,7 @@
 namespace ampgrad {
 namespace {
 
-using kernels::kTile;
+using kernels::kBand;
 using kernels::Rotation;
 
 // Numbers below this count as zero next to numbers near 1. Squares of larger numbers are exact enough.
@@ -83,7 +83,7 @@ std::vector<Sweep> Diagonalise(std::vector<double>& d, std::vector<double> e) {
 // max |a[i]|; throws when a number is not finite.
 double LargestMagnitude(const std::vector<double>& a, Index n) {
   std::vector<double> largest(n, 0.0);
-  ParallelChunks(n, kTile, [&](Index begin, Index end) {
+  ParallelChunks(n, kBand, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       for (Index j = i * n; j < (i + 1) * n; ++j) {
         if (!std::isfinite(a[j])) throw std::invalid_argument("[eigen] expected finite numbers, found NaN or infinity");
@@ -110,16 +110,16 @@ std::vector<double> Eigenvectors(const Tridiagonalisation& reduced, const std::v
                                  const std::vector<Index>& places) {
   const Index wanted = static_cast<Index>(places.size());
   std::vector<double> vectors(wanted * n);
-  ParallelChunks(wanted, kTile, [&](Index begin, Index end) {
-    std::vector<double> strip(reduced.StripRows() * kTile);  // one vector in each column
-    for (Index j = begin; j < end; ++j) strip[places[j] * kTile + j - begin] = 1;
+  ParallelChunks(wanted, kBand, [&](Index begin, Index end) {
+    std::vector<double> strip(reduced.StripRows() * kBand);  // one vector in each column
+    for (Index j = begin; j < end; ++j) strip[places[j] * kBand + j - begin] = 1;
     for (auto sweep = sweeps.rbegin(); sweep != sweeps.rend(); ++sweep) {
       kernels::RotateStrip(sweep->rotations.data(), static_cast<Index>(sweep->rotations.size()),
-                           &strip[sweep->first * kTile]);
+                           &strip[sweep->first * kBand]);
     }
     reduced.MultiplyByQ(strip.data());
     for (Index j = begin; j < end; ++j) {
-      for (Index i = 0; i < n; ++i) vectors[j * n + i] = strip[i * kTile + j - begin];
+      for (Index i = 0; i < n; ++i) vectors[j * n + i] = strip[i * kBand + j - begin];
       Normalise(&vectors[j * n], n);
     }
   });

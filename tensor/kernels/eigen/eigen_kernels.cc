@@ -15,7 +15,7 @@ namespace ampgrad::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-using kernels::kTile;
+using kernels::kBand;
 using kernels::Rotation;
 using kernels::StridedMatrix;
 using D = hn::ScalableTag<double>;
@@ -40,7 +40,7 @@ double DotDouble(const double* x, const double* y, Index n) {
 constexpr Index kTileRows = 4;
 constexpr Index kTileVectors = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM) ? 4 : 2;
 
-// Depth of a step along k: a piece of B, kTile columns wide, is then 32 KiB and stays in the L1 cache while the kernel
+// Depth of a step along k: a piece of B, kBand columns wide, is then 32 KiB and stays in the L1 cache while the kernel
 // goes through the rows of A.
 constexpr Index kTileDepth = 128;
 
@@ -156,16 +156,16 @@ void ReflectRows(const double* v, Index n, double* block, Index stride, Index ro
 void RotateStrip(const Rotation* rotations, Index count, double* strip) {
   const D d;
   const Index lanes = Lanes();
-  for (Index j = 0; j < kTile; j += 4 * lanes) {
+  for (Index j = 0; j < kBand; j += 4 * lanes) {
     double* row = strip + j;
     V carried[4];
 #pragma GCC unroll 4
     for (Index k = 0; k < 4; ++k) carried[k] = hn::LoadU(d, row + k * lanes);
-    for (Index i = 0; i < count; ++i, row += kTile) {
+    for (Index i = 0; i < count; ++i, row += kBand) {
       const V c = hn::Set(d, rotations[i].c), s = hn::Set(d, rotations[i].s);
 #pragma GCC unroll 4
       for (Index k = 0; k < 4; ++k) {
-        const V lower = carried[k], upper = hn::LoadU(d, row + kTile + k * lanes);
+        const V lower = carried[k], upper = hn::LoadU(d, row + kBand + k * lanes);
         hn::StoreU(hn::MulAdd(c, lower, hn::Mul(s, upper)), d, row + k * lanes);
         carried[k] = hn::NegMulAdd(s, lower, hn::Mul(c, upper));
       }

@@ -3,11 +3,11 @@
 #include "tensor/real.h"
 
 /// The loops of the symmetric eigensolver, always in double. Numbers of columns and lengths of vectors are multiples of
-/// kTile: callers pad with zeros, which stay zeros in all of these loops.
+/// kBand: callers pad with zeros, which stay zeros in all of these loops.
 namespace ampgrad::kernels {
 
 /// Width of panels, bands and strips of vectors.
-inline constexpr Index kTile = 32;
+inline constexpr Index kBand = 32;
 
 /// Σ x[i]·y[i]
 double DotDouble(const double* x, const double* y, Index n);
@@ -32,7 +32,7 @@ struct Rotation {
   double c, s;
 };
 
-/// For i = 0, …, count − 1:  rows l = i and u = i + 1 of strip [count + 1, kTile] become c·l + s·u and c·u − s·l, with
+/// For i = 0, …, count − 1:  rows l = i and u = i + 1 of strip [count + 1, kBand] become c·l + s·u and c·u − s·l, with
 /// c and s of rotations[i].
 void RotateStrip(const Rotation* rotations, Index count, double* strip);
 

@@ -23,8 +23,8 @@ class Tridiagonalisation {
   const std::vector<double>& off_diagonal() const { return off_diagonal_; }  // [n − 1], entry i couples i and i + 1
 
   /// Number of rows that a strip needs: n and padding.
-  Index StripRows() const { return size_ + kernels::kTile; }
-  /// strip [StripRows(), kTile] ← Q·strip. Rows from n on must be zero.
+  Index StripRows() const { return size_ + kernels::kBand; }
+  /// strip [StripRows(), kBand] ← Q·strip. Rows from n on must be zero.
   void MultiplyByQ(double* strip) const;
 
  private:
@@ -42,7 +42,7 @@ class Tridiagonalisation {
   // Tiles of A on or above the diagonal. Rows that are already in the band hold only the first stage's reflections.
   std::vector<double> dense_;
   std::vector<double> band_;                 // see Band
-  std::vector<std::vector<double>> chases_;  // second stage: vector i of chase j reflects rows from j + 1 + i·kTile on
+  std::vector<std::vector<double>> chases_;  // second stage: vector i of chase j reflects rows from j + 1 + i·kBand on
   std::vector<double> diagonal_, off_diagonal_;
 };
 

@@ -42,7 +42,11 @@ using DColumns = hn::FixedTag < uint8_t,
 // Calls take(i, c, bytes) for the sixteen bytes i from `offset` on in each block, with a vector of bytes i of the
 // columns from c on. Four times, vectors i and i + 8 are interleaved to vectors 2i and 2i + 1. Each time, the upper bit
 // of a vector's number moves to the lower end of the place within the vector, and the upper bit of the place to the
-// lower end of the vector's number.
+// lower end of the vector's number. With four columns a to d, and four bytes in place of sixteen, twice is enough:
+//   a0 a1 a2 a3     a0 c0 a1 c1     a0 b0 c0 d0
+//   b0 b1 b2 b3     a2 c2 a3 c3     a1 b1 c1 d1
+//   c0 c1 c2 c3     b0 d0 b1 d1     a2 b2 c2 d2
+//   d0 d1 d2 d3     b2 d2 b3 d3     a3 b3 c3 d3
 template <class Block, Index kColumns, class Take>
 HWY_INLINE void ForStrip(const ColumnBlocks<Block, kColumns>& columns, Index offset, Take take) {
   const DColumns<kColumns> d;

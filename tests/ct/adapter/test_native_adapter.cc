@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -168,6 +169,7 @@ TEST_F(NativeAdapterTest, LeavesTheBasisToAFile) {
   AdapterHeader header;
   header.basis_file = file.string();
   header.basis_hash = HashOf(ReadBasisFile(file));
+  EXPECT_TRUE(std::isnan(VarianceCaptured(ReadBasisFile(file)))) << "its eigenvalues are in no file";
   const auto trained = Write(*base, method, header);
   EXPECT_EQ(io::SafetensorsReader(path() / kAdapterFile).header().entries.size(), 8u);
   const auto read = base->Clone();

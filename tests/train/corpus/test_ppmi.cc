@@ -11,7 +11,7 @@
 namespace ampgrad::corpus {
 namespace {
 
-Doubles Dense(const Sparse& m) {
+Doubles Dense(const SparseMatrix& m) {
   Doubles dense(m.rows(), m.cols);
   for (Index i = 0; i < m.rows(); ++i) {
     for (Index e = m.starts[i]; e < m.starts[i + 1]; ++e) dense.row(i)[m.columns[e]] = m.values[e];
@@ -69,7 +69,7 @@ TEST(Ppmi, LeavesOutWhatIsRarerThanChance) {
 // A vocabulary larger than the subspace, so that the filter has to find it.
 TEST(TopLeftSingular, AreThoseOfADenseDecomposition) {
   const Index v = 150, k = 6;
-  const Sparse ppmi = Ppmi(CountBigrams(SkewedIds(4000, v, 3), v));
+  const SparseMatrix ppmi = Ppmi(CountBigrams(SkewedIds(4000, v, 3), v));
   const Index n = ppmi.rows();
   const LeftSingular found = TopLeftSingular(ppmi, k, 1);
   EXPECT_TRUE(found.converged);
@@ -89,7 +89,7 @@ TEST(TopLeftSingular, AreThoseOfADenseDecomposition) {
 // Pairs of two words that occur nowhere else have equal singular values: log N each. Which vectors of their space come
 // out is open, but not that they are singular vectors.
 TEST(TopLeftSingular, ConvergeWhereValuesAreEqual) {
-  Sparse m{120, {0}, {}, {}};
+  SparseMatrix m{120, {0}, {}, {}};
   for (Index i = 0; i < 120; ++i) {
     m.columns.push_back((i * 7) % 120);
     m.values.push_back(i < 40 ? 3 : 1);
@@ -103,7 +103,7 @@ TEST(TopLeftSingular, ConvergeWhereValuesAreEqual) {
 
 TEST(TopLeftSingular, AreZerosWhereTheRankEnds) {
   // Two equal rows and a row of zeros: rank 1.
-  const Sparse m{3, {0, 2, 4, 4}, {0, 1, 0, 1}, {1, 2, 1, 2}};
+  const SparseMatrix m{3, {0, 2, 4, 4}, {0, 1, 0, 1}, {1, 2, 1, 2}};
   const LeftSingular found = TopLeftSingular(m, 5, 1);
   EXPECT_TRUE(found.converged);
   ASSERT_EQ(found.vectors.rows, 3);

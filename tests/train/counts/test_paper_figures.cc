@@ -13,9 +13,10 @@
 namespace ampgrad::train {
 namespace {
 
-const Figure& Find(const std::vector<FigureGroup>& groups, const std::string& paper, const std::string& printed) {
+const PrintedFigure& Find(const std::vector<FigureGroup>& groups, const std::string& paper,
+                          const std::string& printed) {
   for (const FigureGroup& group : groups) {
-    for (const Figure& figure : group.figures) {
+    for (const PrintedFigure& figure : group.figures) {
       if (figure.paper == paper && figure.printed == printed) return figure;
     }
   }
@@ -30,7 +31,7 @@ struct Expected {
 void ExpectValues(const std::vector<Expected>& all) {
   const std::vector<FigureGroup> groups = PaperFigures();
   for (const Expected& expected : all) {
-    const Figure& figure = Find(groups, expected.paper, expected.printed);
+    const PrintedFigure& figure = Find(groups, expected.paper, expected.printed);
     ASSERT_TRUE(figure.value.has_value()) << expected.printed;
     EXPECT_NEAR(*figure.value, expected.value, expected.tolerance) << expected.paper << " " << expected.printed;
   }
@@ -110,14 +111,14 @@ TEST(PaperFigures, EffectiveParametersAreNamedProductsAndNotMeasured) {
                 {"–", "11.8T", 11.8e12, 0.05e12},
                 {"–", "14.2T", 14.2e12, 0.05e12},
                 {"–", "0.27 peta", 271e12, 0.5e12}});
-  for (const Figure& figure : EffectiveFigures().figures) {
+  for (const PrintedFigure& figure : EffectiveFigures().figures) {
     EXPECT_EQ(figure.remark.rfind("Not measured", 0), 0u) << figure.printed;
   }
 }
 
 TEST(PaperFigures, SharesAndRatiosNameTheirDenominator) {
   for (const FigureGroup& group : PaperFigures()) {
-    for (const Figure& figure : group.figures) {
+    for (const PrintedFigure& figure : group.figures) {
       EXPECT_EQ(figure.value.has_value(), !figure.formula.empty()) << figure.printed;
       const bool product = group.title.rfind("Effective", 0) == 0;
       if (product || !figure.value || (figure.unit != Unit::kShare && figure.unit != Unit::kTimes)) continue;
@@ -130,7 +131,7 @@ TEST(PaperFigures, WhatNoArithmeticReachesSaysWhy) {
   const std::vector<FigureGroup> groups = PaperFigures();
   for (const auto& [paper, printed] : std::vector<std::pair<std::string, std::string>>{
            {"S76", "13.3M and ~60 matrices"}, {"S68", "113 ×"}, {"S76", "~35 % at 7B"}, {"–", "2.7 peta"}}) {
-    const Figure& figure = Find(groups, paper, printed);
+    const PrintedFigure& figure = Find(groups, paper, printed);
     EXPECT_FALSE(figure.value.has_value()) << printed;
     EXPECT_FALSE(figure.remark.empty()) << printed;
   }

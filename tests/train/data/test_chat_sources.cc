@@ -137,7 +137,7 @@ TEST_F(ChatSources, EveryPassOfPackedRowsCoversEverySample) {
   EXPECT_EQ(data.train, 25);
   EXPECT_EQ(data.data.samples, 6);
   EXPECT_EQ(data.longest, 16);
-  EXPECT_EQ(Describe(data).rfind("25 samples to train on, packed into 6 rows, 2 held out; ", 0), 0u) << Describe(data);
+  EXPECT_EQ(Describe(data).rfind("25 samples to train on, packed into 6 packs, 2 held out; ", 0), 0u) << Describe(data);
   const std::multiset<std::string> first = LearnedIn(data, 6);
   EXPECT_EQ(std::set<std::string>(first.begin(), first.end()).size(), 25u);
   EXPECT_EQ(first.size(), 25u);

@@ -174,7 +174,7 @@ ReportTable Decomposition(const StudyInput& study) {
 }
 
 // S72's comparison: full SFT, both starts and LoRA, each from its own start.
-ReportTable Comparison(const StudyInput& study) {
+ReportTable ComparisonTable(const StudyInput& study) {
   ReportTable table{"comparison",
                     "Full SFT beside amplitude and LoRA, as S72 compares them",
                     {{"arm", {"arm"}},

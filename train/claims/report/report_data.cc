@@ -109,23 +109,17 @@ ordered_json FindingJson(const std::vector<StudyInput>& studies, const Finding& 
   return json;
 }
 
-std::string Quoted(const std::string& text) {
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
 // Lines of the CSV, one figure after another.
-class Lines {
+class ReportCsvLines {
  public:
   void Of(std::string study, std::string table, std::string name, std::vector<Index> lines, std::string verdict = {}) {
-    place_ = Quoted(study) + "," + table + "," + Quoted(name);
+    place_ = report::CsvCell(study) + "," + table + "," + report::CsvCell(name);
     verdict_ = std::move(verdict);
     lines_.clear();
     for (const Index line : lines) lines_ += (lines_.empty() ? "" : " ") + std::to_string(line);
   }
   void Add(const std::string& figure, const Interval& i) {
-    text_ += place_ + "," + Quoted(figure) + "," + verdict_ + "," + Text(i.mean) + "," + Text(i.low) + "," +
+    text_ += place_ + "," + report::CsvCell(figure) + "," + verdict_ + "," + Text(i.mean) + "," + Text(i.low) + "," +
              Text(i.high) + report::Format(",%d,%d,%d,", i.seeds, i.missing, i.diverged) + lines_ + "\n";
   }
   std::string Take() { return "study,table,name,figure,verdict,mean,low,high,seeds,missing,diverged,lines\n" + text_; }
@@ -137,7 +131,7 @@ class Lines {
 };
 
 // Every figure of a table, under the name of the row and the key of the column.
-void AddTable(const std::string& study, const ReportTable& table, Lines& lines) {
+void AddTable(const std::string& study, const ReportTable& table, ReportCsvLines& lines) {
   for (const TableRow& row : table.rows) {
     lines.Of(study, table.name, row.name, row.lines);
     for (size_t c = 0; c < row.cells.size(); ++c) {
@@ -146,7 +140,7 @@ void AddTable(const std::string& study, const ReportTable& table, Lines& lines) 
   }
 }
 
-void AddStudy(const StudyInput& study, Lines& lines) {
+void AddStudy(const StudyInput& study, ReportCsvLines& lines) {
   for (const ArmRow& row : ArmRows(study)) {
     lines.Of(study.name, "arm", row.arm->name, row.lines);
     for (const ArmFigure& figure : ArmFigures()) lines.Add(figure.name, row.*figure.interval);
@@ -181,7 +175,7 @@ ordered_json ReportJson(const std::vector<StudyInput>& studies, const std::vecto
 }
 
 std::string ReportCsv(const std::vector<StudyInput>& studies, const std::vector<Finding>& findings) {
-  Lines lines;
+  ReportCsvLines lines;
   for (const StudyInput& study : studies) AddStudy(study, lines);
   AddTable("", ScaleTable(studies), lines);
   for (const Finding& finding : findings) {

@@ -50,7 +50,7 @@ std::string Header(const std::vector<StudyInput>& studies, const std::vector<Fin
 
 std::string WideCell(const std::string& html) { return "<td class=\"wide\">" + html + "</td>"; }
 
-std::string Verdicts(const std::vector<Finding>& findings, bool several) {
+std::string VerdictSection(const std::vector<Finding>& findings, bool several) {
   std::string rows;
   for (const Finding& finding : findings) {
     std::string figures, arms;
@@ -119,7 +119,7 @@ std::string ReportPage(const std::vector<StudyInput>& studies, const std::vector
   }
   body += report::Section("Scale", "The studies beside each other, and what S76 prints of its two models.",
                           TableHtml(ScaleTable(studies)));
-  return report::Page("ampgrad report", body + Verdicts(findings, studies.size() > 1), report::kReportScript);
+  return report::Page("ampgrad report", body + VerdictSection(findings, studies.size() > 1), report::kReportScript);
 }
 
 }  // namespace ampgrad::train

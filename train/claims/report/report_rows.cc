@@ -10,11 +10,11 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr const char* kPlans[] = {"frontier", "bases", "starts", "peers", "scope", "length", "rates", "freezing"};
+constexpr const char* kPlanOrder[] = {"frontier", "bases", "starts", "peers", "scope", "length", "rates", "freezing"};
 
 size_t PlaceOf(const Arm& arm) {
   const auto has = [&](const char* plan) { return std::ranges::find(arm.groups, plan) != arm.groups.end(); };
-  return static_cast<size_t>(std::ranges::find_if(kPlans, has) - std::begin(kPlans));
+  return static_cast<size_t>(std::ranges::find_if(kPlanOrder, has) - std::begin(kPlanOrder));
 }
 
 // Where an arm stands: full fine-tuning before the methods, levels behind them.
@@ -67,7 +67,7 @@ std::vector<ArmRow> ArmRows(const StudyInput& study) {
 
 std::string PlanOf(const Arm& arm) {
   const size_t place = PlaceOf(arm);
-  return place < std::size(kPlans) ? kPlans[place] : "other";
+  return place < std::size(kPlanOrder) ? kPlanOrder[place] : "other";
 }
 
 const char* PhaseOf(const Interval& efficiency) {

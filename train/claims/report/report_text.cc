@@ -81,7 +81,7 @@ class StudyText {
   std::vector<ArmRow> rows_;
 };
 
-std::string Verdicts(const std::vector<Finding>& findings, bool several) {
+std::string VerdictText(const std::vector<Finding>& findings, bool several) {
   std::string text, last;
   for (const Finding& finding : findings) {
     if (finding.id != last) text += "\n" + report::Wrap(finding.id + ": " + finding.claim, 4) + "\n";
@@ -112,7 +112,7 @@ const char* const kReportLegend =
 std::string FormatReport(const std::vector<StudyInput>& studies, const std::vector<Finding>& findings) {
   std::string text;
   for (const StudyInput& study : studies) text += StudyText(study).All();
-  text += TableText(ScaleTable(studies)) + Tally(findings) + Verdicts(findings, studies.size() > 1);
+  text += TableText(ScaleTable(studies)) + Tally(findings) + VerdictText(findings, studies.size() > 1);
   text += report::Wrap(kReportLegend, 0) + "\n";
   for (const StudyInput& study : studies) {
     if (!study.settings.empty()) text += "\n" + study.name + "/study.json\n" + study.settings;

@@ -11,8 +11,6 @@
 namespace ampgrad::train {
 namespace {
 
-double EndLoss(const StudyRun& run) { return run.end_loss; }
-
 ReportTable CurveTable(const StudyInput& study, ct::Start start) {
   const std::string name = ct::ToString(start);
   ReportTable table{"curve_" + name,
@@ -30,7 +28,7 @@ ReportTable CurveTable(const StudyInput& study, ct::Start start) {
     table.rows.push_back(
         {std::to_string(point.k),
          {Percent(PartOf(study, point.k)), Number(AnalysisAt(study, point.k, "variance_captured"), "%.4f"),
-          Number(AnalysisAt(study, point.k, "r2"), "%.4f"), Share(point.from_start), Share(point.from_base),
+          Number(AnalysisAt(study, point.k, "r2"), "%.4f"), ShareCell(point.from_start), ShareCell(point.from_base),
           std::isnan(each) ? Words("–") : Count(std::llround(each)), Words(PhaseOf(point.from_base))},
          study.LinesOf(point.arm->name),
          Lacks(point.end_loss, point.from_base)});
@@ -57,7 +55,7 @@ ReportTable ReturnsTable(const StudyInput& study, ct::Start start) {
     std::vector<Index> lines = study.LinesOf(papers[i].from->name), to = study.LinesOf(papers[i].to->name);
     lines.insert(lines.end(), to.begin(), to.end());
     table.rows.push_back({std::to_string(papers[i].from->method.k) + " to " + std::to_string(papers[i].to->method.k),
-                          {Share(papers[i].per_k, 2), Share(base[i].per_k, 2)},
+                          {ShareCell(papers[i].per_k, 2), ShareCell(base[i].per_k, 2)},
                           lines,
                           Lacks(base[i].per_k, base[i].per_k)});
   }
@@ -74,14 +72,16 @@ ReportTable CaptureTable(const StudyInput& study) {
   }
   for (const Index k : ks) {
     const Interval capture = Summary(study.Capture(k));
-    table.rows.push_back(
-        {std::to_string(k), {Share(capture), Percent(PartOf(study, k))}, study.capture_lines, Lacks(capture, capture)});
+    table.rows.push_back({std::to_string(k),
+                          {ShareCell(capture), Percent(PartOf(study, k))},
+                          study.capture_lines,
+                          Lacks(capture, capture)});
   }
   return table;
 }
 
 // The papers' way to measure: the fall of the loss of training batches, at fixed rates.
-ReportTable Protocol(const StudyInput& study) {
+ReportTable ProtocolTable(const StudyInput& study) {
   ReportTable table{"papers_protocol",
                     "The papers' protocol: fixed rates, and the loss of training batches",
                     {{"arm", {"arm"}},
@@ -108,8 +108,8 @@ ReportTable Protocol(const StudyInput& study) {
     std::vector<std::string> notes = Lacks(row.end_loss, row.end_loss);
     if (!batch.HasMean()) notes.push_back("by training batches: " + batch.why);
     table.rows.push_back({arm.name,
-                          {Count(static_cast<Index>(first->curve.size())), Change(Summary(falls)), Share(batch),
-                           Share(Summary(Efficiency(runs, arm, full, Gain::kFromStart))), Share(row.from_base)},
+                          {Count(static_cast<Index>(first->curve.size())), Change(Summary(falls)), ShareCell(batch),
+                           ShareCell(Summary(Efficiency(runs, arm, full, Gain::kFromStart))), ShareCell(row.from_base)},
                           row.lines,
                           notes});
   }
@@ -197,7 +197,7 @@ ReportTable Freezing(const StudyInput& study) {
   const std::vector<FreezingArm> arms = FreezingArms(study.runs);
   for (const FreezingArm& frozen : arms) {
     const Arm& arm = *frozen.arm;
-    const Interval end = Summary(study.runs.Of(arm, EndLoss));
+    const Interval end = Summary(study.runs.Of(arm, &StudyRun::end_loss));
     std::vector<Index> lines = study.LinesOf(arm.name), without = study.LinesOf(frozen.unfrozen->name);
     lines.insert(lines.end(), without.begin(), without.end());
     table.rows.push_back(
@@ -230,7 +230,7 @@ ReportTable Answers(const StudyInput& study) {
   }
   for (const ArmRow& row : ArmRows(study)) {
     if (row.answered.HasMean()) {
-      table.rows.push_back({row.arm->name, {Share(row.answered)}, row.lines, Lacks(row.answered, row.answered)});
+      table.rows.push_back({row.arm->name, {ShareCell(row.answered)}, row.lines, Lacks(row.answered, row.answered)});
     }
   }
   return table;
@@ -244,8 +244,8 @@ std::vector<ReportTable> StudyTables(const StudyInput& study) {
     tables.push_back(CurveTable(study, start));
     tables.push_back(ReturnsTable(study, start));
   }
-  for (const auto of :
-       {PrintedCurve, Decomposition, Comparison, Protocol, CaptureTable, EqualNorm, FewSamples, Freezing, Answers}) {
+  for (const auto of : {PrintedCurve, Decomposition, ComparisonTable, ProtocolTable, CaptureTable, EqualNorm,
+                        FewSamples, Freezing, Answers}) {
     tables.push_back(of(study));
   }
   std::erase_if(tables, [](const ReportTable& table) {

@@ -22,7 +22,7 @@ TableCell Percent(double share, const char* format) {
 }
 TableCell Loss(const Interval& interval) { return {LossText(interval), interval}; }
 
-TableCell Share(const Interval& interval, int decimals) { return {ShareText(interval, decimals), interval}; }
+TableCell ShareCell(const Interval& interval, int decimals) { return {ShareText(interval, decimals), interval}; }
 
 TableCell Short(const Interval& interval, int decimals) { return {ShortShareText(interval, decimals), interval}; }
 

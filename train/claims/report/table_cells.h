@@ -14,7 +14,7 @@ TableCell Number(double value, const char* format);
 TableCell Count(Index count);
 TableCell Percent(double share, const char* format = "%.2f");
 TableCell Loss(const Interval& interval);                                        // LossText
-TableCell Share(const Interval& interval, int decimals = 1);                     // ShareText
+TableCell ShareCell(const Interval& interval, int decimals = 1);                 // ShareText
 TableCell Short(const Interval& interval, int decimals = 1);                     // ShortShareText
 TableCell Spread(const Interval& interval, const char* mean, const char* half);  // formats of the mean and of ±
 TableCell Change(const Interval& interval);  // a difference of losses, with its sign
@@ -28,6 +28,6 @@ double PartOf(const StudyInput& study, Index k);
 // Tables beside what the papers print; without rows where a study has nothing to stand there.
 ReportTable PrintedCurve(const StudyInput& study);
 ReportTable Decomposition(const StudyInput& study);
-ReportTable Comparison(const StudyInput& study);
+ReportTable ComparisonTable(const StudyInput& study);
 
 }  // namespace ampgrad::train

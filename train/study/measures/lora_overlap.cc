@@ -24,7 +24,7 @@ std::vector<double> Products(const Tensor& x, const Tensor& y, Index rows) {
 }
 
 // With A·Aᵀ = V·Λ·Vᵀ the rows of Λ^(−1/2)·Vᵀ·A are orthonormal and span those of A.
-double Overlap(const Tensor& a, const Tensor& vectors) {
+double ShareOfSpan(const Tensor& a, const Tensor& vectors) {
   const Index r = a.rows(), k = std::min(r, vectors.rows());
   const SymmetricEigen eigen = DecomposeSymmetric(Products(a, a, r), r, r);
   const std::vector<double> with_basis = Products(a, vectors, k);
@@ -47,7 +47,7 @@ double LoraOverlap(models::LanguageModel& model, const Scope& scope, const ct::B
   for (const nn::Matrix* matrix : MatricesInScope(model, scope)) {
     const std::optional<nn::Factors> update = matrix->form->Update();
     if (!update || update->a.cols() != basis.width()) continue;
-    sum += Overlap(update->a, basis.vectors);
+    sum += ShareOfSpan(update->a, basis.vectors);
     ++matrices;
   }
   return matrices > 0 ? sum / matrices : NAN;

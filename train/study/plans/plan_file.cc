@@ -15,7 +15,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int64_t kMost = 1'000'000'000;
-const std::vector<std::string> kKinds = {"method", "rebuilt", "mean row", "layers removed"};
+const std::vector<std::string> kArmKinds = {"method", "rebuilt", "mean row", "layers removed"};
 
 // The value, which is one of `words`.
 std::string ReadWord(const io::JsonValue& value, const std::vector<std::string>& words) {
@@ -27,7 +27,7 @@ std::string ReadWord(const io::JsonValue& value, const std::vector<std::string>&
 }
 
 ArmKind ReadKind(const io::JsonValue& value) {
-  return static_cast<ArmKind>(std::ranges::find(kKinds, ReadWord(value, kKinds)) - kKinds.begin());
+  return static_cast<ArmKind>(std::ranges::find(kArmKinds, ReadWord(value, kArmKinds)) - kArmKinds.begin());
 }
 
 std::vector<std::string> ReadStrings(const io::JsonValue& list) {
@@ -159,7 +159,7 @@ ordered_json ToJson(const Arm& arm) {
   const MethodSettings& m = arm.method;
   return {{"name", arm.name},
           {"groups", arm.groups},
-          {"kind", kKinds[static_cast<size_t>(arm.kind)]},
+          {"kind", kArmKinds[static_cast<size_t>(arm.kind)]},
           {"steps", arm.steps},
           {"samples", arm.samples},
           {"fixed_lr", arm.fixed_lr},
