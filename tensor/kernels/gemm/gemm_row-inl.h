@@ -89,10 +89,16 @@ V LoadWideBlocks(D d, const Stored* from, Index stride) {
 }
 #endif
 
+// Bytes that memory gives at once.
+constexpr Index kLineBytes = 64;
+
 // One vector of columns of a B that is read transposed, so that a column is contiguous in memory. The columns are
-// transposed in registers, kBlock numbers of each column at a time.
+// transposed in registers, kBlock numbers of each column at a time. The same lines of the next columns are fetched
+// meanwhile, as a column is too short for the processor to find out that it is read from end to end. They go to the
+// second cache: in the first, columns that lie a power of two apart push each other out.
 template <class Stored>
 void RowTransposed(const RowStep<Stored>& s) {
+  constexpr Index kLine = kLineBytes / static_cast<Index>(sizeof(Stored));
   const D d;
   V sum = hn::Zero(d);
   const Real* a = s.a;
@@ -104,19 +110,23 @@ void RowTransposed(const RowStep<Stored>& s) {
   // Numbers 0..kBlock of columns i, i + kBlock, i + 2·kBlock, …
   const auto columns = [&](Index i) HWY_ATTR { return LoadWideBlocks(d, b + i * s.b_stride, kBlock * s.b_stride); };
   Index k = 0;
-  for (; k + kBlock <= s.depth; k += kBlock, b += kBlock) {
-    if constexpr (kBlock == 4) {
-      const V c0 = columns(0), c1 = columns(1), c2 = columns(2), c3 = columns(3);
-      const V even_low = hn::InterleaveLower(d, c0, c2), odd_low = hn::InterleaveLower(d, c1, c3);
-      const V even_high = hn::InterleaveUpper(d, c0, c2), odd_high = hn::InterleaveUpper(d, c1, c3);
-      add(hn::InterleaveLower(d, even_low, odd_low));
-      add(hn::InterleaveUpper(d, even_low, odd_low));
-      add(hn::InterleaveLower(d, even_high, odd_high));
-      add(hn::InterleaveUpper(d, even_high, odd_high));
-    } else {
-      const V c0 = columns(0), c1 = columns(1);
-      add(hn::InterleaveLower(d, c0, c1));
-      add(hn::InterleaveUpper(d, c0, c1));
+  while (k + kBlock <= s.depth) {
+    for (Index j = 0; j < LanesOf(d); ++j) __builtin_prefetch(b + (LanesOf(d) + j) * s.b_stride, 0, 2);
+    const Index end = std::min(k + kLine, s.depth);
+    for (; k + kBlock <= end; k += kBlock, b += kBlock) {
+      if constexpr (kBlock == 4) {
+        const V c0 = columns(0), c1 = columns(1), c2 = columns(2), c3 = columns(3);
+        const V even_low = hn::InterleaveLower(d, c0, c2), odd_low = hn::InterleaveLower(d, c1, c3);
+        const V even_high = hn::InterleaveUpper(d, c0, c2), odd_high = hn::InterleaveUpper(d, c1, c3);
+        add(hn::InterleaveLower(d, even_low, odd_low));
+        add(hn::InterleaveUpper(d, even_low, odd_low));
+        add(hn::InterleaveLower(d, even_high, odd_high));
+        add(hn::InterleaveUpper(d, even_high, odd_high));
+      } else {
+        const V c0 = columns(0), c1 = columns(1);
+        add(hn::InterleaveLower(d, c0, c1));
+        add(hn::InterleaveUpper(d, c0, c1));
+      }
     }
   }
   for (; k < s.depth; ++k, ++b) {
