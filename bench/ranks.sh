@@ -113,10 +113,11 @@ done
 
 wanted local || exit 0
 echo "without a link, steps of 4,096 tokens: two ranks of one thread, one process of two threads and as many shards,"
-echo "and one of two threads and one shard"
-run+=(--steps 8 --length 256 --batch 16 $amplitude)
+echo "and one of two threads and one shard; then steps of 2,048 tokens: one rank of one thread"
+run+=(--steps 8 --length 256 $amplitude)
 for _ in $(seq "$rounds"); do
-  echo "$(seconds mpirun.openmpi -n 2 "$program" "${run[@]}" --threads 1)" \
-    "$(seconds "$program" "${run[@]}" --threads 2 --shards 2)" \
-    "$(seconds "$program" "${run[@]}" --threads 2)"
+  echo "$(seconds mpirun.openmpi -n 2 --bind-to none "$program" "${run[@]}" --batch 16 --threads 1)" \
+    "$(seconds "$program" "${run[@]}" --batch 16 --threads 2 --shards 2)" \
+    "$(seconds "$program" "${run[@]}" --batch 16 --threads 2)" \
+    "$(seconds "$program" "${run[@]}" --batch 8 --threads 1)"
 done

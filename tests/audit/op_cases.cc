@@ -12,13 +12,9 @@
 namespace ampgrad::audit {
 namespace {
 
-using Complexes = std::vector<Complex>;
-
 std::string Text(const std::string& name, Index size) { return name + " " + std::to_string(size); }
 
 std::string Behind(Index offset) { return offset ? Text(" offset", offset) : ""; }
-
-Complexes ToComplexes(const Tensor& t) { return {t.begin(), t.end()}; }
 
 void AddElementwise(std::vector<OpCase>& cases) {
   for (const Shape& shape : {Shape{1}, Shape{3}, Shape{17}, Shape{33}, Shape{5, 7}, Shape{}}) {

@@ -15,6 +15,10 @@ namespace ampgrad::audit {
 
 using ops::Layout;
 
+/// The numbers of a tensor as a scalar reference takes them.
+using Complexes = std::vector<Complex>;
+inline Complexes ToComplexes(const Tensor& t) { return {t.begin(), t.end()}; }
+
 struct OpCase {
   std::string op;     // as the tape names it
   std::string shape;  // for people

@@ -11,16 +11,16 @@
 namespace ampgrad::audit {
 namespace {
 
-constexpr Index kLength = 8, kSequences = 5;
+constexpr Index kStepLength = 8, kSequences = 5;
 constexpr double kEpsilon = std::numeric_limits<Real>::epsilon();
 
 // Sequences begin..end of random ids, of which the first ones are ignored: 1 in the first sequence, 2 in the second, …
 // so that micro-batches count unequal numbers of targets.
 train::Batch Sequences(Index vocabulary, Index begin, Index end) {
-  train::Batch batch{kLength, {}, {}};
+  train::Batch batch{kStepLength, {}, {}};
   for (Index s = begin; s < end; ++s) {
-    const std::vector<int> inputs = RandomIds(kLength, vocabulary, 10 + static_cast<uint64_t>(s));
-    std::vector<int> targets = RandomIds(kLength, vocabulary, 20 + static_cast<uint64_t>(s));
+    const std::vector<int> inputs = RandomIds(kStepLength, vocabulary, 10 + static_cast<uint64_t>(s));
+    std::vector<int> targets = RandomIds(kStepLength, vocabulary, 20 + static_cast<uint64_t>(s));
     std::fill_n(targets.begin(), s + 1, ops::kIgnored);
     batch.inputs.insert(batch.inputs.end(), inputs.begin(), inputs.end());
     batch.targets.insert(batch.targets.end(), targets.begin(), targets.end());
@@ -88,7 +88,7 @@ std::vector<IdentityFinding> AuditSteps(uint64_t seed) {
 
   // Each gradient sums up to 40 rows, cut into other parts.
   return {{"step", "micro-batches, weighted by their targets, add up to the whole batch", MicroBatchError(seed),
-           kLength * kSequences * kEpsilon},
+           kStepLength * kSequences * kEpsilon},
           {"step", "a second pass adds the same gradients once more", added, 8 * kEpsilon},
           {"step", "1, 2 and 3 threads give the same bits", same ? 0.0 : 1.0, 0}};
 }

@@ -62,8 +62,9 @@ void LetGoOfProgram(int socket) {
 }
 
 // What the small process does: it takes messages until all who are connected have closed their sockets, as the kernel
-// does for those that die. epoll tells of sockets in the order in which they changed, so the first that closes
-// unexpectedly is the rank that died, and not one of those that were then killed.
+// does for those that die. epoll in its edge-triggered mode queues sockets in the order in which they changed, and one
+// from which a message was taken goes to the end of the queue. So the first that closes unexpectedly is the rank that
+// died, and not one of those that were then killed.
 class Watch {
  public:
   Watch() { Take(3); }
@@ -74,6 +75,7 @@ class Watch {
       if (epoll_wait(events_, &event, 1, -1) != 1) continue;
       if (event.data.fd == listener_) {
         Take(accept(listener_, nullptr, nullptr));
+        Queue(EPOLL_CTL_MOD, listener_);
       } else {
         Hear(event.data.fd);
       }
@@ -87,25 +89,28 @@ class Watch {
   };
 
   void Take(int socket) {
+    if (socket < 0) return;
     ranks_[socket] = {};
-    Register(socket);
+    Queue(EPOLL_CTL_ADD, socket);
   }
 
-  void Register(int socket) {
+  // At the end, if there is something to take.
+  void Queue(int how, int socket) {
     epoll_event event = {};
-    event.events = EPOLLIN;
+    event.events = EPOLLIN | EPOLLET;
     event.data.fd = socket;
-    epoll_ctl(events_, EPOLL_CTL_ADD, socket, &event);
+    epoll_ctl(events_, how, socket, &event);
   }
 
-  // All that has come, and the end if it has come, before another socket's turn: so the order of ends is kept.
   void Hear(int socket) {
     char buffer[256];
-    ssize_t size;
-    while ((size = recv(socket, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
+    const ssize_t size = recv(socket, buffer, sizeof buffer, MSG_DONTWAIT);
+    if (size > 0) {
       Answer(socket, buffer[0], std::string(buffer + 1, static_cast<size_t>(size) - 1));
+      Queue(EPOLL_CTL_MOD, socket);
+    } else if (size == 0 || errno != EAGAIN) {
+      End(socket);
     }
-    if (size == 0 || errno != EAGAIN) End(socket);
   }
 
   void Answer(int socket, char message, const std::string& words) {
@@ -119,7 +124,8 @@ class Watch {
     const JobAddress address(job);
     listener_ = address.socket;
     if (bind(listener_, address.get(), address.size) != 0 || listen(listener_, 1024) != 0) return false;
-    Register(listener_);
+    fcntl(listener_, F_SETFL, O_NONBLOCK);
+    Queue(EPOLL_CTL_ADD, listener_);
     return true;
   }
 

@@ -7,10 +7,6 @@
 namespace ampgrad::audit {
 namespace {
 
-using Complexes = std::vector<Complex>;
-
-Complexes ToComplexes(const Tensor& t) { return {t.begin(), t.end()}; }
-
 // What dropout keeps, as numbers 1 and 0.
 Complexes Kept(Index size, double rate, const Random& random) {
   Complexes kept;
