@@ -156,17 +156,18 @@ inline bool TakesTiles(const kernels::Operand& b, Index depth) {
 template <Index kRows, class Block>
 HWY_INLINE void AddRows(const Real* a, Index a_stride, const Block* row, Index stride, Index first, Index runs,
                         Real* sums) {
+  constexpr Index kBytes = static_cast<Index>(sizeof(Block)) / kRunsOf<Block>;  // of a run
   const D d;
   V factors[kRows];
 #pragma GCC unroll 4
   for (Index r = 0; r < kRows; ++r) factors[r] = hn::Set(d, a[r * a_stride]);
-  const auto add = [&](const Block* block, Index run) HWY_ATTR {
+  const auto add = [&](const Block* block, Index run) HWY_ATTR __attribute__((always_inline)) {
     V numbers[kRun / kLanes];
 #pragma GCC unroll 4
     for (Index v = 0; v < kRun / kLanes; ++v) numbers[v] = hn::Load(d, sums + v * kLanes);
 #pragma GCC unroll 4
     for (Index r = 0; r < kRows; ++r) {
-      hwy::Prefetch(block + (kRows + r) * stride);
+      hwy::Prefetch(reinterpret_cast<const char*>(block + (kRows + r) * stride) + run * kBytes);
       const UnpackedRun<Block> unpacked(block[r * stride], run);
 #pragma GCC unroll 4
       for (Index v = 0; v < kRun / kLanes; ++v) {
