@@ -37,6 +37,12 @@ TEST_F(CommandFiles, AnOutputIsNeverAnInput) {
   ExpectFails(1, Pretrain("new", 1, {"--log", Path("text.txt")}), "is an input, of --text");
 }
 
+TEST_F(CommandFiles, AModelIsAudited) {
+  const Words words = {"audit", "--model", Path("base"), "--data", Path("pairs.jsonl"), "--html", Path("audit.html")};
+  EXPECT_NE(ExpectRuns(words).out.find("PASSED"), std::string::npos);
+  EXPECT_NE(Get(Path("audit.html")).find("</html>"), std::string::npos);
+}
+
 TEST_F(CommandFiles, OutputsAreCheckedBeforeTheWork) {
   fs::create_directory(Path("folder"));
   const Words audit = {"audit", "--model", Path("base"), "--data", Path("pairs.jsonl")};

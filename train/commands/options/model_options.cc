@@ -76,7 +76,7 @@ std::vector<OptionSpec> ModelOptionSpecs() {
 
 GivenModel ReadGivenModel(const Options& options, AdapterUse use) {
   GivenModel given = ReadGivenModel(options.String("model"), options.String("adapter"), use);
-  given.tokenizer = options.String("tokenizer");
+  if (options.Knows("tokenizer")) given.tokenizer = options.String("tokenizer");
   return given;
 }
 
