@@ -27,10 +27,8 @@ bool Send(int socket, std::string_view message) {
 
 // The watcher's answer; without one `otherwise`.
 char Ask(int socket, const std::string& question, char otherwise) {
-  char answer = otherwise;
-  if (Send(socket, question)) [[maybe_unused]]
-    const ssize_t size = recv(socket, &answer, 1, 0);
-  return answer;
+  char answer;
+  return Send(socket, question) && recv(socket, &answer, 1, 0) == 1 ? answer : otherwise;
 }
 
 // A socket, and the name of the job's watcher: one that is no file, and goes with its owner.
@@ -116,9 +114,12 @@ class Watch {
   void Answer(int socket, char message, const std::string& words) {
     if (message == kExpectEnd) ranks_[socket].expected = true;
     if (message == kFollow) ranks_[socket].name = words;
-    if (message == kFollow || message == kOpen) Send(socket, message == kOpen && !Open(words) ? "n" : "y");
-    if (message == kSpeak) Send(socket, std::exchange(said_, true) ? "n" : "y");
+    if (message == kFollow) Reply(socket, true);
+    if (message == kOpen) Reply(socket, Open(words));
+    if (message == kSpeak) Reply(socket, !std::exchange(said_, true));
   }
+
+  void Reply(int socket, bool yes) { Send(socket, std::string_view(yes ? &kYes : &kNo, 1)); }
 
   bool Open(const std::string& job) {
     const JobAddress address(job);

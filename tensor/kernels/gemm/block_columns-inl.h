@@ -161,6 +161,7 @@ HWY_INLINE void AddRows(const Real* a, Index a_stride, const Block* row, Index s
   V factors[kRows];
 #pragma GCC unroll 4
   for (Index r = 0; r < kRows; ++r) factors[r] = hn::Set(d, a[r * a_stride]);
+  // In line, so that below what the runs of a block share is computed once.
   const auto add = [&](const Block* block, Index run) HWY_ATTR __attribute__((always_inline)) {
     V numbers[kRun / kLanes];
 #pragma GCC unroll 4
@@ -186,7 +187,7 @@ HWY_INLINE void AddRows(const Real* a, Index a_stride, const Block* row, Index s
       for (Index i = from; i < to; ++i) add(block, i);
     } else {
 #pragma GCC unroll 8
-      for (Index i = 0; i < kRunsOf<Block>; ++i) add(block, i);  // what the runs of a block share is computed once
+      for (Index i = 0; i < kRunsOf<Block>; ++i) add(block, i);
     }
   }
 }

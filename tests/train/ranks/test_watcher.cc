@@ -23,7 +23,7 @@ class WatchedRanks {
     for (const int socket : {errors_[0], ready_[0], ready_[1]}) close(socket);
   }
 
-  // Starts the next rank, and waits until it follows the job. It ends when it is told to, or by `exit` at once.
+  // Starts the next rank, and waits until it follows the job. It ends when it is killed.
   void Start(bool expects_end = false) {
     const int rank = static_cast<int>(processes_.size());
     const pid_t process = fork();
