@@ -48,6 +48,7 @@ struct TransposedBlocks {
   Transposed<BlockOf(Block::kType).numbers, kColumns> codes;
 
   HWY_INLINE void Read(const ColumnBlocks<Block, kColumns>& columns) {
+#pragma GCC unroll 8
     for (Index c = 0; c < kColumns; ++c) {
       const Block& b = columns.of(c);
       if constexpr (std::is_same_v<Block, blocks::Nf4>) {
@@ -93,11 +94,10 @@ HWY_INLINE void WidenTile(const TransposedBlocks<Block, kVectors * kLanes>& tile
     }
 #pragma GCC unroll 4
     for (Index k = 16 * half; k < 16 * half + 16; ++k) {
-      const uint8_t* codes = tile.codes.at[run * kRun + k];
+      V values[kVectors];
+      ValuesOf<Block>(tile.codes.at[run * kRun + k], values);
 #pragma GCC unroll 4
-      for (Index v = 0; v < kVectors; ++v) {
-        take(k, v, hn::MulAdd(ValuesOf<Block>(D(), codes + v * kLanes), scale[v], offset[v]));
-      }
+      for (Index v = 0; v < kVectors; ++v) take(k, v, hn::MulAdd(values[v], scale[v], offset[v]));
     }
   }
 }

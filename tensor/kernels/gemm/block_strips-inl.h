@@ -36,8 +36,7 @@ struct Transposed {
 
 // Columns that a vector of bytes holds.
 template <Index kColumns>
-using DColumns = hn::FixedTag < uint8_t,
-      kColumns<kRun ? kColumns : kRun>;
+using DColumns = hn::FixedTag<uint8_t, std::min<size_t>(kColumns, HWY_MAX_BYTES)>;
 
 // Calls take(i, c, bytes) for the sixteen bytes i from `offset` on in each block, with a vector of bytes i of the
 // columns from c on. Four times, vectors i and i + 8 are interleaved to vectors 2i and 2i + 1. Each time, the upper bit
@@ -63,8 +62,11 @@ HWY_INLINE void ForStrip(const ColumnBlocks<Block, kColumns>& columns, Index off
     for (Index i = 0; i < 16; ++i) {
       if constexpr (kGroup == 16) {
         x[i] = load(i);
-      } else {
+      } else if constexpr (kGroup == 32) {
         x[i] = hn::Combine(d, load(i + 16), load(i));
+      } else {
+        const hn::Half<decltype(d)> half;
+        x[i] = hn::Combine(d, hn::Combine(half, load(i + 48), load(i + 32)), hn::Combine(half, load(i + 16), load(i)));
       }
     }
 #pragma GCC unroll 2

@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <type_traits>
 
@@ -134,6 +135,55 @@ template <class Block>
 V ValuesOf(D d, const uint8_t* codes) {
   if constexpr (std::is_same_v<Block, blocks::Nf4>) return Nf4Values(d, codes);
   return FromBytes(d, reinterpret_cast<const int8_t*>(codes));
+}
+
+#if HWY_TARGET == HWY_AVX2
+
+// Byte b of each of NF4's values.
+struct Nf4Bytes {
+  alignas(16) uint8_t at[4][16];
+};
+constexpr Nf4Bytes kNf4Bytes = [] {
+  Nf4Bytes bytes{};
+  for (int code = 0; code < 16; ++code) {
+    const uint32_t bits = std::bit_cast<uint32_t>(blocks::kNf4Values[code]);
+    for (int b = 0; b < 4; ++b) bytes.at[b][code] = static_cast<uint8_t>(bits >> 8 * b);
+  }
+  return bytes;
+}();
+
+// NF4's values of four vectors of codes. A table of sixteen floats is too long for one lookup, but a table of sixteen
+// bytes is not: each byte of the values is looked up, and the four bytes are interleaved. That works within the halves
+// of a vector, so the four codes 2v and 2v + 1 of the eight fours go to place v of the lower and of the upper half.
+inline void FourNf4Values(const uint8_t* codes, V (&values)[4]) {
+  alignas(kRun) static constexpr int32_t kFours[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+  const hn::Repartition<int32_t, D8> fours;
+  const hn::Repartition<uint16_t, D8> pairs;
+  const auto in_order = hn::BitCast(fours, hn::Load(D8(), codes));
+  const V8 placed = hn::BitCast(D8(), hn::TableLookupLanes(in_order, hn::SetTableIndices(fours, kFours)));
+  const auto bytes = [&](int b)
+                         HWY_ATTR { return hn::TableLookupBytes(hn::LoadDup128(D8(), kNf4Bytes.at[b]), placed); };
+  const V8 b0 = bytes(0), b1 = bytes(1), b2 = bytes(2), b3 = bytes(3);
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(D8(), b0, b1));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(D8(), b2, b3));
+  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(D8(), b0, b1));
+  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(D8(), b2, b3));
+  values[0] = hn::BitCast(D(), hn::InterleaveLower(pairs, low01, low23));
+  values[1] = hn::BitCast(D(), hn::InterleaveUpper(pairs, low01, low23));
+  values[2] = hn::BitCast(D(), hn::InterleaveLower(pairs, high01, high23));
+  values[3] = hn::BitCast(D(), hn::InterleaveUpper(pairs, high01, high23));
+}
+
+#endif
+
+// The same of kVectors vectors.
+template <class Block, Index kVectors>
+HWY_INLINE void ValuesOf(const uint8_t* codes, V (&values)[kVectors]) {
+#if HWY_TARGET == HWY_AVX2
+  if constexpr (std::is_same_v<Block, blocks::Nf4> && kVectors == 4) return FourNf4Values(codes, values);
+#endif
+#pragma GCC unroll 4
+  for (Index v = 0; v < kVectors; ++v) values[v] = ValuesOf<Block>(D(), codes + v * hn::MaxLanes(D()));
 }
 
 // A run whose codes are unpacked.

@@ -29,7 +29,7 @@ struct Operand {
 
 /// A whole matrix in its stored type.
 inline Operand OperandOf(const StoredTensor& x, bool transposed) {
-  return {x.data(), x.shape().cols(), transposed, x.type()};
+  return {x.data(), x.transposed() ? x.shape().rows() : x.shape().cols(), transposed != x.transposed(), x.type()};
 }
 
 /// The initial value of a product: nothing, one row for all rows (stride 0: a bias, the mean row), or a matrix. It may
