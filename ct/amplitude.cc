@@ -33,9 +33,8 @@ namespace {
 
 // W₀ as it lies, most often in a mapped file. If it is held in Real, it is transposed once, not in every step.
 Centre PretrainedRows(const RowSource& source) {
-  const StoredTensor weight = source.matrix->form->Merged();
-  if (!weight.tensor().empty()) return ReadRows(source);
-  return {weight, source.layout != source.matrix->layout};
+  const bool in_real = !source.matrix->form->Merged().tensor().empty();
+  return in_real ? Centre(ReadRows(source)) : Centre(StoredRows(source));
 }
 
 }  // namespace
@@ -70,12 +69,12 @@ Var Amplitude::ApplyToStored(nn::Input& input, const Var& scores, const Var* bia
   const StoredTensor& w = centre_.stored();
   if (made_layout() == ops::Layout::kInOut) {
     const Var narrow = linear(input.x(), scores, ops::Layout::kInOut), columns = tape.Constant(setup_->columns);
-    return ops::LowRankLinear(input.x(), w, stored_layout_, narrow, columns, bias);
+    return ops::LowRankLinear(input.x(), w, ops::Layout::kInOut, narrow, columns, bias);
   }
   const auto project = [&](const Var& x) {
     return linear(x, tape.Constant(setup_->basis->vectors), ops::Layout::kOutIn);
   };
-  return ops::LowRankLinear(input.x(), w, stored_layout_, input.Derived(setup_.get(), project), scores, bias);
+  return ops::LowRankLinear(input.x(), w, ops::Layout::kOutIn, input.Derived(setup_.get(), project), scores, bias);
 }
 
 // W is computed, which takes fewer steps than the above where rows are shorter than tokens are many; dW is not.

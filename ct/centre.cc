@@ -4,16 +4,11 @@
 
 namespace ampgrad::ct {
 
-Shape Centre::shape() const {
-  const Shape& shape = weight_.shape();
-  return transposed_ ? Shape{shape.cols(), shape.rows()} : shape;
-}
-
 kernels::Init Centre::WidenedIn(Tensor& w) const {
-  if (!transposed_ && weight_.type() == kRealType) {
-    return {static_cast<const Real*>(weight_.data()), weight_.shape().rank() == 1 ? 0 : w.cols()};
+  if (!rows_.transposed() && rows_.type() == kRealType) {
+    return {static_cast<const Real*>(rows_.data()), rows_.shape().rank() == 1 ? 0 : w.cols()};
   }
-  kernels::WidenMatrix(w.rows(), w.cols(), kernels::OperandOf(weight_, transposed_), w.data());
+  kernels::WidenMatrix(w.rows(), w.cols(), kernels::OperandOf(rows_, false), w.data());
   return {w.data(), w.cols()};
 }
 

@@ -52,21 +52,19 @@ Index CountRows(const std::vector<RowSource>& sources) {
   return count;
 }
 
-RowReader::RowReader(const RowSource& source)
-    : weight_(source.matrix->form->Merged()), transposed_(source.matrix->layout != source.layout) {}
-
-Index RowReader::count() const { return transposed_ ? weight_.shape().cols() : weight_.shape().rows(); }
+StoredTensor StoredRows(const RowSource& source) {
+  const StoredTensor weight = source.matrix->form->Merged();
+  return source.matrix->layout == source.layout ? weight : weight.Transposed();
+}
 
 Tensor RowReader::Rows(Index begin, Index end) const {
-  if (!transposed_ && !weight_.tensor().empty()) return weight_.tensor().Rows(begin, end);
+  if (const Tensor held = rows_.tensor(); !held.empty()) return held.Rows(begin, end);
   std::vector<Index> ids(static_cast<size_t>(end - begin));
   std::iota(ids.begin(), ids.end(), begin);
   return Rows(ids);
 }
 
-Tensor RowReader::Rows(const std::vector<Index>& ids) const {
-  return transposed_ ? weight_.WidenedColumns(ids) : weight_.WidenedRows(ids);
-}
+Tensor RowReader::Rows(const std::vector<Index>& ids) const { return rows_.WidenedRows(ids); }
 
 Tensor ReadRows(const RowSource& source) {
   const RowReader reader(source);

@@ -41,12 +41,15 @@ nn::Matrix* FindEmbedding(const std::vector<nn::Matrix*>& matrices);
 /// Number of rows, repeats included.
 Index CountRows(const std::vector<RowSource>& sources);
 
+/// All rows [rows, d] of a source, as they are stored.
+StoredTensor StoredRows(const RowSource& source);
+
 /// Reads rows of a source and widens only the rows that are asked for.
 class RowReader {
  public:
-  explicit RowReader(const RowSource& source);
+  explicit RowReader(const RowSource& source) : rows_(StoredRows(source)) {}
 
-  Index count() const;
+  Index count() const { return rows_.shape().rows(); }
   /// Rows [begin, end) of the count() there are, as a tensor [end − begin, d]; a view if the matrix holds them in Real,
   /// contiguously.
   Tensor Rows(Index begin, Index end) const;
@@ -54,8 +57,7 @@ class RowReader {
   Tensor Rows(const std::vector<Index>& ids) const;
 
  private:
-  StoredTensor weight_;
-  bool transposed_;  // the rows are the columns of the stored matrix
+  StoredTensor rows_;
 };
 
 /// All rows [rows, d] of a source; a copy unless the matrix holds them in Real, contiguously.

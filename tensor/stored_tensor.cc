@@ -1,7 +1,9 @@
 #include "tensor/stored_tensor.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 
@@ -80,10 +82,30 @@ StoredTensor::StoredTensor(StoredType type, Shape shape, std::shared_ptr<const v
   RequireWholeBlocks(type, shape);
 }
 
+StoredTensor::StoredTensor(StoredType type, Shape shape, const Tensor& storage)
+    : StoredTensor(type, shape, std::shared_ptr<const void>(storage.storage())) {
+  mapped_ = false;
+}
+
 StoredTensor::StoredTensor(const Tensor& tensor)
-    : type_(kRealType), shape_(tensor.shape()), data_(tensor.storage()), tensor_(tensor) {}
+    : type_(kRealType), shape_(tensor.shape()), data_(tensor.storage()), tensor_(tensor), mapped_(false) {}
+
+StoredTensor StoredTensor::Transposed() const {
+  if (shape_.rank() != 2) {
+    throw std::invalid_argument("[stored_tensor] expected a matrix to transpose, found the shape " + shape_.ToString());
+  }
+  StoredTensor transpose = *this;
+  transpose.shape_ = {shape_.cols(), shape_.rows()};
+  transpose.transposed_ = !transposed_;
+  return transpose;
+}
 
 Tensor StoredTensor::Widened() const {
+  if (transposed_) {
+    std::vector<Index> rows(static_cast<size_t>(shape_.rows()));
+    std::iota(rows.begin(), rows.end(), 0);
+    return WidenedRows(rows);
+  }
   if (!tensor_.empty()) return tensor_;
   Tensor wide = Tensor::Uninitialized(shape_);
   if (HasBlocks(type_)) {
@@ -101,6 +123,7 @@ Tensor StoredTensor::Widened() const {
 }
 
 Tensor StoredTensor::WidenedRows(const std::vector<Index>& ids) const {
+  if (transposed_) return Transposed().WidenedColumns(ids);
   const Index cols = shape_.cols();
   Tensor wide = Tensor::Uninitialized({static_cast<Index>(ids.size()), cols});
   if (HasBlocks(type_)) {
@@ -121,6 +144,7 @@ Tensor StoredTensor::WidenedRows(const std::vector<Index>& ids) const {
 }
 
 Tensor StoredTensor::WidenedColumns(const std::vector<Index>& ids) const {
+  if (transposed_) return Transposed().WidenedRows(ids);
   const Index rows = shape_.rows(), cols = shape_.cols();
   Tensor wide = Tensor::Uninitialized({static_cast<Index>(ids.size()), rows});
   if (HasBlocks(type_)) {
@@ -140,11 +164,16 @@ Tensor StoredTensor::WidenedColumns(const std::vector<Index>& ids) const {
   return wide;
 }
 
+Tensor StorageOf(StoredType type, Index numbers) {
+  const Index bytes = BytesOf(type, numbers), real = sizeof(Real);
+  return Tensor::Uninitialized({std::max<Index>(1, (bytes + real - 1) / real)});
+}
+
 StoredTensor Rounded(const Tensor& x, StoredType type) {
   RequireWholeBlocks(type, x.shape());
-  const Index bytes = BytesOf(type, x.size()), cols = x.shape().cols();
-  const auto storage = std::make_shared<std::vector<float>>(static_cast<size_t>(bytes) / sizeof(float) + 1);
-  void* const to = storage->data();
+  const Index cols = x.shape().cols();
+  Tensor storage = StorageOf(type, x.size());
+  void* const to = storage.data();
   std::vector<float> row(static_cast<size_t>(cols));
   for (Index r = 0; r < (HasBlocks(type) ? x.rows() : 0); ++r) {
     for (Index j = 0; j < cols; ++j) row[j] = static_cast<float>(x.row(r)[j]);
@@ -156,7 +185,7 @@ StoredTensor Rounded(const Tensor& x, StoredType type) {
     if (type == StoredType::kF16) static_cast<Half*>(to)[i] = ToHalf(value);
     if (type == StoredType::kBf16) static_cast<Bf16*>(to)[i] = ToBf16(value);
   }
-  return {type, x.shape(), std::shared_ptr<const void>(storage, to)};
+  return {type, x.shape(), storage};
 }
 
 }  // namespace ampgrad

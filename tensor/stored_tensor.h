@@ -106,21 +106,30 @@ auto WithNumbers(StoredType type, const void* data, Body body) {
 }
 
 /// A read-only tensor in its stored type, most often in a mapped file. Its numbers are widened to Real where they are
-/// used. It is row-major and has at most four dimensions; its type is not wider than Real. Rows are whole blocks.
+/// used. It is row-major, or a matrix whose transpose is row-major in memory, and has at most four dimensions; its type
+/// is not wider than Real. Rows in memory are whole blocks.
 class StoredTensor {
  public:
   /// `data` points to shape.size() numbers of `type` and keeps their storage alive. Throws std::invalid_argument for a
   /// type that is wider than Real, and for rows that are no multiple of the type's block.
   StoredTensor(StoredType type, Shape shape, std::shared_ptr<const void> data);
+  /// The same in memory that is counted as a Tensor's: `storage`, of at least as many bytes, which StorageOf gives.
+  StoredTensor(StoredType type, Shape shape, const Tensor& storage);
   /// Shares the storage of `tensor`.
   explicit StoredTensor(const Tensor& tensor);
+  /// The transpose [cols, rows] of a matrix, in the same storage.
+  StoredTensor Transposed() const;
 
   StoredType type() const { return type_; }
   const Shape& shape() const { return shape_; }
+  /// Whether it is the transpose of what data() points to.
+  bool transposed() const { return transposed_; }
   const void* data() const { return data_.get(); }
   Index bytes() const { return BytesOf(type_, shape_.size()); }
-  /// The Tensor that owns the storage; absent if no Tensor does.
-  const Tensor& tensor() const { return tensor_; }
+  /// Bytes in a mapped file, in memory that is not counted as a Tensor's.
+  Index MappedBytes() const { return mapped_ ? bytes() : 0; }
+  /// All numbers, in a Tensor's storage; absent if no Tensor owns them or they lie transposed.
+  Tensor tensor() const { return transposed_ ? Tensor() : tensor_; }
 
   /// All numbers in Real: `tensor()` itself unless it is absent, else a copy.
   Tensor Widened() const;
@@ -134,7 +143,11 @@ class StoredTensor {
   Shape shape_;
   std::shared_ptr<const void> data_;
   Tensor tensor_;
+  bool transposed_ = false, mapped_ = true;
 };
+
+/// Memory for `numbers` numbers of a type, whole blocks; not initialised.
+Tensor StorageOf(StoredType type, Index numbers);
 
 /// The numbers of `x` in a narrower type, in storage of their own: F32, F16 and BF16 round ties to even; Q8_0, Q4_0 and
 /// NF4 are quantised as blocks.h says. Throws std::invalid_argument for another type, for rows that are no multiple of

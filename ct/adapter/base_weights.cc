@@ -13,7 +13,9 @@ BaseWeights::BaseWeights(const nn::Parts& parts) {
 std::string BaseWeights::HashOf(const std::set<std::string>& names) const {
   io::Digest digest;
   for (const std::string& name : names) {
-    const StoredTensor& weight = weights_.at(name);
+    StoredTensor weight = weights_.at(name);
+    if (weight.transposed())
+      weight = Rounded(weight.Widened(), HasBlocks(weight.type()) ? StoredType::kF32 : weight.type());
     digest.Add(name);
     digest.Add(weight.shape().ToString() + " " + std::to_string(static_cast<int>(weight.type())));
     digest.Add(weight.data(), static_cast<size_t>(weight.bytes()));

@@ -11,19 +11,12 @@ namespace {
 
 // Row `order[i]` of the result is row i of `stored`, a matrix, or a vector of numbers.
 StoredTensor PlaceRows(const StoredTensor& stored, const std::vector<Index>& order) {
-  const auto rows = order.size(), bytes = static_cast<size_t>(stored.bytes()), row = bytes / rows;
-  const std::shared_ptr<char[]> copy(new char[bytes]);
+  const size_t rows = order.size(), row = static_cast<size_t>(stored.bytes()) / rows;
+  Tensor copy = StorageOf(stored.type(), stored.shape().size());
   const char* from = static_cast<const char*>(stored.data());
-  for (size_t i = 0; i < rows; ++i) std::memcpy(copy.get() + static_cast<size_t>(order[i]) * row, from + i * row, row);
-  return StoredTensor(stored.type(), stored.shape(), std::shared_ptr<const void>(copy, copy.get()));
-}
-
-StoredTensor Transposed(const StoredTensor& stored) {
-  std::vector<Index> columns(static_cast<size_t>(stored.shape().cols()));
-  for (size_t i = 0; i < columns.size(); ++i) columns[i] = static_cast<Index>(i);
-  const Tensor transposed = stored.WidenedColumns(columns);
-  const bool narrow = stored.type() == StoredType::kF16 || stored.type() == StoredType::kBf16;
-  return narrow ? Rounded(transposed, stored.type()) : StoredTensor(transposed);
+  char* const to = reinterpret_cast<char*>(copy.data());
+  for (size_t i = 0; i < rows; ++i) std::memcpy(to + static_cast<size_t>(order[i]) * row, from + i * row, row);
+  return StoredTensor(stored.type(), stored.shape(), copy);
 }
 
 }  // namespace
@@ -63,11 +56,11 @@ bool GgufFiles::IsTransposed(const std::string& name) const {
 
 // How many heads' rows stand in pairs; 0 where rows stand in order.
 Index GgufFiles::PairedHeads(const std::string& name) const {
-  if (model_.architecture() != "llama") return 0;
+  const auto of = io::PairedHeadsOf(model_.architecture(), name);
+  if (of == io::PairedHeads::kNone) return 0;
   const Index heads = model_.Own("attention.head_count").Integer(1, INT32_MAX);
-  if (name.find(".q_proj.") != name.npos) return heads;
-  if (name.find(".k_proj.") != name.npos) return model_.Own("attention.head_count_kv").IntegerOr(heads, 1, INT32_MAX);
-  return 0;
+  const bool queries = of == io::PairedHeads::kQueries;
+  return queries ? heads : model_.Own("attention.head_count_kv").IntegerOr(heads, 1, INT32_MAX);
 }
 
 Shape GgufFiles::ShapeOf(const std::string& name) const {
@@ -77,7 +70,7 @@ Shape GgufFiles::ShapeOf(const std::string& name) const {
 
 StoredTensor GgufFiles::ReadStored(const std::string& name) const {
   const StoredTensor stored = Part(name).ReadStored(StoredName(name));
-  if (IsTransposed(name)) return Transposed(stored);
+  if (IsTransposed(name)) return stored.Transposed();
   const Index heads = PairedHeads(name), rows = stored.shape().dim(0);
   if (heads == 0) return stored;
   if (rows % (2 * heads) != 0) {

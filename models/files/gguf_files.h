@@ -8,9 +8,8 @@
 
 namespace ampgrad::models {
 
-/// The weights of a GGUF file. Matrices stay in the mapped file, blocks as they are, except for those in another order
-/// than Hugging Face's: queries and keys of a Llama, whose rows are copied, and block matrices of a GPT-2, which
-/// are transposed, in Real where they are stored as blocks.
+/// The weights of a GGUF file. Matrices stay in the mapped file, blocks as they are, except for queries and keys of a
+/// Llama: their rows are in another order than Hugging Face's and are copied.
 class GgufFiles : public WeightFiles {
  public:
   /// Throws std::runtime_error as `GgufModel` does, and for a tensor that belongs to no such model.

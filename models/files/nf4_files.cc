@@ -113,19 +113,20 @@ StoredTensor Nf4Files::ReadStored(const std::string& name) const {
                    std::to_string(codes.size()));
   }
   const std::vector<float> scales = ReadScales(name, state);
-  const std::shared_ptr<blocks::Nf4[]> made(new blocks::Nf4[static_cast<size_t>(runs)]());
+  Tensor storage = StorageOf(StoredType::kNf4, runs * blocks::kRun);
+  auto* const made = reinterpret_cast<blocks::Nf4*>(storage.data());
   for (Index run = 0; run < runs; ++run) {
     const size_t at = static_cast<size_t>(run) * sizeof(blocks::Nf4::qs);
+    made[run] = {};
     made[run].absmax = scales[static_cast<size_t>(run * blocks::kRun / state.block)];
     if (!std::isfinite(made[run].absmax)) Fail(name + ".absmax", "finite scales, found NaN or infinity");
     std::memcpy(made[run].qs, codes.data() + at, std::min(sizeof(made[run].qs), codes.size() - at));
   }
-  const std::shared_ptr<const void> data(made, made.get());
-  if (state.shape.cols() % blocks::kRun == 0) return StoredTensor(StoredType::kNf4, state.shape, data);
+  if (state.shape.cols() % blocks::kRun == 0) return StoredTensor(StoredType::kNf4, state.shape, storage);
   Tensor wide = Tensor::Uninitialized(state.shape);
   Real run_wide[blocks::kRun];
   for (Index run = 0; run < runs; ++run) {
-    blocks::WidenRun(StoredType::kNf4, data.get(), run, run_wide);
+    blocks::WidenRun(StoredType::kNf4, made, run, run_wide);
     std::copy_n(run_wide, std::min(blocks::kRun, numbers - run * blocks::kRun), wide.data() + run * blocks::kRun);
   }
   return StoredTensor(wide);

@@ -16,7 +16,7 @@ class Frozen : public WeightForm {
   std::vector<FormPart> Parts() override { return {}; }
   const char* Name() const override { return "frozen"; }
   StoredTensor Merged() const override { return weight_; }
-  Index MappedBytes() const override { return weight_.tensor().empty() ? weight_.bytes() : 0; }
+  Index MappedBytes() const override { return weight_.MappedBytes(); }
 
  private:
   StoredTensor weight_;

@@ -27,7 +27,7 @@ class UpdateForm : public MadeForm {
 
   Var Apply(Input& input, const Var* bias) override;
   StoredTensor Merged() const override;
-  Index MappedBytes() const override { return base_.weight.tensor().empty() ? base_.weight.bytes() : 0; }
+  Index MappedBytes() const override { return base_.weight.MappedBytes(); }
 
  protected:
   /// Apply by the factored chain. A form that has none computes W.

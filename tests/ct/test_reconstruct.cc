@@ -218,7 +218,7 @@ TEST(Amplitude, ExactKeepsTheWeightAsStored) {
         const StoredTwins twins(type, layout, rows, nn::Chain::kExplicit, Start::kExact);
         constexpr Index kScores = 512 * 4 * sizeof(Real), kExtended = 5 * 256 * sizeof(Real);
         EXPECT_EQ(twins.taken, kScores + kExtended);
-        EXPECT_EQ(twins.stored->form->MappedBytes(), twins.weight.bytes());
+        EXPECT_EQ(twins.stored->form->MappedBytes(), twins.weight.MappedBytes());
         EXPECT_EQ(twins.dense->form->MappedBytes(), 0);
         EXPECT_TRUE(SameBits(twins.stored->form->Merged().Widened(), twins.dense->form->Merged().Widened()));
         EXPECT_FALSE(SameBits(twins.stored->form->Merged().Widened(), twins.weight.Widened()));

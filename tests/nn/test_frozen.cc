@@ -46,6 +46,8 @@ void CheckStoredProduct(StoredType type) {
             kernels::Gemm(m, n, k, {a.data(), k}, {wide.data(), wide.cols(), transposed}, init, expected.data(), n);
             kernels::Gemm(m, n, k, {a.data(), k}, kernels::OperandOf(b, transposed), init, c.data(), n);
             EXPECT_TRUE(SameBits(c, expected)) << m << "x" << n << "x" << k << (transposed ? " Bᵀ" : " B");
+            kernels::Gemm(m, n, k, {a.data(), k}, kernels::OperandOf(b.Transposed(), !transposed), init, c.data(), n);
+            EXPECT_TRUE(SameBits(c, expected)) << m << "x" << n << "x" << k << " of the transpose";
           }
         }
       }

@@ -114,6 +114,45 @@ TEST(StoredTensor, OfATensorSharesItsStorage) {
   EXPECT_EQ(stored.type(), kRealType);
 }
 
+// By hand: rows of the transpose are columns, for numbers, for blocks of one half each, and for a Tensor.
+TEST(StoredTensor, TransposesInPlace) {
+  Tensor values({2, 32});
+  for (Index i = 0; i < values.size(); ++i) values[i] = static_cast<Real>(i < 32 ? 127 : i - 32 - 16);
+  for (const StoredTensor& stored : {StoredTensor(values), Rounded(values, StoredType::kBf16),
+                                     Rounded(values, StoredType::kQ8_0), Rounded(values, StoredType::kF32)}) {
+    const StoredTensor transpose = stored.Transposed();
+    EXPECT_EQ(transpose.shape(), (Shape{32, 2}));
+    EXPECT_EQ(transpose.data(), stored.data());
+    EXPECT_TRUE(transpose.tensor().empty());
+    EXPECT_EQ(transpose.bytes(), stored.bytes());
+    const Tensor wide = stored.Widened(), turned = transpose.Widened();
+    const Tensor rows = transpose.WidenedRows({31, 0, 31}), columns = transpose.WidenedColumns({1});
+    ASSERT_EQ(turned.shape(), (Shape{32, 2}));
+    ASSERT_EQ(columns.shape(), (Shape{1, 32}));
+    for (Index j = 0; j < 32; ++j) {
+      for (Index i = 0; i < 2; ++i) EXPECT_EQ(turned.row(j)[i], wide.row(i)[j]);
+      EXPECT_EQ(columns[j], wide.row(1)[j]);
+    }
+    for (Index i = 0; i < 2; ++i) EXPECT_EQ(rows.row(0)[i], wide.row(i)[31]);
+    EXPECT_EQ(rows.row(1)[0], wide.row(0)[0]);
+    EXPECT_EQ(transpose.Transposed().Widened().shape(), stored.shape());
+    EXPECT_FALSE(transpose.Transposed().transposed());
+  }
+  ExpectMessage<std::invalid_argument>([] { StoredTensor(Tensor({3})).Transposed(); },
+                                       "[stored_tensor] expected a matrix to transpose, found the shape [3]");
+}
+
+TEST(StoredTensor, SaysWhatLiesInAFileAndWhatInMemory) {
+  const Index before = Tensor::LiveBytes();
+  const StoredTensor copy = Rounded(Tensor({4, 64}), StoredType::kQ8_0);
+  EXPECT_EQ(copy.MappedBytes(), 0);
+  EXPECT_GE(Tensor::LiveBytes() - before, 4 * 2 * 34);
+  const StoredTensor mapped(StoredType::kQ8_0, {4, 64}, std::shared_ptr<const void>(copy.Widened().storage()));
+  EXPECT_EQ(mapped.MappedBytes(), 4 * 2 * 34);
+  EXPECT_EQ(mapped.Transposed().MappedBytes(), 4 * 2 * 34);
+  EXPECT_EQ(StoredTensor(Tensor({2, 2})).MappedBytes(), 0);
+}
+
 TEST(StoredTensor, RefusesNumbersWiderThanReal) {
   if (sizeof(Real) == sizeof(double)) return;  // nothing is wider
   ExpectMessage<std::invalid_argument>([] { StoredTensor(StoredType::kF64, {1}, std::make_shared<double>(1)); },

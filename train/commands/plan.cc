@@ -140,7 +140,11 @@ int PlanMain(const Options& options) {
     const std::shared_ptr<const ct::Basis> basis = EmptyBasis(method, model->width());
     const std::unique_ptr<models::LanguageModel> prepared = model->Clone();
     Prepare(*prepared, method, basis);
-    const MemoryPlan memory = During("the memory of " + label, [&] { return PlanMemory(*prepared, basis.get()); });
+    MemoryPlan memory = During("the memory of " + label, [&] { return PlanMemory(*prepared, basis.get()); });
+    if (options.Has("preset")) {
+      const Index copied = BytesToCopy(*prepared, ReadWeights(options));
+      memory.mapped -= copied, memory.weights += copied;
+    }
     std::printf("%s\nmemory: %s\n", DescribeTrained(label, *prepared, NumbersToWiden(*model, method)).c_str(),
                 ToString(memory, batch * length).c_str());
     if (!table.counts.empty()) table.Add(label, *prepared, data);

@@ -41,7 +41,7 @@ std::string HiddenCache::KeyOf(models::LanguageModel& model, Index block, const 
   for (const nn::Matrix* matrix : below.matrices) {
     const StoredTensor weight = matrix->form->Merged();
     weights.Add(matrix->form->Name());
-    if (weight.tensor().empty()) {  // in a mapped file: it never changes, and reading all of it would take long
+    if (weight.tensor().empty()) {  // kept as stored: it never changes, and reading all of it would take long
       const void* const address = known_.emplace(weight.data(), weight).first->first;
       weights.Add(&address, sizeof address);
     } else {

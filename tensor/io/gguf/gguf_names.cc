@@ -64,6 +64,12 @@ std::optional<std::string> HuggingFaceName(const std::string& architecture, cons
   return Renamed(FamilyOf(architecture), gguf_name, false);
 }
 
+PairedHeads PairedHeadsOf(const std::string& architecture, const std::string& name) {
+  if (architecture != "llama") return PairedHeads::kNone;
+  if (name.find(".q_proj.") != name.npos) return PairedHeads::kQueries;
+  return name.find(".k_proj.") != name.npos ? PairedHeads::kKeys : PairedHeads::kNone;
+}
+
 std::vector<Index> PairedRows(Index rows, Index heads) {
   std::vector<Index> order;
   const Index half = rows / heads / 2;

@@ -16,6 +16,10 @@ std::optional<std::string> GgufName(const std::string& architecture, const std::
 /// The reverse.
 std::optional<std::string> HuggingFaceName(const std::string& architecture, const std::string& gguf_name);
 
+/// Whose heads' rows stand in pairs in GGUF (PairedRows) in a tensor of this name: a Llama's queries' or keys'.
+enum class PairedHeads { kNone, kQueries, kKeys };
+PairedHeads PairedHeadsOf(const std::string& architecture, const std::string& name);
+
 /// For each row of a Llama's query or key matrix [rows, in] in GGUF the row in Hugging Face's form: of each head, the
 /// rows i and i + half, which rotary positions turn together, lie side by side.
 std::vector<Index> PairedRows(Index rows, Index heads);

@@ -54,6 +54,28 @@ TEST(ZeroWeights, RowsThatFillNoBlockAreHalves) {
   }
 }
 
+// By hand: of 2 layers, width 64, queries 64 x 64 and keys 32 x 64 of 34 bytes in 32 numbers; all linear maps in NF4.
+TEST(ZeroWeights, SayWhatAReaderCopies) {
+  models::LlamaConfig config = LittleLlamaConfig();
+  config.hidden_size = 64, config.intermediate_size = 96;
+  config.num_attention_heads = 4, config.num_key_value_heads = 2, config.head_dim = 16;
+  config.num_hidden_layers = 2;
+  const auto bytes = [&](StoredType type) {
+    models::Llama model(config, models::Vectors::kAbsent);
+    UseZeroWeights(model, type);
+    return BytesToCopy(model, type);
+  };
+  EXPECT_EQ(bytes(StoredType::kQ8_0), 2 * (64 + 32) * 2 * 34);
+  EXPECT_EQ(bytes(StoredType::kNf4), 2 * ((64 + 32 + 32 + 64 + 96 + 96) * 2 + 64 * 3) * 20);
+  EXPECT_EQ(bytes(StoredType::kBf16), 0);
+  models::Llama model(config, models::Vectors::kAbsent);
+  UseZeroWeights(model, StoredType::kNf4);
+  for (const nn::Matrix* matrix : model.Parts().matrices) {
+    const bool linear = matrix->kind == nn::MatrixKind::kBlock;
+    EXPECT_EQ(matrix->form->Merged().type(), linear ? StoredType::kNf4 : StoredType::kBf16) << matrix->name;
+  }
+}
+
 TEST(MappedZeros, AreZerosWithoutMemory) {
   constexpr Index kBytes = Index{1} << 40;
   const std::shared_ptr<const void> zeros = io::MapZeros(kBytes);
