@@ -171,7 +171,7 @@ void RunDirectory::WriteState(const fs::path& file, const Trainer& trainer, cons
 
   std::vector<io::NamedTensor> tensors;
   for (const Part& part : PartsOf(slots, state.best)) tensors.push_back({part.name, *part.value});
-  io::WriteSafetensors(file, tensors, {{kMetadata, metadata.dump()}}, kRealType);
+  io::WriteSafetensors(file, tensors, {{kMetadata, io::JsonText(metadata)}}, kRealType);
 }
 
 RunState RunDirectory::Load(Trainer& trainer) const {

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "tensor/io/json.h"
 #include "tensor/io/staged_directory.h"
 #include "train/interrupt.h"
 
@@ -43,7 +44,7 @@ std::string JsonLine(const std::string& run, const StepReport& r) {
   if (r.validation_loss) line["validation_loss"] = *r.validation_loss;
   if (r.held_out_loss) line["held_out_loss"] = *r.held_out_loss;
   line["tokens_per_second"] = std::round(r.tokens_per_second);
-  return line.dump() + "\n";
+  return io::JsonText(line) + "\n";
 }
 
 }  // namespace

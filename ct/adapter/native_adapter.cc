@@ -94,7 +94,7 @@ void WriteNativeAdapter(const fs::path& directory, const nn::Parts& parts, const
                                        {"basis", {{"file", header.basis_file}, {"hash", header.basis_hash}}},
                                        {"matrices", matrices},
                                        {"vectors", vectors}};
-  io::WriteSafetensors(directory / kAdapterFile, tensors.tensors(), {{"format", "pt"}, {kKey, json.dump()}});
+  io::WriteSafetensors(directory / kAdapterFile, tensors.tensors(), {{"format", "pt"}, {kKey, io::JsonText(json)}});
 }
 
 NativeAdapter::NativeAdapter(const fs::path& directory)

@@ -13,6 +13,7 @@
 #include "ct/adapter/peft_modules.h"
 #include "ct/adapter/peft_names.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/safetensors_writer.h"
 #include "tensor/kernels/kernels.h"
 
@@ -161,7 +162,7 @@ std::vector<io::NamedTensor> PeftAdapter::Tensors() const {
 void WritePeftAdapter(const std::filesystem::path& directory, const LowRankAdapter& adapter, const PeftTarget& target) {
   const PeftAdapter written(adapter, target);
   io::WriteSafetensors(directory / kPeftWeights, written.Tensors(), {{"format", "pt"}});
-  io::WriteFileAtomically(directory / kPeftConfig, written.Config().dump(2) + "\n");
+  io::WriteFileAtomically(directory / kPeftConfig, io::JsonText(written.Config(), 2) + "\n");
   io::WriteFileAtomically(directory / "README.md", target.model_card);
 }
 

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -18,6 +20,32 @@ namespace {
 [[noreturn]] void FailWithErrno(const std::filesystem::path& path, const char* action) {
   const char* reason = std::strerror(errno);
   throw std::runtime_error(path.string() + ": cannot " + action + ": " + reason);
+}
+
+// Temporary files that exist, each by its directory and the place of its name. A file beyond these is not removed by a
+// signal handler.
+struct Temporary {
+  std::atomic<int> directory{-1};  // -1: free
+  char name[64];
+};
+Temporary temporaries[16];
+
+// Lists a file and returns its slot, or -1 when all are taken.
+int List(int directory, const std::string& name) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard<std::mutex> lock(one_at_a_time);
+  for (int slot = 0; slot < static_cast<int>(std::size(temporaries)); ++slot) {
+    Temporary& temporary = temporaries[slot];
+    if (temporary.directory >= 0 || name.size() >= sizeof(temporary.name)) continue;
+    std::memcpy(temporary.name, name.c_str(), name.size() + 1);
+    temporary.directory = directory;
+    return slot;
+  }
+  return -1;
+}
+
+void Unlist(int& slot) {
+  if (slot >= 0) temporaries[std::exchange(slot, -1)].directory = -1;
 }
 
 int SyncRetrying(int fd) {
@@ -51,6 +79,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target, unsigned mode) : tar
 }
 
 AtomicFile::~AtomicFile() {
+  Unlist(slot_);
   if (!temporary_.empty()) unlinkat(directory_, temporary_.c_str(), 0);
   CloseAll();
 }
@@ -64,9 +93,11 @@ void AtomicFile::CreateTemporary(unsigned mode) {
     file_ = openat(directory_, temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file_ < 0 && errno != EEXIST) break;
   }
-  if (file_ >= 0) return;
-  temporary_.clear();
-  FailWithErrno(target_, "create a temporary file beside it");
+  if (file_ < 0) {
+    temporary_.clear();
+    FailWithErrno(target_, "create a temporary file beside it");
+  }
+  slot_ = List(directory_, temporary_);
 }
 
 void AtomicFile::Write(const void* data, size_t size) {
@@ -90,6 +121,7 @@ void AtomicFile::Commit() {
     FailWithErrno(target_, "move the new content into place");
   }
   temporary_.clear();
+  Unlist(slot_);
   // The directory stores the rename. Some network file systems cannot sync a directory and return EINVAL.
   if (SyncRetrying(directory_) != 0 && errno != EINVAL) {
     FailWithErrno(target_, "bring its new directory entry to disk, though the new content is in place");
@@ -100,6 +132,13 @@ void AtomicFile::Commit() {
 void AtomicFile::CloseAll() {
   if (file_ >= 0) close(std::exchange(file_, -1));
   if (directory_ >= 0) close(std::exchange(directory_, -1));
+}
+
+void RemoveTemporaryFiles() {
+  for (const Temporary& temporary : temporaries) {
+    const int directory = temporary.directory;
+    if (directory >= 0) unlinkat(directory, temporary.name, 0);
+  }
 }
 
 void RequireWritable(const std::filesystem::path& target) {

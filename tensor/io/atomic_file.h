@@ -9,7 +9,8 @@ namespace ampgrad::io {
 
 /// A file that appears under its name only when it is complete: a crash, a full disk or an exception before `Commit`
 /// leaves the previous file as it was. The bytes are first written to `.ampgrad-<pid>-<n>.tmp` in the same directory,
-/// because a rename is atomic only within one file system. A killed process leaves at most this temporary file.
+/// because a rename is atomic only within one file system. A killed process leaves at most this temporary file; a
+/// handler of signals removes it with `RemoveTemporaryFiles`.
 /// Every error is a std::runtime_error with the path and the system's reason.
 class AtomicFile {
  public:
@@ -34,9 +35,13 @@ class AtomicFile {
 
   std::filesystem::path target_;
   std::string temporary_;  // within the directory; empty when there is nothing to remove
+  int slot_ = -1;          // in the list of RemoveTemporaryFiles; -1 when it is full
   int directory_ = -1;
   int file_ = -1;
 };
+
+/// Removes the temporary files of this process, for a signal handler that ends it: it takes no lock and no memory.
+void RemoveTemporaryFiles();
 
 /// Throws std::runtime_error unless `target` could be created: its directory, or the nearest ancestor that exists, must
 /// be a directory that this process may write to. For a check before long work; it does not replace error handling.

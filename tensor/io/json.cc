@@ -113,6 +113,14 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
 
 }  // namespace
 
+std::string JsonText(const nlohmann::json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string JsonText(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 nlohmann::json ParseJson(std::string_view text, const std::string& where) {
   if (text.starts_with("\xEF\xBB\xBF"))
     throw std::runtime_error(where + ": not valid JSON: it starts with a byte-order mark");

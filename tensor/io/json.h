@@ -10,6 +10,10 @@
 
 namespace ampgrad::io {
 
+/// The text of a value, on one line or indented. What is not UTF-8 in it, as a file's name may be, becomes U+FFFD.
+std::string JsonText(const nlohmann::json& json, int indent = -1);
+std::string JsonText(const nlohmann::ordered_json& json, int indent = -1);
+
 /// Parses a JSON value, nested at most 64 deep and of at most four million values, so that a text of any kind takes a
 /// bounded amount of memory. Refuses a key that occurs twice in one object, and NUL bytes. `where` names the source in
 /// messages: a file, or a file and a line. Throws std::runtime_error.

@@ -7,6 +7,7 @@
 #include "ct/spectra/model_spectra.h"
 #include "models/model_directory.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/own_file.h"
 #include "tensor/io/text_file.h"
 #include "train/change/change_report.h"
@@ -102,7 +103,7 @@ int AnalyzeMain(const Options& options) {
     json["change"] = ChangeJson(change);
     sections.push_back(ChangeSection(change));
   }
-  if (options.Has("json")) io::WriteFileAtomically(options.String("json"), json.dump(1) + "\n");
+  if (options.Has("json")) io::WriteFileAtomically(options.String("json"), io::JsonText(json, 1) + "\n");
   if (options.Has("csv")) io::WriteFileAtomically(options.String("csv"), SpectraCsv(spectra));
   if (options.Has("html")) {
     io::WriteFileAtomically(options.String("html"),

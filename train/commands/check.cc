@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/json.h"
 #include "train/analysis/reference_check.h"
 #include "train/commands/commands.h"
 
@@ -21,7 +22,7 @@ std::string ToJson(const Comparison& check) {
   }
   const nlohmann::ordered_json json = {
       {"real", sizeof(Real) == 4 ? "float32" : "float64"}, {"passed", check.Passed()}, {"groups", groups}};
-  return json.dump(1) + "\n";
+  return io::JsonText(json, 1) + "\n";
 }
 
 int CheckMain(const Options& options) {

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/printable.h"
 #include "train/commands/commands.h"
 #include "train/commands/options/method_options.h"
@@ -51,7 +52,7 @@ int CountMain(const Options& options) {
     json["papers"] = PaperFiguresJson();
   }
   if (options.Has("json")) {
-    const std::string text = json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const std::string text = io::JsonText(json, 1);
     io::WriteFileAtomically(options.String("json"), text + "\n");
   }
   return 0;

@@ -3,6 +3,7 @@
 
 #include "models/model_directory.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/text_file.h"
 #include "train/analysis/evaluation.h"
 #include "train/commands/commands.h"
@@ -94,7 +95,7 @@ std::string ToJson(const Options& options, const Evaluation& evaluation) {
     json["matched"] = evaluation.Matched();
     json["share"] = MatchedShare(evaluation);
   }
-  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return io::JsonText(json, 1) + "\n";
 }
 
 int EvalMain(const Options& options) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "tensor/allocator.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/io/mapped_file.h"
 #include "tensor/io/printable.h"
 #include "train/commands/options/options.h"
@@ -35,7 +36,9 @@ bool several_ranks = false;
 void OnStopSignal(int number) {
   if (several_ranks) ProgramRanks().NoteStop();
   // What ends several ranks signals each of them, and one rank's end may be the reason: that one says so.
-  if (!NoteSignal(number)) EndAtOnce(several_ranks ? "" : "ampgrad: interrupted\n", 128 + number);
+  if (NoteSignal(number)) return;
+  io::RemoveTemporaryFiles();
+  EndAtOnce(several_ranks ? "" : "ampgrad: interrupted\n", 128 + number);
 }
 
 // A destructor that needs memory when there is none ends here; the JSON library has such ones.

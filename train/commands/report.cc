@@ -4,6 +4,7 @@
 #include <set>
 
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/printable.h"
 #include "train/claims/report/report_data.h"
 #include "train/claims/report/report_figures.h"
@@ -51,8 +52,7 @@ int ReportMain(const Options& options) {
   }
   if (options.Has("csv")) io::WriteFileAtomically(options.String("csv"), ReportCsv(studies, findings));
   if (options.Has("json")) {
-    const std::string text =
-        ReportJson(studies, findings).dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const std::string text = io::JsonText(ReportJson(studies, findings), 1);
     io::WriteFileAtomically(options.String("json"), text + "\n");
   }
   return 0;

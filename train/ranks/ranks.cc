@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tensor/io/json.h"
+
 namespace ampgrad::train {
 namespace {
 
@@ -43,7 +45,7 @@ Share ShareOf(const Ranks& ranks, int64_t count) {
 }
 
 void RequireSame(Ranks& ranks, const Facts& facts) {
-  const auto text = nlohmann::json(facts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const auto text = io::JsonText(nlohmann::json(facts));
   const std::vector<std::string> all = ranks.Gather(text);
   for (size_t rank = 1; rank < all.size(); ++rank) {
     if (all[rank] == all[0]) continue;

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "tensor/io/json.h"
 #include "tensor/io/own_file.h"
 #include "tensor/io/text_file.h"
 
@@ -112,7 +113,7 @@ void StudyFile::Append(const nlohmann::ordered_json& line) {
   if (file_.empty()) return;
   Locked file(file_);
   file.CutPartialLine();
-  file.Write(line.dump() + "\n");
+  file.Write(io::JsonText(line) + "\n");
 }
 
 bool StudyFile::HasRun(const std::string& arm, uint64_t seed) const {

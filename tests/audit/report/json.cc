@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "tensor/io/json.h"
 #include "tests/audit/report/summary.h"
 
 namespace ampgrad::audit {
@@ -97,7 +98,7 @@ std::string FormatJson(const Findings& findings) {
       {"mutants", List(findings.mutants)},
       {"ledger", List(findings.ledger)}};
   // Names come from model files; one that is not UTF-8 shall not cost the report.
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return io::JsonText(json, 1) + "\n";
 }
 
 }  // namespace ampgrad::audit

@@ -37,6 +37,18 @@ TEST(AtomicFile, ReplacesTheFileOnCommit) {
   EXPECT_EQ(FilesIn(old.directory()), std::vector<std::string>{"f"});
 }
 
+TEST(AtomicFile, IsRemovedForAHandlerOfSignals) {
+  const File old("old");
+  AtomicFile first(old.path()), second(old.path());
+  first.Write("new", 3);
+  first.Commit();
+  EXPECT_EQ(FilesIn(old.directory()).size(), 2u);
+  RemoveTemporaryFiles();
+  EXPECT_EQ(FilesIn(old.directory()), std::vector<std::string>{"f"});
+  EXPECT_EQ(Get(old.path()), "new");
+  EXPECT_THROW(second.Commit(), std::runtime_error);
+}
+
 TEST(AtomicFile, WritesIntoTheWorkingDirectory) {
   const TempDir directory;
   const fs::path before = fs::current_path();

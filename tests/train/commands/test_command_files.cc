@@ -37,6 +37,48 @@ TEST_F(CommandFiles, AnOutputIsNeverAnInput) {
   ExpectFails(1, Pretrain("new", 1, {"--log", Path("text.txt")}), "is an input, of --text");
 }
 
+// Commands that write a file by --out; an adapter's inputs are those of its base, too.
+TEST_F(CommandFiles, OutIsNeverAnInput) {
+  ExpectRuns({"sft", "--model", Path("base"), "--data", Path("pairs.jsonl"), "--steps", "1", "--method", "lora",
+              "--out", Path("adapter")});
+  const std::string weights = Path("base/model.safetensors"), before = Get(weights);
+  for (const Words& words : {Words{"quantize", "--model", Path("base")},
+                             {"quantize", "--model", Path("adapter")},
+                             {"export", "--model", Path("base"), "--format", "gguf"},
+                             {"export", "--model", Path("adapter"), "--format", "gguf"}}) {
+    ExpectFails(1, Join(words, {"--out", weights}),
+                "--out " + weights + ": is an input, of --model; expected another file");
+  }
+  EXPECT_EQ(Get(weights), before);
+  ExpectFails(1, {"quantize", "--model", Path("base"), "--text", Path("text.txt"), "--out", Path("text.txt")},
+              "--out " + Path("text.txt") + ": is an input, of --text; expected another file");
+  ExpectRuns({"quantize", "--model", Path("base"), "--out", Path("m.gguf")});
+  ExpectRuns({"quantize", "--model", Path("base"), "--out", Path("m.gguf")});  // an older output is no input
+  ExpectFails(1, {"quantize", "--model", Path("m.gguf"), "--out", Path("m.gguf")}, "is an input, of --model");
+}
+
+// A file without the tokenizer that was asked for would be of no use.
+TEST_F(CommandFiles, QuantizeNeedsTheTokenizerThatIsNamed) {
+  const Words quantize = {"quantize", "--model", Path("base"), "--out", Path("m.gguf")};
+  ExpectFails(1, Join(quantize, {"--tokenizer", Path("none")}), Path("none/tokenizer.json") + ": no such file");
+  EXPECT_FALSE(fs::exists(Path("m.gguf")));
+  fs::remove(Path("base/tokenizer.json"));
+  EXPECT_NE(ExpectRuns(quantize).err.find("has no tokenizer, so the file has none"), std::string::npos);
+  Put(Path("base/tokenizer.model"), "");
+  ExpectFails(1, quantize, "tokenizer.model must be converted");
+}
+
+// Names of files are bytes. What is written of them is UTF-8.
+TEST_F(CommandFiles, ANameNeedNotBeUtf8) {
+  const std::string odd = Path("caf\xe9");
+  fs::rename(Path("base"), odd);
+  const Words sft = {"sft", "--model", odd, "--data", Path("pairs.jsonl"), "--steps", "1", "--k", "2"};
+  ExpectRuns(Join(sft, {"--out", Path("adapter"), "--log", Path("log")}));
+  ExpectRuns({"quantize", "--model", odd + "/", "--out", Path("m.gguf")});
+  ExpectRuns({"generate", "--model", Path("m.gguf"), "--prompt", "a", "--tokens", "1"});
+  EXPECT_NE(Get(Path("m.gguf")).find("caf\uFFFD"), std::string::npos);
+}
+
 TEST_F(CommandFiles, AModelIsAudited) {
   const Words words = {"audit", "--model", Path("base"), "--data", Path("pairs.jsonl"), "--html", Path("audit.html")};
   EXPECT_NE(ExpectRuns(words).out.find("PASSED"), std::string::npos);

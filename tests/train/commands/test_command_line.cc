@@ -163,10 +163,12 @@ TEST_F(CommandLine, AnOutputDirectoryMustBeNewOrEmpty) {
   fs::create_directory(Path("full"));
   Put(Path("full/note"), "keep me");
   const std::string message = "exists already; expected a new or an empty directory";
-  for (const char* out : {"full", "text.txt", "base"}) {
+  for (const char* out : {"full", "base"}) {
     ExpectFails(1, Pretrain(out, 1), message);
     ExpectFails(1, Sft(out, 1), message);
   }
+  ExpectFails(1, Pretrain("pairs.jsonl", 1), message);
+  ExpectFails(1, Sft("text.txt", 1), message);
   EXPECT_EQ(Get(Path("full/note")), "keep me");
   fs::create_directory(Path("empty"));
   ExpectRuns(Pretrain("empty", 1));

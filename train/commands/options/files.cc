@@ -11,6 +11,7 @@
 #include "models/files/weight_files.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/digest.h"
+#include "train/commands/options/model_options.h"
 #include "train/freezing.h"
 
 namespace ampgrad::train {
@@ -22,7 +23,7 @@ constexpr const char* kInputs[] = {
     "model", "adapter",   "basis-file", "data",    "valid",
     "text",  "reference", "forget",     "against", "tokenizer"};            // files, and directories of files
 constexpr const char* kOutputs[] = {"log", "json", "csv", "html", "dump"};  // files
-constexpr const char* kOutputDirectory = "out";
+constexpr const char* kOutputDirectory = "out";                             // of some commands a file
 
 // Whether both names lead to one file: the same device and inode.
 bool SameFile(const fs::path& a, const fs::path& b) {
@@ -62,6 +63,20 @@ bool LiesIn(const fs::path& file, const fs::path& directory) {
 
 bool Given(const Options& options, const char* name) { return options.Knows(name) && options.Has(name); }
 
+// The files of a model beside the one that is named: the parts of a split one, or those of the base that an adapter
+// records. What cannot be read is left to whoever reads it, and to its message.
+std::vector<fs::path> FilesOfModel(const fs::path& model) {
+  try {
+    if (!IsAdapter(model)) return models::WeightPaths(model);
+    const fs::path base = RecordedBase(model);
+    std::vector<fs::path> files = models::WeightPaths(base);
+    files.push_back(base);
+    return files;
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
 // What options name as inputs, each with the name of its option. Of data there may be several files.
 std::vector<std::pair<std::string, fs::path>> Inputs(const Options& options) {
   std::vector<std::pair<std::string, fs::path>> inputs;
@@ -83,14 +98,28 @@ std::vector<std::pair<std::string, fs::path>> Inputs(const Options& options) {
   return inputs;
 }
 
+// Inputs, and the files of the model that it leads to.
+std::vector<std::pair<std::string, fs::path>> AllInputs(const Options& options) {
+  std::vector<std::pair<std::string, fs::path>> inputs = Inputs(options);
+  if (!Given(options, "model")) return inputs;
+  for (const fs::path& file : FilesOfModel(options.String("model"))) inputs.emplace_back("model", file);
+  return inputs;
+}
+
 }  // namespace
 
 void CheckFiles(const Options& options) {
+  // A directory to write must be new or empty, so it holds no input.
+  std::error_code error;
+  if (Given(options, kOutputDirectory) && fs::is_regular_file(options.String(kOutputDirectory), error)) {
+    const fs::path file = options.String(kOutputDirectory);
+    for (const auto& [name, path] : AllInputs(options)) RefuseInput(kOutputDirectory, file, name, path);
+  }
   std::vector<const char*> outputs;
   for (const char* output : kOutputs) {
     if (!Given(options, output)) continue;
     const fs::path file = options.String(output);
-    for (const auto& [name, path] : Inputs(options)) RefuseInput(output, file, name, path);
+    for (const auto& [name, path] : AllInputs(options)) RefuseInput(output, file, name, path);
     for (const char* other : outputs) {
       if (!SameName(file, options.String(other))) continue;
       throw std::runtime_error("--" + std::string(output) + " and --" + other +

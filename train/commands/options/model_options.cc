@@ -18,13 +18,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+}  // namespace
+
 bool IsAdapter(const fs::path& directory) {
   if (!fs::is_directory(io::StatusOf(directory)) || io::IsThere(directory / "model.safetensors")) return false;
   return ct::IsNativeAdapter(directory) ||
          (io::IsThere(directory / ct::kPeftConfig) && !io::IsThere(directory / "config.json"));
 }
 
-// The base that an adapter records.
 fs::path RecordedBase(const fs::path& adapter) {
   std::string base;
   if (ct::IsNativeAdapter(adapter)) {
@@ -38,6 +39,8 @@ fs::path RecordedBase(const fs::path& adapter) {
   throw std::runtime_error(adapter.string() + ": an adapter over " + (base.empty() ? "an unnamed model" : base) +
                            ", which is not here; expected --model BASE --adapter " + adapter.string());
 }
+
+namespace {
 
 void Apply(GivenModel& given, AdapterUse use) {
   const nn::Parts parts = given.model->Parts();
@@ -76,7 +79,7 @@ std::vector<OptionSpec> ModelOptionSpecs() {
 
 GivenModel ReadGivenModel(const Options& options, AdapterUse use) {
   GivenModel given = ReadGivenModel(options.String("model"), options.String("adapter"), use);
-  if (options.Knows("tokenizer")) given.tokenizer = options.String("tokenizer");
+  given.tokenizer = options.String("tokenizer");
   return given;
 }
 

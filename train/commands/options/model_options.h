@@ -16,6 +16,11 @@ namespace ampgrad::train {
 /// models::LoadModel, shown as it goes.
 std::unique_ptr<models::LanguageModel> ReadModel(const std::filesystem::path& model);
 
+/// Whether a directory is an adapter, of ours or of PEFT, and no model.
+bool IsAdapter(const std::filesystem::path& directory);
+/// The base that an adapter records. Throws std::runtime_error when it is not there.
+std::filesystem::path RecordedBase(const std::filesystem::path& adapter);
+
 /// --model, --adapter and --tokenizer.
 std::vector<OptionSpec> ModelOptionSpecs();
 

@@ -138,7 +138,7 @@ std::string Options::Settings() const {
     const bool same = number.is_number() && number.dump() == value;
     json[spec.name] = !spec.value || same ? nlohmann::ordered_json(number) : nlohmann::ordered_json(value);
   }
-  return json.dump(1) + "\n";
+  return io::JsonText(json, 1) + "\n";
 }
 
 std::string Options::Choice(const std::string& name, const std::vector<std::string>& choices) const {

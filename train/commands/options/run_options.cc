@@ -10,6 +10,7 @@
 #include "autograd/ops.h"
 #include "models/generate.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/own_file.h"
 #include "tensor/io/printable.h"
 #include "tensor/io/text_file.h"
@@ -46,7 +47,7 @@ std::vector<int> SamplePrompt(const Options& options, const models::Tokenizer& t
 std::string SettingsOf(const Options& options) {
   nlohmann::ordered_json json = nlohmann::ordered_json::parse(options.Settings());
   if (options.Has("epochs")) json.erase("steps");
-  return json.dump(1) + "\n";
+  return io::JsonText(json, 1) + "\n";
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ std::string Recipe(const Options& options, Index width) {
     if (!kChoosing.contains(name)) recipe["settings"][name] = value;
   }
   for (const auto& [file, digest] : DigestInputs(options)) recipe["inputs"][file] = digest;
-  return recipe.dump(1) + "\n";
+  return io::JsonText(recipe, 1) + "\n";
 }
 
 void RequireSameRecipe(const fs::path& directory, const std::string& recipe) {
@@ -91,7 +91,8 @@ void RequireSameRecipe(const fs::path& directory, const std::string& recipe) {
       const auto found = known.at(part).find(name);
       if (found != known.at(part).end() && *found == value) continue;
       throw std::runtime_error(file.string() + ": expected the study's own " + name + ", " +
-                               (found == known.at(part).end() ? "none" : found->dump()) + ", found " + value.dump());
+                               (found == known.at(part).end() ? "none" : io::JsonText(*found)) + ", found " +
+                               io::JsonText(value));
     }
   }
 }
@@ -106,7 +107,7 @@ void RequireSameArms(const fs::path& directory, const StudyFile& file, const std
       if (known.at(key) == value) continue;
       throw std::runtime_error((directory / "runs.jsonl").string() + ":" + std::to_string(file.run_lines()[i]) +
                                ": expected the arm '" + run.name + "' of the plan, whose " + key + " is " +
-                               value.dump() + ", found " + known.at(key).dump());
+                               io::JsonText(value) + ", found " + io::JsonText(known.at(key)));
     }
   }
 }

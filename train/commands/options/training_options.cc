@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tensor/io/json.h"
+
 namespace ampgrad::train {
 namespace {
 
@@ -55,7 +57,7 @@ Options WithShards(const Options& options) {
 void RequireSameOptions(const Options& options) {
   Facts facts;
   const auto settings = nlohmann::ordered_json::parse(options.Settings());
-  for (const auto& [name, value] : settings.items()) facts.emplace_back("--" + name, value.dump());
+  for (const auto& [name, value] : settings.items()) facts.emplace_back("--" + name, io::JsonText(value));
   RequireSame(ProgramRanks(), facts);
 }
 
