@@ -1,6 +1,8 @@
 // The float half of the audit. The program of the double half runs it and reads what it writes:
-//   kernels SEED OUT.json                                         the largest error of each kernel, of its bound
-//   gradients MODEL DATA LENGTH BATCH SEED SIMD ADAPTER OUT.safetensors   the gradients of a model on one batch
+//   kernels SEED OUT.json
+//     the largest error of each kernel, of its bound
+//   gradients MODEL DATA LENGTH BATCH SEED SIMD ADAPTER TOKENIZER OUT.safetensors
+//     the gradients of a model on one batch
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -26,13 +28,14 @@ void WriteKernels(const std::vector<std::string>& words) {
 void WriteGradients(const std::vector<std::string>& words) {
   const std::string directory = words.at(1);
   UseSimdTarget(words.at(6));
-  const train::GivenModel given = train::ReadGivenModel(directory, words.at(7), train::AdapterUse::kTrain);
+  train::GivenModel given = train::ReadGivenModel(directory, words.at(7), train::AdapterUse::kTrain);
+  given.tokenizer = words.at(8);
   models::LanguageModel* model = given.model.get();
   HoldConstants(*model);
   const train::Batch batch = ReadBatch(
-      {{words.at(2)}, given.base, "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))},
+      {{words.at(2)}, given.Texts(), "", std::stoll(words.at(3)), std::stoll(words.at(4)), std::stoull(words.at(5))},
       *model);
-  io::WriteSafetensors(words.at(8), DenseGradients(*model, batch), {});
+  io::WriteSafetensors(words.at(9), DenseGradients(*model, batch), {});
 }
 
 }  // namespace

@@ -103,11 +103,11 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
   const Index length = std::min(options.Integer("length", 1, 1 << 20), model->context());
   const Index sequences = options.Integer("batch", 1, 4096);
   findings.title = directory;
-  findings.command = "ampgrad audit --model " + directory +
-                     (given.adapter.empty() ? "" : " --adapter " + given.adapter.string()) + " --data " + data +
-                     " --length " + std::to_string(length) + " --batch " + std::to_string(sequences) + " --seed " +
-                     std::to_string(seed);
-  const train::Batch batch = ReadBatch({{data}, given.base, "", length, sequences, seed}, *model);
+  findings.command =
+      "ampgrad audit --model " + directory + (given.adapter.empty() ? "" : " --adapter " + given.adapter.string()) +
+      (given.tokenizer.empty() ? "" : " --tokenizer " + given.tokenizer.string()) + " --data " + data + " --length " +
+      std::to_string(length) + " --batch " + std::to_string(sequences) + " --seed " + std::to_string(seed);
+  const train::Batch batch = ReadBatch({{data}, given.Texts(), "", length, sequences, seed}, *model);
   train::Phase phase("auditing tensors");
   findings.ledger = AuditModel(*model, batch, seed, [&](size_t done, size_t all, const std::string& name) {
     phase.Now("audited " + std::to_string(done) + " of " + std::to_string(all) + " tensors: " + name);
@@ -115,7 +115,7 @@ void AuditModelDirectory(const train::Options& options, uint64_t seed, Findings&
   phase.Now("auditing the float build");
   AuditFloatBuild(*model, batch,
                   {directory, data, std::to_string(length), std::to_string(sequences), std::to_string(seed),
-                   options.String("simd"), options.String("adapter")},
+                   options.String("simd"), options.String("adapter"), options.String("tokenizer")},
                   findings.ledger);
 }
 

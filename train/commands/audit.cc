@@ -8,6 +8,7 @@ Command AuditCommand() {
           "Audit every gradient: ops, chain, planted faults; with --model a whole model.",
           {{"model", "DIR", "", "audit every tensor of this model instead of the ops"},
            {"adapter", "DIR", "", "adapter over the model: its parts are audited, too"},
+           {"tokenizer", "DIR", "", "directory whose tokenizer.json and chat template hold in place of the model's"},
            {"data", "FILE", "", "what the model reads: JSON lines of pairs, or a text; needed with --model"},
            {"length", "N", "256", "tokens a sequence at most, with --model"},
            {"batch", "N", "1", "sequences, with --model"},
