@@ -1,5 +1,6 @@
 #include "models/gguf_model_writer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -7,15 +8,21 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "models/chat/chat_template.h"
 #include "models/chat/configured_tokens.h"
 #include "models/files/model_texts.h"
+#include "models/gguf/gguf_model.h"
+#include "models/gguf/gguf_path.h"
+#include "models/gguf/gguf_tokenizer_values.h"
 #include "models/gguf/gguf_values.h"
-#include "models/rope.h"
+#include "models/model_directory.h"
+#include "models/rope/rope_divisors.h"
 #include "tensor/io/gguf/gguf_names.h"
 #include "tensor/io/gguf/gguf_writer.h"
+#include "tensor/io/note.h"
 #include "tensor/kernels/kernels.h"
 
 namespace ampgrad::models {
@@ -32,14 +39,7 @@ constexpr std::pair<const char*, io::GgmlType> kTypes[] = {{"f32", io::GgmlType:
 // A matrix [out, in] in Real, its rows in the order of llama.cpp. `heads` is 0 where that is the order of the rows.
 Tensor InOrder(const nn::Matrix& matrix, Index heads) {
   const StoredTensor stored = matrix.form->Merged();
-  Tensor w;
-  if (matrix.layout == ops::Layout::kInOut) {
-    std::vector<Index> columns(static_cast<size_t>(matrix.out));
-    for (size_t i = 0; i < columns.size(); ++i) columns[i] = static_cast<Index>(i);
-    w = stored.WidenedColumns(columns);
-  } else {
-    w = stored.Widened();
-  }
+  const Tensor w = (matrix.layout == ops::Layout::kInOut ? stored.Transposed() : stored).Widened();
   if (heads == 0) return w;
   Tensor ordered = Tensor::Uninitialized(w.shape());
   Index at = 0;
@@ -51,24 +51,16 @@ Tensor InOrder(const nn::Matrix& matrix, Index heads) {
 
 // How many heads' rows llama.cpp pairs in a tensor of this name; 0 for none.
 Index PairedHeads(const json& config, const std::string& name) {
-  if (config.at("model_type") != "llama") return 0;
-  if (name.find(".q_proj.") != name.npos) return config.at("num_attention_heads");
-  if (name.find(".k_proj.") != name.npos) return config.at("num_key_value_heads");
-  return 0;
+  const auto of = io::PairedHeadsOf(config.at("model_type"), name);
+  if (of == io::PairedHeads::kNone) return 0;
+  return config.at(of == io::PairedHeads::kQueries ? "num_attention_heads" : "num_key_value_heads");
 }
 
 // rope_freqs.weight [D/2] of Llama-3's scaling: what divides each frequency. Empty for other scalings.
 Tensor RotaryDivisors(const json& config) {
   const json scaling = config.value("rope_scaling", json());
   if (scaling.is_null() || scaling.value("rope_type", "") != "llama3") return {};
-  const Index head_dim = config.at("head_dim");
-  const RopeConfig scaled = RopeConfig::FromJson(io::JsonValue(config, "config.json"), 0);
-  RopeConfig plain;
-  plain.theta = scaled.theta;
-  Tensor divisors = InverseFrequencies(plain, head_dim);
-  const Tensor frequencies = InverseFrequencies(scaled, head_dim);
-  for (Index j = 0; j < divisors.size(); ++j) divisors[j] /= frequencies[j];
-  return divisors;
+  return DivisorsOf(RopeConfig::FromJson(io::JsonValue(config, "config.json"), 0), config.at("head_dim"));
 }
 
 // A tensor to be written, and how its numbers are made when its turn comes.
@@ -134,6 +126,60 @@ uint32_t FileType(io::GgmlType type) {
   }
 }
 
+// The values of the tokenizer of `texts`, or of the special tokens alone if it has none.
+io::GgufValues TokenizerValuesOf(LanguageModel& model, const std::filesystem::path& texts) {
+  const json config = model.Config();
+  const auto tokenizer = ReadModelText(texts, "tokenizer.json");
+  if (!tokenizer) {
+    RequireNoTokenizer(texts);
+    io::Note(texts.string() + ": has no tokenizer, so the file has none, and llama.cpp will not load it");
+    return SpecialTokenValues(config);
+  }
+  json own = TokenizerConfig(texts).json;
+  if (const auto chat = OwnTemplateText(texts)) own["chat_template"] = *chat;
+  const std::vector<int> stops = StopTokens(texts, model, LoadTokenizer(texts, model));
+  try {
+    return TokenizerValues(tokenizer->json, own, config, model.vocabulary(), stops);
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(tokenizer->file + ": " + error.what());
+  }
+}
+
+// All values of the file: of the model, of its tokenizer, and what a GGUF file that it comes from says beside them.
+io::GgufValues ValuesOf(LanguageModel& model, const std::filesystem::path& texts, io::GgmlType type) {
+  const auto gguf = GgufOf(texts);
+  const io::GgufValues kept = gguf ? KeptValues(GgufModel(*gguf)) : io::GgufValues();
+  std::string name = ModelName(texts);
+  for (const auto& [key, value] : kept) {
+    if (key == "general.name" && std::holds_alternative<std::string>(value)) name = std::get<std::string>(value);
+  }
+  io::GgufValues values = ConfigValues(model.Config(), name);
+  values.emplace_back("general.file_type", FileType(type));
+  for (auto& value : TokenizerValuesOf(model, texts)) values.push_back(std::move(value));
+  for (const auto& value : kept) {
+    const bool is_new = std::ranges::none_of(values, [&](const auto& other) { return other.first == value.first; });
+    if (is_new) values.push_back(value);
+  }
+  return values;
+}
+
+// `w` in the type of its plan. What that type cannot hold is an error of the tensor.
+StoredTensor RoundedFor(const io::GgufTensorPlan& plan, const Tensor& w, const std::filesystem::path& file) {
+  const StoredType type = io::StoredTypeOf(plan.type);
+  try {
+    const StoredTensor stored = Rounded(w, type);
+    const Tensor wide = stored.Widened();
+    for (Index i = 0; i < w.size(); ++i) {
+      if (std::isfinite(wide[i])) continue;
+      throw std::invalid_argument("expected numbers that " + std::string(ToString(type)) + " holds, found " +
+                                  std::to_string(w[i]));
+    }
+    return stored;
+  } catch (const std::invalid_argument& error) {
+    throw std::runtime_error(file.string() + ": cannot write tensor " + plan.name + ": " + error.what());
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> QuantisedTypes() {
@@ -161,29 +207,16 @@ io::GgmlType TypeInGguf(const nn::Matrix& matrix, io::GgmlType type) {
 
 double WriteGgufModel(const std::filesystem::path& file, LanguageModel& model, const std::filesystem::path& texts,
                       io::GgmlType type) {
-  const json config = model.Config();
-  io::GgufValues values = ConfigValues(config, texts.stem().string());
-  values.emplace_back("general.file_type", FileType(type));
-  if (const auto tokenizer = ReadModelText(texts, "tokenizer.json")) {
-    json own = TokenizerConfig(texts).json;
-    if (const auto chat = OwnTemplateText(texts)) own["chat_template"] = *chat;
-    for (auto& value : TokenizerValues(tokenizer->json, own, config, model.vocabulary())) {
-      values.push_back(std::move(value));
-    }
-  } else {
-    for (auto& value : SpecialTokenValues(config)) values.push_back(std::move(value));
-  }
-  const std::vector<Planned> planned = Plan(model, config, type);
+  const std::vector<Planned> planned = Plan(model, model.Config(), type);
   std::vector<io::GgufTensorPlan> plans;
   for (const Planned& tensor : planned) plans.push_back(tensor.plan);
-  io::GgufWriter writer(file, values, plans);
+  io::GgufWriter writer(file, ValuesOf(model, texts, type), plans);
   Change change;
   for (const Planned& tensor : planned) {
-    const StoredType type_here = io::StoredTypeOf(tensor.plan.type);
     const Tensor w = tensor.make();
-    const StoredTensor stored = Rounded(w, type_here);
+    const StoredTensor stored = RoundedFor(tensor.plan, w, file);
     if (tensor.plan.shape.rank() == 2) change.Add(w, stored.Widened());
-    HasBlocks(type_here) ? writer.WriteBlocks(stored.data(), stored.bytes()) : writer.Write(w);
+    HasBlocks(stored.type()) ? writer.WriteBlocks(stored.data(), stored.bytes()) : writer.Write(w);
   }
   writer.Commit();
   return change.Relative();

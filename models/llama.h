@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "models/language_model.h"
-#include "models/rope.h"
+#include "models/rope/rope.h"
 #include "models/special_tokens.h"
 #include "nn/llama_modules.h"
 

@@ -66,7 +66,8 @@ std::unique_ptr<LanguageModel> MakeModel(const fs::path& directory) {
 
 // Whether two tensors of one shape hold the same numbers.
 bool HoldSame(const StoredTensor& a, const StoredTensor& b) {
-  if (a.type() == b.type()) return std::memcmp(a.data(), b.data(), static_cast<size_t>(a.bytes())) == 0;
+  const bool alike = a.type() == b.type() && a.transposed() == b.transposed();
+  if (alike) return std::memcmp(a.data(), b.data(), static_cast<size_t>(a.bytes())) == 0;
   const Tensor wide_a = a.Widened(), wide_b = b.Widened();
   return std::equal(wide_a.begin(), wide_a.end(), wide_b.begin());
 }
@@ -176,6 +177,12 @@ std::unique_ptr<LanguageModel> LoadModel(const fs::path& directory) {
   return model;
 }
 
+void RequireNoTokenizer(const fs::path& directory) {
+  const bool other = io::IsThere(directory / "tokenizer.model") || io::IsThere(directory / "merges.txt");
+  const bool is_model = GgufOf(directory) || io::IsThere(directory / "config.json");
+  if (other || !is_model) FailWithoutTokenizer(directory);
+}
+
 Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   std::optional<ModelText> text = ReadModelText(directory, "tokenizer.json");
   if (!text) FailWithoutTokenizer(directory);
@@ -209,7 +216,7 @@ void SaveModel(const fs::path& directory, LanguageModel& model, const KeptFiles&
   kept.SetTokens(config);
   config["torch_dtype"] = TorchType(model.Parts(), WriteWeights(directory / "model.safetensors", model));
   kept.Write(directory, config);
-  io::WriteFileAtomically(directory / "config.json", config.dump(1) + "\n");
+  io::WriteFileAtomically(directory / "config.json", io::JsonText(config, 1) + "\n");
   io::RequireUnchangedFiles();  // weights that do not train were read once more
 }
 

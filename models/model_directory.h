@@ -21,6 +21,9 @@ std::unique_ptr<LanguageModel> LoadModel(const std::filesystem::path& directory)
 /// a note on stderr says so; another names tokens for which the model has no row (`Tokenizer::WithRows`).
 Tokenizer LoadTokenizer(const std::filesystem::path& directory, const LanguageModel& model);
 
+/// Throws as LoadTokenizer does unless `directory`, which has no tokenizer.json, is a model without any tokenizer.
+void RequireNoTokenizer(const std::filesystem::path& directory);
+
 /// The tokens at which generation stops: those of the model itself (config.json), eos_token_id of
 /// generation_config.json, and eos_token of tokenizer_config.json.
 std::vector<int> StopTokens(const std::filesystem::path& directory, const LanguageModel& model,

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/gguf/gguf_tokenizer_values.h"
 #include "models/gguf/gguf_values.h"
 #include "models/gguf_model_writer.h"
 #include "models/llama.h"

@@ -24,7 +24,7 @@ folders=(
   autograd autograd/examples
   nn/forms nn
   ct ct/spectra ct/adapter
-  models/unicode models/tokenizer models/gguf models/files models/chat models
+  models/unicode models/tokenizer models/rope models/gguf models/files models/chat models
   train/data train/report train/corpus train/methods train/counts train/ranks train train/change train/spectra
   train/analysis
   train/study/plans train/study/measures train/study train/claims train/claims/report train/demo

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+
+#include "models/gguf/gguf_tokenizer.h"
+#include "models/rope/rope_divisors.h"
 
 namespace ampgrad::models {
 namespace {
@@ -34,58 +36,34 @@ double Meant(double stored) {
 // bos_token_id and eos_token_id; null where the file names none.
 void AddSpecialTokens(const GgufModel& model, nlohmann::json& config) {
   for (const char* name : {"bos_token_id", "eos_token_id"}) {
-    config[name] = model.Value(std::string("tokenizer.ggml.") + name).json();
+    const int id = NamedToken(model, name);
+    config[name] = id < 0 ? nlohmann::json() : nlohmann::json(id);
   }
 }
 
-// The divisor that Llama-3's scaling gives to the frequency of pair j of D/2, as llama.cpp's converter writes it.
-double Llama3Divisor(double theta, Index j, Index head_dim, double factor, double context) {
-  constexpr double kLow = 1, kHigh = 4;
-  const double frequency = std::pow(theta, -2.0 * static_cast<double>(j) / static_cast<double>(head_dim));
-  const double turns = context * frequency / (2 * M_PI);
-  const double kept = std::clamp((turns - kLow) / (kHigh - kLow), 0.0, 1.0);
-  return 1 / ((1 - kept) / factor + kept);
-}
-
-// The rope_scaling that gives the divisors of rope_freqs.weight [D/2].
-nlohmann::json ScalingOfDivisors(const GgufModel& model, const io::GgufReader& part, double theta, Index head_dim) {
+// The rope_scaling whose divisors rope_freqs.weight [D/2] holds; null for ones.
+nlohmann::json ScalingOfDivisors(const io::GgufReader& part, double theta, Index head_dim) {
   const Tensor divisors = part.ReadStored(kFrequencies).Widened();
-  const auto fail = [&] {
-    throw std::runtime_error(model.file() + ": expected " + kFrequencies + " of shape [" +
-                             std::to_string(head_dim / 2) + "] to hold the divisors of Llama-3's scaling, " +
-                             "found others, which are not supported");
-  };
-  if (divisors.size() != head_dim / 2) fail();
-  const double factor = *std::max_element(divisors.begin(), divisors.end());
-  if (factor == 1 && *std::min_element(divisors.begin(), divisors.end()) == 1) return nullptr;
-  for (Index context = 1024; context <= Index{1} << 20; context *= 2) {
-    const auto agrees = [&](Index j) {
-      const double expected = Llama3Divisor(theta, j, head_dim, factor, static_cast<double>(context));
-      return std::abs(divisors[j] - expected) <= 1e-4 * expected;
-    };
-    Index j = 0;
-    while (j < divisors.size() && agrees(j)) ++j;
-    if (j < divisors.size()) continue;
-    return {{"rope_type", "llama3"},
-            {"factor", factor},
-            {"low_freq_factor", 1.0},
-            {"high_freq_factor", 4.0},
-            {"original_max_position_embeddings", context}};
+  if (divisors.size() == head_dim / 2) {
+    if (std::ranges::all_of(divisors, [](Real divisor) { return divisor == 1; })) return nullptr;
+    if (const auto rope = RopeOfDivisors(divisors, theta)) return rope->ScalingJson();
   }
-  fail();
-  return nullptr;
+  throw std::runtime_error(part.file() + ": expected " + kFrequencies + " of shape [" + std::to_string(head_dim / 2) +
+                           "] to hold the divisors of Llama-3's scaling, found others, which are not supported");
 }
 
 nlohmann::json ScalingOf(const GgufModel& model, double theta, Index head_dim) {
-  const std::string type = model.Own("rope.scaling.type").StringOr("none");
-  const double old = model.Own("rope.scale_linear").PositiveOr(1);  // the key of older files
-  if (const io::GgufReader* part = model.PartWith(kFrequencies)) {
-    return ScalingOfDivisors(model, *part, theta, head_dim);
-  }
-  if (type == "none" && old == 1) return nullptr;
+  // llama.cpp: llama_model_base::load_hparams. A file without a type scales linearly, and a factor of 0 is none.
+  const std::string type = model.Own("rope.scaling.type").StringOr("linear");
   if (type != "none" && type != "linear") model.Own("rope.scaling.type").Fail("\"none\" or \"linear\"");
-  const double factor = model.Own("rope.scaling.factor").PositiveOr(old);
-  if (factor == 1) return nullptr;
+  io::JsonValue stored = model.Own("rope.scaling.factor");
+  if (stored.null()) stored = model.Own("rope.scale_linear");  // the key of older files
+  const double given = stored.null() || stored.Number() == 0 ? 1 : stored.Positive();
+  const double factor = type == "none" ? 1 : given;
+  const io::GgufReader* part = model.PartWith(kFrequencies);
+  const nlohmann::json llama3 = part ? ScalingOfDivisors(*part, theta, head_dim) : nlohmann::json();
+  if (factor == 1) return llama3;
+  if (!llama3.is_null()) stored.Fail(std::string("1 beside the divisors of ") + kFrequencies);
   return {{"rope_type", "linear"}, {"factor", factor}};
 }
 

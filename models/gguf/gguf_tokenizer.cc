@@ -1,6 +1,7 @@
 #include "models/gguf/gguf_tokenizer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -26,13 +27,17 @@ class TokenTable {
     const io::JsonValue tokens = model.Value(Key("tokens")), types = model.Value(Key("token_type"));
     for (const io::JsonValue& token : tokens.Items()) texts_.push_back(token.String());
     if (types.null()) {
-      types_.assign(texts_.size(), kNormal);
+      for (const std::string& text : texts_) types_.push_back(IsByteToken(text) ? kByte : kNormal);
     } else {
       for (const io::JsonValue& type : types.Items()) types_.push_back(type.Integer(0, 255));
     }
     if (types_.size() != texts_.size())
       types.Fail("as many as tokens, " + std::to_string(texts_.size()), std::to_string(types_.size()));
     for (size_t i = 0; i < texts_.size(); ++i) {
+      // As llama.cpp does, but for texts such as "</s>", which a vocabulary may hold as parts of words.
+      const bool plain = types_[i] == kNormal || types_[i] == kUserDefined;
+      if (plain && texts_[i].starts_with("<|") && EndTexts().contains(texts_[i])) types_[i] = kControl;
+      if (!IsToken(i)) continue;
       if (!id_of_.emplace(texts_[i], static_cast<int>(i)).second) {
         tokens.Fail(Key("tokens") + " to differ", io::JsonValue::Shown(texts_[i]) + " twice");
       }
@@ -43,14 +48,15 @@ class TokenTable {
   const std::string& Text(Index id) const { return texts_[id]; }
   Index Type(Index id) const { return types_[id]; }
   bool Has(const std::string& text) const { return id_of_.contains(text); }
-  bool HasType(Index type) const { return std::ranges::count(types_, type) > 0; }
 
   // The token whose id stands under a key, or -1.
-  int Named(const char* name) const { return static_cast<int>(model_.Value(Key(name)).IntegerOr(-1, 0, size() - 1)); }
+  int Named(const char* name) const { return NamedToken(model_, name); }
 
   json Vocabulary() const {
     json vocabulary = json::object();
-    for (size_t i = 0; i < texts_.size(); ++i) vocabulary[texts_[i]] = i;
+    for (size_t i = 0; i < texts_.size(); ++i) {
+      if (IsToken(i)) vocabulary[texts_[i]] = i;
+    }
     return vocabulary;
   }
 
@@ -59,7 +65,7 @@ class TokenTable {
     json added = json::array();
     for (size_t i = 0; i < texts_.size(); ++i) {
       const bool special = types_[i] == kControl || types_[i] == kUnknown;
-      if (!special && types_[i] != kUserDefined) continue;
+      if ((!special && types_[i] != kUserDefined) || !IsToken(i)) continue;
       added.push_back({{"id", i},
                        {"content", texts_[i]},
                        {"single_word", false},
@@ -72,6 +78,11 @@ class TokenTable {
   }
 
  private:
+  // Whether an id has a token: not one that only fills a row of the embedding, as converters write it, and not "".
+  bool IsToken(size_t id) const {
+    return !texts_[id].empty() && !(types_[id] == kUnused && texts_[id] == "[PAD" + std::to_string(id) + "]");
+  }
+
   const GgufModel& model_;
   std::vector<std::string> texts_;
   std::vector<Index> types_;
@@ -82,25 +93,27 @@ class TokenTable {
 // SentencePiece models orders pairs alike: https://github.com/huggingface/transformers, convert_slow_tokenizer.py.
 json MergesByScore(const GgufModel& model, const TokenTable& tokens) {
   const io::JsonValue scores = model.Value(Key("scores"));
-  if (!scores.json().is_array() || static_cast<Index>(scores.json().size()) != tokens.size()) {
+  const bool scored = !scores.null();  // else all scores are equal
+  if (scored && (!scores.json().is_array() || static_cast<Index>(scores.json().size()) != tokens.size())) {
     scores.Fail("an array with a score for each of " + std::to_string(tokens.size()) + " tokens");
   }
-  constexpr size_t kLongest = 512;  // bytes; longer tokens, which no text makes, would have too many pairs
   std::vector<std::pair<double, Index>> order;
   for (Index id = 0; id < tokens.size(); ++id) {
-    if (tokens.Type(id) == kNormal && tokens.Text(id).size() <= kLongest) {
-      order.emplace_back(-scores.Item(static_cast<size_t>(id)).Number(), id);
-    }
+    const double score = scored ? scores.Item(static_cast<size_t>(id)).Number() : 0;
+    if (std::isnan(score)) scores.Fail("an array of numbers", "NaN at " + std::to_string(id));
+    if (tokens.Type(id) == kNormal && tokens.Text(id).size() <= kLongestMerged) order.emplace_back(-score, id);
   }
   std::ranges::sort(order);
   json merges = json::array();
+  const size_t most = 65536 + 8 * static_cast<size_t>(tokens.size());  // vocabularies of languages have 2 to 3 a token
   for (const auto& [score, id] : order) {
-    const std::string& whole = tokens.Text(id);
-    for (size_t at = 1; at < whole.size(); ++at) {
-      const bool inside = (static_cast<unsigned char>(whole[at]) & 0xC0) == 0x80;  // of a character
-      if (inside) continue;
-      const std::string left = whole.substr(0, at), right = whole.substr(at);
-      if (tokens.Has(left) && tokens.Has(right)) merges.push_back(json::array({left, right}));
+    for (const auto& [left, right] : Splits(tokens.Text(id))) {
+      if (!tokens.Has(left) || !tokens.Has(right)) continue;
+      if (merges.size() == most) {
+        model.Value(Key("tokens")).Fail("tokens that join from at most " + std::to_string(most) + " pairs", "more");
+      }
+      const bool spaced = left.find(' ') != left.npos || right.find(' ') != right.npos;
+      spaced ? merges.push_back(json::array({left, right})) : merges.push_back(left + ' ' + right);
     }
   }
   return merges;
@@ -146,7 +159,7 @@ json TokenizerWithScores(const GgufModel& model, const TokenTable& tokens) {
   json bpe = BpeModel(tokens, MergesByScore(model, tokens));
   if (const int unknown = tokens.Named("unknown_token_id"); unknown >= 0) bpe["unk_token"] = tokens.Text(unknown);
   bpe["fuse_unk"] = true;
-  bpe["byte_fallback"] = tokens.HasType(kByte);
+  bpe["byte_fallback"] = tokens.Has("<0x00>");
   json normalizers = json::array(), decoders = json::array();
   const bool prefix = Flag(model, "add_space_prefix", true);
   if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpaceMark}});
@@ -182,13 +195,26 @@ json StepsOfPreTokenizer(const GgufModel& model) {
                       SplitStep(kThreeDigitsPattern)});
 }
 
+// The merges of the file but for those of or to what is no token, which llama.cpp never applies.
+json KnownMerges(const GgufModel& model, const TokenTable& tokens) {
+  json merges = json::array();
+  for (const io::JsonValue& merge : model.Value(Key("merges")).Items()) {
+    const std::string& text = merge.String();
+    const size_t space = text.find(' ', 1);
+    if (space == text.npos) continue;
+    const std::string left = text.substr(0, space), right = text.substr(space + 1);
+    if (tokens.Has(left) && tokens.Has(right) && tokens.Has(left + right)) merges.push_back(text);
+  }
+  return merges;
+}
+
 json TokenizerWithMerges(const GgufModel& model, const TokenTable& tokens) {
   const bool llama3 = model.Value(Key("pre")).StringOr("") == "llama-bpe";
-  json bpe = BpeModel(tokens, model.Value(Key("merges")).json());
+  json bpe = BpeModel(tokens, KnownMerges(model, tokens));
   bpe["ignore_merges"] = llama3;  // a word that is a token as a whole becomes it at once
   json steps = StepsOfPreTokenizer(model);
   json bytes = {{"type", "ByteLevel"},
-                {"add_prefix_space", Flag(model, "add_space_prefix", false)},
+                {"add_prefix_space", false},  // llama.cpp reads add_space_prefix for vocabularies with scores alone
                 {"trim_offsets", true},
                 {"use_regex", false}};
   steps.push_back(bytes);
@@ -201,6 +227,54 @@ json TokenizerWithMerges(const GgufModel& model, const TokenTable& tokens) {
 }
 
 }  // namespace
+
+bool IsByteToken(const std::string& text) { return text.size() == 6 && text.starts_with("<0x") && text.ends_with(">"); }
+
+std::vector<std::pair<std::string, std::string>> Splits(const std::string& token) {
+  std::vector<std::pair<std::string, std::string>> splits;
+  for (size_t at = 1; at < token.size(); ++at) {
+    const bool inside = (static_cast<unsigned char>(token[at]) & 0xC0) == 0x80;  // of a character
+    if (!inside) splits.emplace_back(token.substr(0, at), token.substr(at));
+  }
+  return splits;
+}
+
+const std::set<std::string>& EndTexts() {
+  static const std::set<std::string> texts = {"<|eot_id|>",
+                                              "<|im_end|>",
+                                              "<|end|>",
+                                              "<end_of_turn>",
+                                              "<|endoftext|>",
+                                              "<|end_of_text|>",
+                                              "<EOT>",
+                                              "_<EOT>",
+                                              "<|eom_id|>",
+                                              "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
+                                              "</s>",
+                                              "<eos>",
+                                              "<|return|>",
+                                              "<|call|>",
+                                              "<|calls|>",
+                                              "<|flush|>",
+                                              "[EOT]",
+                                              "[EOS]",
+                                              "<end_of_utterance>",
+                                              "<turn|>"};
+  return texts;
+}
+
+int NamedToken(const GgufModel& model, const std::string& name) {
+  const io::JsonValue value = model.Value(Key(name.c_str()));
+  const json& tokens = model.Value(Key("tokens")).json();
+  const Index count = tokens.is_array() ? static_cast<Index>(tokens.size()) : INT32_MAX;
+  Index id = value.IntegerOr(-1, INT32_MIN, UINT32_MAX);
+  if (value.null() && tokens.is_array() && model.Value(Key("model")).StringOr("") == "llama") {
+    if (name == "bos_token_id") id = 1;
+    if (name == "eos_token_id") id = 2;
+    if (name == "unknown_token_id") id = 0;
+  }
+  return id >= 0 && id < count ? static_cast<int>(id) : -1;
+}
 
 json TokenizerOf(const GgufModel& model) {
   const io::JsonValue kind = model.Value(Key("model"));
@@ -230,17 +304,13 @@ json TokenizerConfigOf(const GgufModel& model) {
 }
 
 json GenerationConfigOf(const GgufModel& model) {
-  // llama.cpp: llama_vocab::impl::load, the texts of tokens that end generation.
-  static const std::set<std::string> kEnds = {"<|eot_id|>",    "<|im_end|>",    "<|end|>",
-                                              "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>",
-                                              "<EOT>",         "_<EOT>",        "<|eom_id|>"};
   const TokenTable tokens(model);
   std::set<int> ends;
   for (const char* name : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
     if (tokens.Named(name) >= 0) ends.insert(tokens.Named(name));
   }
   for (Index id = 0; id < tokens.size(); ++id) {
-    if (tokens.Type(id) != kNormal && kEnds.contains(tokens.Text(id))) ends.insert(static_cast<int>(id));
+    if (EndTexts().contains(tokens.Text(id))) ends.insert(static_cast<int>(id));
   }
   json config = json::object();
   if (!ends.empty()) config["eos_token_id"] = ends;

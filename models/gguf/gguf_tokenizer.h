@@ -2,6 +2,10 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "models/gguf/gguf_model.h"
 
@@ -10,6 +14,22 @@ namespace ampgrad::models {
 
 /// llama.cpp's types of tokens.
 enum GgufTokenType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+
+/// Whether a token stands for a byte, "<0x0A>".
+bool IsByteToken(const std::string& text);
+
+/// The pairs of parts of a token, cut between two characters.
+std::vector<std::pair<std::string, std::string>> Splits(const std::string& token);
+
+/// Longer tokens, in bytes, which no text makes, take no part in merging by score: they would have too many pairs.
+inline constexpr size_t kLongestMerged = 512;
+
+/// The texts by which llama.cpp knows tokens that end generation (llama-vocab.cpp, llama_vocab::impl::load).
+const std::set<std::string>& EndTexts();
+
+/// The id under tokenizer.ggml.<name>, "eos_token_id"; -1 for none and for one that is no token. As in llama.cpp, a
+/// vocabulary with scores that does not say has 0 for unknown text, 1 for the begin and 2 for the end.
+int NamedToken(const GgufModel& model, const std::string& name);
 
 /// Stands for a space in vocabularies with scores: U+2581.
 inline constexpr char kSpaceMark[] = "\u2581";

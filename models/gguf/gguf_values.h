@@ -1,12 +1,13 @@
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "models/gguf/gguf_model.h"
 #include "tensor/io/gguf/gguf_writer.h"
-#include "tensor/real.h"
 
-/// What stands beside the weights of a model, as values of a GGUF file: the reverse of `ConfigOf` and `TokenizerOf`.
+/// What stands beside the weights of a model, as values of a GGUF file: the reverse of `ConfigOf`.
 namespace ampgrad::models {
 
 /// The values of a model with this config.json. Scaled rotary frequencies of Llama-3's kind are no values, but the
@@ -16,10 +17,14 @@ io::GgufValues ConfigValues(const nlohmann::json& config, const std::string& nam
 /// The values of a model without a tokenizer: the special tokens that its config.json names.
 io::GgufValues SpecialTokenValues(const nlohmann::json& config);
 
-/// The values of a tokenizer.json with its tokenizer_config.json and config.json, for a model of `rows` tokens: ids
-/// without a token get one that no text makes. Throws std::runtime_error for a tokenizer that GGUF cannot describe: one
-/// with other steps than those of `TokenizerOf`, or whose merges do not follow from scores where they must.
-io::GgufValues TokenizerValues(const nlohmann::json& tokenizer, const nlohmann::json& tokenizer_config,
-                               const nlohmann::json& config, Index rows);
+/// The first of the ids under a key of config.json, or null.
+nlohmann::json FirstId(const nlohmann::json& config, const std::string& key);
+
+/// What a GGUF file calls a model by default: the last part of its path.
+std::string ModelName(const std::filesystem::path& model);
+
+/// What a file says of its model that the functions above and `TokenizerValues` do not: whose it is, under which
+/// licence, and further special tokens. Among them may be keys that those have, too.
+io::GgufValues KeptValues(const GgufModel& model);
 
 }  // namespace ampgrad::models

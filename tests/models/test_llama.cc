@@ -9,7 +9,7 @@
 
 #include "ct/amplitude.h"
 #include "models/llama.h"
-#include "models/rope.h"
+#include "models/rope/rope.h"
 #include "tests/reference/ops.h"
 #include "tests/support/op_testing.h"
 #include "tests/support/small_models.h"

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "models/gguf/gguf_tokenizer.h"
+#include "models/gguf/gguf_tokenizer_values.h"
 #include "models/gguf/gguf_values.h"
 #include "models/tokenizer/tokenizer.h"
 #include "tensor/io/gguf/gguf_writer.h"
@@ -99,9 +101,18 @@ TEST(GgufTokenizerSteps, RefusesWhatItCannotFollow) {
   EXPECT_EQ(error({}), "D/t.gguf: expected tokenizer.ggml.model to be a string, found nothing");
   EXPECT_EQ(error({{"tokenizer.ggml.model", std::string("t5")}}),
             "D/t.gguf: expected tokenizer.ggml.model to be \"llama\" or \"gpt2\", found \"t5\"");
-  EXPECT_EQ(error({{"tokenizer.ggml.model", std::string("llama")}, {"tokenizer.ggml.tokens", tokens}}),
-            "D/t.gguf: expected tokenizer.ggml.scores to be an array with a score for each of 2 tokens, found "
-            "nothing");
+  EXPECT_EQ(error({{"tokenizer.ggml.model", std::string("llama")},
+                   {"tokenizer.ggml.tokens", tokens},
+                   {"tokenizer.ggml.scores", std::vector<float>{1}}}),
+            "D/t.gguf: expected tokenizer.ggml.scores to be an array with a score for each of 2 tokens, found [1.0]");
+  EXPECT_EQ(error({{"tokenizer.ggml.model", std::string("llama")},
+                   {"tokenizer.ggml.tokens", tokens},
+                   {"tokenizer.ggml.scores", std::vector<float>{1, NAN}}}),
+            "D/t.gguf: expected an array of numbers, found NaN at 1");
+  EXPECT_EQ(error({{"tokenizer.ggml.model", std::string("gpt2")},
+                   {"tokenizer.ggml.tokens", std::vector<std::string>{"a", "b", "a"}},
+                   {"tokenizer.ggml.merges", std::vector<std::string>{}}}),
+            "D/t.gguf: expected tokenizer.ggml.tokens to differ, found \"a\" twice");
   EXPECT_EQ(error({{"tokenizer.ggml.model", std::string("llama")},
                    {"tokenizer.ggml.tokens", tokens},
                    {"tokenizer.ggml.token_type", std::vector<int32_t>{1}}}),
@@ -112,6 +123,66 @@ TEST(GgufTokenizerSteps, RefusesWhatItCannotFollow) {
                    {"tokenizer.ggml.merges", std::vector<std::string>{}}}),
             "D/t.gguf: expected tokenizer.ggml.pre to be \"default\", \"gpt-2\", \"llama-bpe\", \"smollm\" or "
             "\"qwen2\", found \"tekken\"");
+}
+
+// What llama.cpp takes where a file is silent: the begin 1 and the end 2, which the file adds; equal scores; bytes by
+// their texts. Token "" and rows that are only filled are no tokens.
+TEST(GgufTokenizerSteps, HasLlamaCppsDefaults) {
+  const TempDir directory;
+  const std::vector<std::string> tokens = {"<unk>",  "<s>",    "</s>", "\u2581", "a",      "\u2581a",
+                                           "<0x00>", "<0x0A>", "",     "",       "[PAD10]"};
+  io::GgufValues values = {{"general.architecture", std::string("llama")},
+                           {"tokenizer.ggml.model", std::string("llama")},
+                           {"tokenizer.ggml.tokens", tokens}};
+  io::GgufWriter(directory.path() / "t.gguf", values, {}).Commit();
+  const GgufModel model(directory.path() / "t.gguf");
+  const Tokenizer tokenizer = Tokenizer::FromJson(TokenizerOf(model), "t");
+  EXPECT_EQ(tokenizer.Encode("a\n", true), (std::vector<int>{1, 5, 7}));
+  EXPECT_EQ(NamedToken(model, "eos_token_id"), 2);
+  EXPECT_EQ(NamedToken(model, "padding_token_id"), -1);
+  values.emplace_back("tokenizer.ggml.token_type", std::vector<int32_t>{2, 3, 3, 1, 1, 1, 6, 6, 1, 1, 5});
+  values.emplace_back("tokenizer.ggml.eos_token_id", uint32_t{4294967295});
+  io::GgufWriter(directory.path() / "u.gguf", values, {}).Commit();
+  const GgufModel typed(directory.path() / "u.gguf");
+  EXPECT_EQ(NamedToken(typed, "eos_token_id"), -1);
+  EXPECT_EQ(TokenizerOf(typed).at("model").at("vocab").size(), 8u);
+}
+
+// llama.cpp knows ends of generation by their texts, whatever their type, and takes them for special tokens.
+TEST(GgufTokenizerSteps, KnowsEndsByTheirTexts) {
+  const TempDir directory;
+  io::GgufWriter(directory.path() / "t.gguf",
+                 {{"general.architecture", std::string("llama")},
+                  {"tokenizer.ggml.model", std::string("gpt2")},
+                  {"tokenizer.ggml.tokens", std::vector<std::string>{"a", "b", "ab", "<|im_end|>", "[EOT]", "end"}},
+                  {"tokenizer.ggml.token_type", std::vector<int32_t>{1, 1, 1, 1, 4, 1}},
+                  {"tokenizer.ggml.eom_token_id", uint32_t{5}},
+                  {"tokenizer.ggml.add_space_prefix", true},  // of vocabularies with scores alone
+                  {"tokenizer.ggml.merges", std::vector<std::string>{"a b", "a c", "", "b"}}},
+                 {})
+      .Commit();
+  const GgufModel model(directory.path() / "t.gguf");
+  EXPECT_EQ(GenerationConfigOf(model).at("eos_token_id"), nlohmann::json({3, 4, 5}));
+  const Tokenizer tokenizer = Tokenizer::FromJson(TokenizerOf(model), "t");
+  EXPECT_EQ(tokenizer.Encode("ab<|im_end|>", false, Tokenizer::Markup::kTokens), (std::vector<int>{2, 3}));
+}
+
+// Some megabytes of tokens a, aa, aaa, … would make millions of merges.
+TEST(GgufTokenizerSteps, RefusesTokensOfTooManyPairs) {
+  const TempDir directory;
+  std::vector<std::string> tokens;
+  for (const char letter : std::string("abcd")) {
+    for (size_t length = 1; length <= 512; ++length) tokens.emplace_back(length, letter);
+  }
+  io::GgufWriter(directory.path() / "t.gguf",
+                 {{"general.architecture", std::string("llama")},
+                  {"tokenizer.ggml.model", std::string("llama")},
+                  {"tokenizer.ggml.tokens", tokens}},
+                 {})
+      .Commit();
+  const GgufModel model(directory.path() / "t.gguf");
+  EXPECT_EQ(MessageOf(directory.path(), [&] { TokenizerOf(model); }),
+            "D/t.gguf: expected tokens that join from at most 81920 pairs, found more");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "models/rope.h"
+#include "models/rope/rope.h"
 
 #include <cmath>
 #include <nlohmann/json.hpp>

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/rope.h"
+#include "models/rope/rope.h"
 #include "tests/support/expect_message.h"
 #include "tests/support/op_testing.h"
 #include "tests/support/small_models.h"
