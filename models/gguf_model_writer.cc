@@ -126,6 +126,32 @@ uint32_t FileType(io::GgmlType type) {
   }
 }
 
+io::GgufValues KeptValuesOf(const std::filesystem::path& model, const std::string& prefix) {
+  const auto gguf = GgufOf(model);
+  return gguf ? KeptValues(GgufModel(*gguf), prefix) : io::GgufValues();
+}
+
+// Appends those of `kept` whose keys `values` does not have.
+void AddKept(const io::GgufValues& kept, io::GgufValues& values) {
+  for (const auto& value : kept) {
+    const bool is_new = std::ranges::none_of(values, [&](const auto& other) { return other.first == value.first; });
+    if (is_new) values.push_back(value);
+  }
+}
+
+// The ids that config.json and generation_config.json name as ends.
+std::vector<int> EndsOf(const json& config, const std::filesystem::path& texts) {
+  std::vector<int> ends;
+  const auto add = [&](const io::JsonValue& ids) {
+    for (const Index id : ids.Integers(0, INT32_MAX)) ends.push_back(static_cast<int>(id));
+  };
+  add(io::JsonValue(config, "config.json").Field("eos_token_id"));
+  if (const auto generation = ReadModelText(texts, "generation_config.json")) {
+    add(generation->value().Field("eos_token_id"));
+  }
+  return ends;
+}
+
 // The values of the tokenizer of `texts`, or of the special tokens alone if it has none.
 io::GgufValues TokenizerValuesOf(LanguageModel& model, const std::filesystem::path& texts) {
   const json config = model.Config();
@@ -137,29 +163,28 @@ io::GgufValues TokenizerValuesOf(LanguageModel& model, const std::filesystem::pa
   }
   json own = TokenizerConfig(texts).json;
   if (const auto chat = OwnTemplateText(texts)) own["chat_template"] = *chat;
-  const std::vector<int> stops = StopTokens(texts, model, LoadTokenizer(texts, model));
+  const io::GgufValues kept = KeptValuesOf(texts, "tokenizer.");
   try {
-    return TokenizerValues(tokenizer->json, own, config, model.vocabulary(), stops);
+    io::GgufValues values =
+        TokenizerValues(tokenizer->json, own, config, model.vocabulary(), EndsOf(config, texts), kept);
+    AddKept(kept, values);
+    return values;
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(tokenizer->file + ": " + error.what());
   }
 }
 
 // All values of the file: of the model, of its tokenizer, and what a GGUF file that it comes from says beside them.
-io::GgufValues ValuesOf(LanguageModel& model, const std::filesystem::path& texts, io::GgmlType type) {
-  const auto gguf = GgufOf(texts);
-  const io::GgufValues kept = gguf ? KeptValues(GgufModel(*gguf)) : io::GgufValues();
-  std::string name = ModelName(texts);
+io::GgufValues ValuesOf(LanguageModel& model, const ModelSource& source, io::GgmlType type) {
+  const io::GgufValues kept = KeptValuesOf(source.base, "general.");
+  std::string name = ModelName(source.base);
   for (const auto& [key, value] : kept) {
     if (key == "general.name" && std::holds_alternative<std::string>(value)) name = std::get<std::string>(value);
   }
   io::GgufValues values = ConfigValues(model.Config(), name);
   values.emplace_back("general.file_type", FileType(type));
-  for (auto& value : TokenizerValuesOf(model, texts)) values.push_back(std::move(value));
-  for (const auto& value : kept) {
-    const bool is_new = std::ranges::none_of(values, [&](const auto& other) { return other.first == value.first; });
-    if (is_new) values.push_back(value);
-  }
+  for (auto& value : TokenizerValuesOf(model, source.texts)) values.push_back(std::move(value));
+  AddKept(kept, values);
   return values;
 }
 
@@ -205,12 +230,12 @@ io::GgmlType TypeInGguf(const nn::Matrix& matrix, io::GgmlType type) {
   return TypeForRows(matrix.in, type);
 }
 
-double WriteGgufModel(const std::filesystem::path& file, LanguageModel& model, const std::filesystem::path& texts,
+double WriteGgufModel(const std::filesystem::path& file, LanguageModel& model, const ModelSource& source,
                       io::GgmlType type) {
   const std::vector<Planned> planned = Plan(model, model.Config(), type);
   std::vector<io::GgufTensorPlan> plans;
   for (const Planned& tensor : planned) plans.push_back(tensor.plan);
-  io::GgufWriter writer(file, ValuesOf(model, texts, type), plans);
+  io::GgufWriter writer(file, ValuesOf(model, source, type), plans);
   Change change;
   for (const Planned& tensor : planned) {
     const Tensor w = tensor.make();

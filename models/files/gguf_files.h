@@ -5,6 +5,7 @@
 
 #include "models/files/weight_files.h"
 #include "models/gguf/gguf_model.h"
+#include "tensor/io/gguf/gguf_names.h"
 
 namespace ampgrad::models {
 
@@ -19,6 +20,9 @@ class GgufFiles : public WeightFiles {
   const std::vector<std::string>& notes() const override { return notes_; }
   std::vector<std::string> Names() const override;
   bool Has(const std::string& name) const override { return stored_name_.contains(name); }
+  std::string OwnName(const std::string& name) const override {
+    return io::GgufName(model_.architecture(), name).value_or(name);
+  }
   const std::string& FileOf(const std::string& name) const override { return Part(name).file(); }
   Shape ShapeOf(const std::string& name) const override;
   Tensor ReadReal(const std::string& name) const override { return ReadStored(name).Widened(); }

@@ -22,6 +22,8 @@ class WeightFiles {
   /// The names of all tensors, sorted.
   virtual std::vector<std::string> Names() const = 0;
   virtual bool Has(const std::string& name) const = 0;
+  /// What the file itself calls a tensor, which it need not hold.
+  virtual std::string OwnName(const std::string& name) const { return name; }
 
   /// The file that holds a tensor. This function and those below throw std::runtime_error when Has(name) is false.
   virtual const std::string& FileOf(const std::string& name) const = 0;

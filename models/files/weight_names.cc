@@ -58,7 +58,7 @@ void WeightNames::FailMissing(const std::string& name) const {
     throw std::runtime_error(weights_.file() + ": expected the tensor " + name + " with the prefix " + prefix_ +
                              " or none, found " + io::QuoteName(stored) + Origin(stored));
   }
-  throw std::runtime_error(weights_.file() + ": the tensor " + name + " is missing");
+  throw std::runtime_error(weights_.file() + ": the tensor " + weights_.OwnName(name) + " is missing");
 }
 
 std::string WeightNames::Take(const std::string& name, const Shape& shape) {
@@ -67,8 +67,8 @@ std::string WeightNames::Take(const std::string& name, const Shape& shape) {
   const std::string stored = it->second;
   const Shape found = weights_.ShapeOf(stored);
   if (found != shape) {
-    throw std::runtime_error(weights_.FileOf(stored) + ": expected " + name + " of shape " + shape.ToString() +
-                             ", found " + found.ToString());
+    throw std::runtime_error(weights_.FileOf(stored) + ": expected " + weights_.OwnName(name) + " of shape " +
+                             shape.ToString() + ", found " + found.ToString());
   }
   stored_name_.erase(it);
   return stored;
@@ -79,8 +79,9 @@ void WeightNames::RefuseLeftovers() const {
   const auto& [own, stored] = *stored_name_.begin();
   const bool alone = prefixed_ && own == stored && !own.starts_with("lm_head.");
   const std::string without = alone ? ", and it has no prefix " + prefix_ : "";
-  throw std::runtime_error(weights_.FileOf(stored) + ": the tensor " + io::QuoteName(stored) +
-                           " belongs to no part of the model that config.json describes" + without + Origin(stored));
+  throw std::runtime_error(weights_.FileOf(stored) + ": the tensor " + io::QuoteName(weights_.OwnName(stored)) +
+                           " belongs to no part of the model that its configuration describes" + without +
+                           Origin(stored));
 }
 
 }  // namespace ampgrad::models

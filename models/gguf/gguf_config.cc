@@ -56,6 +56,7 @@ nlohmann::json ScalingOf(const GgufModel& model, double theta, Index head_dim) {
   // llama.cpp: llama_model_base::load_hparams. A file without a type scales linearly, and a factor of 0 is none.
   const std::string type = model.Own("rope.scaling.type").StringOr("linear");
   if (type != "none" && type != "linear") model.Own("rope.scaling.type").Fail("\"none\" or \"linear\"");
+  if (model.Own("rope.scaling.attn_factor").PositiveOr(1) != 1) model.Own("rope.scaling.attn_factor").Fail("1");
   io::JsonValue stored = model.Own("rope.scaling.factor");
   if (stored.null()) stored = model.Own("rope.scale_linear");  // the key of older files
   const double given = stored.null() || stored.Number() == 0 ? 1 : stored.Positive();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "models/tokenizer/split_patterns.h"
+#include "tensor/io/note.h"
 
 namespace ampgrad::models {
 namespace {
@@ -48,6 +49,9 @@ class TokenTable {
   const std::string& Text(Index id) const { return texts_[id]; }
   Index Type(Index id) const { return types_[id]; }
   bool Has(const std::string& text) const { return id_of_.contains(text); }
+  bool HasBytes() const {
+    return std::ranges::any_of(id_of_, [](const auto& token) { return IsByteToken(token.first); });
+  }
 
   // The token whose id stands under a key, or -1.
   int Named(const char* name) const { return NamedToken(model_, name); }
@@ -93,28 +97,37 @@ class TokenTable {
 // SentencePiece models orders pairs alike: https://github.com/huggingface/transformers, convert_slow_tokenizer.py.
 json MergesByScore(const GgufModel& model, const TokenTable& tokens) {
   const io::JsonValue scores = model.Value(Key("scores"));
-  const bool scored = !scores.null();  // else all scores are equal
-  if (scored && (!scores.json().is_array() || static_cast<Index>(scores.json().size()) != tokens.size())) {
+  if (!scores.json().is_array() || static_cast<Index>(scores.json().size()) != tokens.size()) {
     scores.Fail("an array with a score for each of " + std::to_string(tokens.size()) + " tokens");
   }
   std::vector<std::pair<double, Index>> order;
   for (Index id = 0; id < tokens.size(); ++id) {
-    const double score = scored ? scores.Item(static_cast<size_t>(id)).Number() : 0;
+    const double score = scores.Item(static_cast<size_t>(id)).Number();
     if (std::isnan(score)) scores.Fail("an array of numbers", "NaN at " + std::to_string(id));
     if (tokens.Type(id) == kNormal && tokens.Text(id).size() <= kLongestMerged) order.emplace_back(-score, id);
   }
   std::ranges::sort(order);
   json merges = json::array();
+  double last_score = std::nan("");
+  Index last = -1;  // token with merges
+  bool tied = false;
   const size_t most = 65536 + 8 * static_cast<size_t>(tokens.size());  // vocabularies of languages have 2 to 3 a token
   for (const auto& [score, id] : order) {
     for (const auto& [left, right] : Splits(tokens.Text(id))) {
       if (!tokens.Has(left) || !tokens.Has(right)) continue;
+      tied = tied || (score == last_score && id != last);
+      last_score = score, last = id;
       if (merges.size() == most) {
         model.Value(Key("tokens")).Fail("tokens that join from at most " + std::to_string(most) + " pairs", "more");
       }
       const bool spaced = left.find(' ') != left.npos || right.find(' ') != right.npos;
       spaced ? merges.push_back(json::array({left, right})) : merges.push_back(left + ' ' + right);
     }
+  }
+  static std::set<std::string> noted;  // a command may read the file several times
+  if (tied && noted.insert(model.file()).second) {
+    io::Note(model.file() + ": some tokens have the same score; of their pairs llama.cpp merges the leftmost first, " +
+             "and this program those of the smaller id");
   }
   return merges;
 }
@@ -159,7 +172,7 @@ json TokenizerWithScores(const GgufModel& model, const TokenTable& tokens) {
   json bpe = BpeModel(tokens, MergesByScore(model, tokens));
   if (const int unknown = tokens.Named("unknown_token_id"); unknown >= 0) bpe["unk_token"] = tokens.Text(unknown);
   bpe["fuse_unk"] = true;
-  bpe["byte_fallback"] = tokens.Has("<0x00>");
+  bpe["byte_fallback"] = tokens.HasBytes();
   json normalizers = json::array(), decoders = json::array();
   const bool prefix = Flag(model, "add_space_prefix", true);
   if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpaceMark}});
@@ -259,7 +272,10 @@ const std::set<std::string>& EndTexts() {
                                               "[EOT]",
                                               "[EOS]",
                                               "<end_of_utterance>",
-                                              "<turn|>"};
+                                              "<turn|>",
+                                              "<|fim_pad|>",
+                                              "<|repo_name|>",
+                                              "<|file_sep|>"};
   return texts;
 }
 

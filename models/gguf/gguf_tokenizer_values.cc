@@ -100,6 +100,7 @@ struct TokenList {
 std::vector<float> ScoresOf(const json& merges, const TokenList& tokens) {
   const std::map<std::string, Index> ids = tokens.Ids();
   std::vector<float> scores(tokens.texts.size(), 0);
+  std::set<std::pair<std::string, std::string>> pairs;
   std::string last;
   float rank = 0;
   for (const json& merge : merges) {
@@ -112,14 +113,23 @@ std::vector<float> ScoresOf(const json& merges, const TokenList& tokens) {
     }
     if (whole != last) score = --rank;
     last = whole;
+    pairs.emplace(left, right);
   }
+  size_t unlisted = 0;
   for (size_t id = 0; id < tokens.texts.size(); ++id) {
-    if (scores[id] != 0 || tokens.types[id] != kNormal || tokens.texts[id].size() > kLongestMerged) continue;
+    if (tokens.types[id] != kNormal || tokens.texts[id].size() > kLongestMerged) continue;
     for (const auto& [left, right] : Splits(tokens.texts[id])) {
-      if (!ids.contains(left) || !ids.contains(right)) continue;
-      Refuse("no merge of " + io::JsonValue::Shown(left) + " and " + io::JsonValue::Shown(right) +
-             ", which llama.cpp would merge");
+      if (!ids.contains(left) || !ids.contains(right) || pairs.contains({left, right})) continue;
+      if (scores[id] == 0) {
+        Refuse("no merge of " + io::JsonValue::Shown(left) + " and " + io::JsonValue::Shown(right) +
+               ", which llama.cpp would merge");
+      }
+      ++unlisted;
     }
+  }
+  if (unlisted > 0) {
+    io::Note("GGUF has scores in place of merges: of some texts llama.cpp may make other tokens, as it also merges " +
+             std::to_string(unlisted) + " pairs that the tokenizer does not");
   }
   return scores;
 }
@@ -141,7 +151,9 @@ bool IsNormalForm(const json& step) {
 
 // Of a vocabulary with scores: whether a text gets a space at its start. Its spaces must become marks, and nothing else
 // may change.
-bool PrefixesSpace(const json& tokenizer) {
+bool PrefixesSpace(const json& tokenizer, const TokenList& tokens) {
+  const bool has_inner_marks =
+      std::ranges::any_of(tokens.texts, [](const std::string& text) { return text.find(kSpaceMark, 1) != text.npos; });
   bool prefixes = false, marks = false;
   for (const json& step : Steps(tokenizer.value("normalizer", json()), "normalizers")) {
     if (IsNormalForm(step)) {
@@ -158,8 +170,12 @@ bool PrefixesSpace(const json& tokenizer) {
     if (!IsType(step, "Metaspace") || step.value("replacement", kSpaceMark) != kSpaceMark) {
       Refuse("the step of splitting " + io::JsonValue::Shown(step));
     }
+    if (step.value("split", true) && has_inner_marks) Refuse("tokens of several words, of a text split at spaces");
+    const bool old = !step.contains("prepend_scheme");
+    const bool here = old ? step.value("add_prefix_space", true) : step.at("prepend_scheme") != "never";
+    if (here) io::Note("llama.cpp puts a space before every text: here, before those alone that begin with none");
     marks = true;
-    prefixes = prefixes || step.value("prepend_scheme", "always") != "never";
+    prefixes = prefixes || here;
   }
   if (!marks) Refuse("scores without a mark for each space");
   return prefixes;
@@ -201,10 +217,14 @@ std::pair<bool, bool> AddsTokens(const json& tokenizer, const json& begin, const
   return {!before.empty(), !after.empty()};
 }
 
-// Ends of generation beside eos: what llama.cpp does not know by its text gets one of the two keys that are left.
-void AddEnds(const std::vector<int>& stops, const TokenList& tokens, io::GgufValues& values) {
+// Ends of generation beside eos and `kept`: what llama.cpp does not know by its text gets one of two keys while there
+// is a free one.
+void AddEnds(const std::vector<int>& stops, const TokenList& tokens, const io::GgufValues& kept,
+             io::GgufValues& values) {
+  io::GgufValues all = kept;
+  all.insert(all.end(), values.begin(), values.end());
   const auto known = [&](int id) {
-    for (const auto& [key, value] : values) {
+    for (const auto& [key, value] : all) {
       const bool names_end =
           key.ends_with(".eos_token_id") || key.ends_with(".eot_token_id") || key.ends_with(".eom_token_id");
       if (names_end && value == io::GgufValue(static_cast<uint32_t>(id))) return true;
@@ -215,7 +235,7 @@ void AddEnds(const std::vector<int>& stops, const TokenList& tokens, io::GgufVal
   for (const int id : stops) {
     if (id < 0 || id >= static_cast<int>(tokens.texts.size()) || known(id)) continue;
     std::erase_if(keys, [&](const std::string& key) {
-      return std::ranges::any_of(values, [&](const auto& value) { return value.first == key; });
+      return std::ranges::any_of(all, [&](const auto& value) { return value.first == key; });
     });
     if (keys.empty()) {
       io::Note("GGUF has no place for one more end of generation: llama.cpp will not stop at the token " +
@@ -223,6 +243,7 @@ void AddEnds(const std::vector<int>& stops, const TokenList& tokens, io::GgufVal
       continue;
     }
     values.emplace_back(keys.back(), static_cast<uint32_t>(id));
+    all.push_back(values.back());
   }
 }
 
@@ -253,18 +274,19 @@ void NoteFlags(const json& tokenizer) {
 }  // namespace
 
 io::GgufValues TokenizerValues(const json& tokenizer, const json& tokenizer_config, const json& config, Index rows,
-                               const std::vector<int>& stops) {
+                               const std::vector<int>& stops, const io::GgufValues& kept) {
   TokenList tokens(tokenizer, rows);
   const json& model = tokenizer.at("model");
   const std::map<std::string, Index> ids = tokens.Ids();
-  const bool has_bytes = ids.contains("<0x00>"),
-             scored = ids.contains(kSpaceMark) || (has_bytes && model.value("byte_fallback", false));
+  const bool has_bytes = std::ranges::any_of(ids, [](const auto& token) { return IsByteToken(token.first); });
+  const bool falls_back = has_bytes && model.value("byte_fallback", false);
+  const bool scored = falls_back || ids.contains(kSpaceMark);
   io::GgufValues values = {{"tokenizer.ggml.model", std::string(scored ? "llama" : "gpt2")}};
   NoteFlags(tokenizer);
   bool prefixes = false;
   if (scored) {
-    prefixes = PrefixesSpace(tokenizer);
-    if (has_bytes && !model.value("byte_fallback", false)) Refuse("tokens for bytes that are not used");
+    prefixes = PrefixesSpace(tokenizer, tokens);
+    if (has_bytes && !falls_back) Refuse("tokens for bytes that are not used");
     if (const json unknown = model.value("unk_token", json()); unknown.is_string()) {
       const Index id = ids.at(unknown);
       tokens.types[static_cast<size_t>(id)] = kUnknown;
@@ -287,7 +309,7 @@ io::GgufValues TokenizerValues(const json& tokenizer, const json& tokenizer_conf
   const json begin = AddNamedToken("bos_token", "bos_token_id", tokenizer_config, config, ids, values);
   const json end = AddNamedToken("eos_token", "eos_token_id", tokenizer_config, config, ids, values);
   AddNamedToken("pad_token", "padding_token_id", tokenizer_config, config, ids, values);
-  AddEnds(stops, tokens, values);
+  AddEnds(stops, tokens, kept, values);
   const auto [before, after] = AddsTokens(tokenizer, begin, end);
   values.emplace_back("tokenizer.ggml.add_bos_token", before);
   values.emplace_back("tokenizer.ggml.add_eos_token", after);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <utility>
@@ -78,21 +79,54 @@ std::string ModelName(const std::filesystem::path& model) {
   return name;
 }
 
-io::GgufValues KeptValues(const GgufModel& model) {
-  static const std::set<std::string> kOwn = {"general.architecture", "general.type", "general.alignment",
-                                             "general.file_type", "general.quantization_version"};
+namespace {
+
+// Whether an array has the type of T in all places, and is not empty.
+template <class IsType>
+bool AllAre(const json& array, const IsType& is_type) {
+  return array.is_array() && !array.empty() && std::ranges::all_of(array, is_type);
+}
+
+// The value of a header as it can be written; none for nested arrays and for integers of more than 32 bits.
+std::optional<io::GgufValue> ToGguf(const json& value) {
+  const auto is_string = [](const json& item) { return item.is_string(); };
+  const auto is_unsigned = [](const json& item) { return item.is_number_unsigned() && item <= UINT32_MAX; };
+  const auto is_signed = [](const json& item) {
+    return item.is_number_integer() && item >= INT32_MIN && item <= INT32_MAX;
+  };
+  const auto is_float = [](const json& item) { return item.is_number_float(); };
+  if (is_string(value)) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>();
+  if (is_unsigned(value)) return value.get<uint32_t>();
+  if (is_signed(value)) return value.get<int32_t>();
+  if (is_float(value)) return value.get<float>();
+  if (AllAre(value, is_string)) return value.get<std::vector<std::string>>();
+  if (AllAre(value, is_unsigned)) return value.get<std::vector<uint32_t>>();
+  if (AllAre(value, is_signed)) return value.get<std::vector<int32_t>>();
+  if (AllAre(value, is_float)) return value.get<std::vector<float>>();
+  return std::nullopt;
+}
+
+}  // namespace
+
+io::GgufValues KeptValues(const GgufModel& model, const std::string& prefix) {
+  static const std::set<std::string> kNot = {"general.architecture",
+                                             "general.type",
+                                             "general.alignment",
+                                             "general.file_type",
+                                             "general.quantization_version",
+                                             "tokenizer.ggml.scores",
+                                             "tokenizer.ggml.merges",
+                                             "tokenizer.ggml.precompiled_charsmap",
+                                             "tokenizer.huggingface.json"};
+  const size_t tokens = model.Value("tokenizer.ggml.tokens").json().size();
   io::GgufValues values;
   for (const auto& [key, value] : model.parts()[0].header().values.items()) {
-    const bool token = key.starts_with("tokenizer.ggml.") && key.ends_with("_token_id");
-    if (!token && (!key.starts_with("general.") || kOwn.contains(key))) continue;
-    if (value.is_string()) {
-      values.emplace_back(key, value.get<std::string>());
-    } else if (value.is_boolean()) {
-      values.emplace_back(key, value.get<bool>());
-    } else if (value.is_number_unsigned() && value.get<uint64_t>() <= UINT32_MAX) {
-      values.emplace_back(key, value.get<uint32_t>());
-    } else if (value.is_array() && std::ranges::all_of(value, [](const json& item) { return item.is_string(); })) {
-      values.emplace_back(key, value.get<std::vector<std::string>>());
+    if (!key.starts_with(prefix) || kNot.contains(key)) continue;
+    if (key.ends_with("_token_id")) {
+      if (value.is_number_integer() && value >= 0 && value < tokens) values.emplace_back(key, value.get<uint32_t>());
+    } else if (const auto kept = ToGguf(value)) {
+      values.emplace_back(key, *kept);
     }
   }
   return values;

@@ -23,8 +23,9 @@ nlohmann::json FirstId(const nlohmann::json& config, const std::string& key);
 /// What a GGUF file calls a model by default: the last part of its path.
 std::string ModelName(const std::filesystem::path& model);
 
-/// What a file says of its model that the functions above and `TokenizerValues` do not: whose it is, under which
-/// licence, and further special tokens. Among them may be keys that those have, too.
-io::GgufValues KeptValues(const GgufModel& model);
+/// What a file says under "general.", such as whose the model is and under which licence, or under "tokenizer.", such
+/// as further special tokens, but for what must be made anew. Among the keys may be some that the functions above and
+/// `TokenizerValues` have, too.
+io::GgufValues KeptValues(const GgufModel& model, const std::string& prefix);
 
 }  // namespace ampgrad::models

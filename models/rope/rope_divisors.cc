@@ -28,9 +28,9 @@ struct Shares {
     while (last > 0 && kept[last] < kEdge) --last;
   }
 
-  // The original contexts to try. Divisors are floats, so what was meant is near: a power of two, or another integer.
-  std::vector<double> Contexts() const {
-    if (first == 0 || first == x.size()) return {};
+  // The original context, or the longest; 0 where there is none.
+  double Context() const {
+    if (first == 0 || first == x.size()) return 0;
     double context;
     if (last > first) {  // two shares between 0 and 1 say it
       const double slope = (kept[first] - kept[last]) / (x[first] - x[last]);
@@ -42,9 +42,7 @@ struct Shares {
       const double rise = x[first] - kept[first] * x[first - 1];
       if (rise > 0) context = std::min(context, (1 - kept[first]) / rise);
     }
-    if (!(context >= 1 && context < 0x1p31)) return {};
-    const double power = std::log2(context);
-    return {std::exp2(std::round(power)), std::exp2(std::floor(power)), std::round(context), std::floor(context)};
+    return context >= 1 && context < 0x1p28 ? context : 0;
   }
 
   // The high_freq_factor that a context has then.
@@ -82,12 +80,20 @@ std::optional<RopeConfig> RopeOfDivisors(const Tensor& divisors, double theta) {
   const double least = static_cast<double>(*std::min_element(divisors.begin(), divisors.end()));
   if (!(rope.factor > 1) || !std::isfinite(rope.factor) || !(least > 0)) return std::nullopt;
   const Shares shares(divisors, rope);
-  for (const double context : shares.Contexts()) {
-    const double high = shares.HighFor(context);
-    for (const double some_high : {std::round(high * 1000) / 1000, high}) {  // a decimal was meant
-      rope.original_context = static_cast<Index>(context);
-      rope.high_freq_factor = some_high;
-      if (some_high > rope.low_freq_factor && Agree(divisors, rope)) return rope;
+  const double found = shares.Context();
+  if (found == 0) return std::nullopt;
+  // Divisors are floats, so what was meant is near: a power of two or another integer, and a decimal.
+  for (const double low : {1, 2, 3, 4, 5, 6, 7, 8}) {
+    const double most = low * found, power = std::log2(most);
+    for (const double context :
+         {std::exp2(std::round(power)), std::exp2(std::floor(power)), std::round(most), std::floor(most)}) {
+      const double high = low * shares.HighFor(context / low);
+      for (const double some_high : {std::round(high * 1000) / 1000, high}) {
+        rope.low_freq_factor = low;
+        rope.original_context = static_cast<Index>(context);
+        rope.high_freq_factor = some_high;
+        if (some_high > low && context >= 1 && Agree(divisors, rope)) return rope;
+      }
     }
   }
   return std::nullopt;

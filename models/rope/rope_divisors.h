@@ -11,8 +11,8 @@ namespace ampgrad::models {
 Tensor DivisorsOf(const RopeConfig& rope, Index head_dim);
 
 /// The scaling of type llama3 with these divisors, each to 1e-5 of its size, or none. Scalings whose low_freq_factor,
-/// high_freq_factor and original context have the same ratios are one function; this is the one with a
-/// low_freq_factor of 1.
+/// high_freq_factor and original context have the same ratios are one function; this is the one of the smallest
+/// low_freq_factor, an integer.
 std::optional<RopeConfig> RopeOfDivisors(const Tensor& divisors, double theta);
 
 }  // namespace ampgrad::models

@@ -90,14 +90,16 @@ void AtomicFile::CreateTemporary(unsigned mode) {
   constexpr int kAttempts = 1000;
   for (int attempt = 0; attempt < kAttempts && file_ < 0; ++attempt) {
     temporary_ = ".ampgrad-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".tmp";
+    slot_ = List(directory_, temporary_);  // first, so that no signal finds a file that is not listed
     file_ = openat(directory_, temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (file_ < 0 && errno != EEXIST) break;
+    if (file_ >= 0) return;
+    const int error = errno;
+    Unlist(slot_);
+    errno = error;
+    if (errno != EEXIST) break;
   }
-  if (file_ < 0) {
-    temporary_.clear();
-    FailWithErrno(target_, "create a temporary file beside it");
-  }
-  slot_ = List(directory_, temporary_);
+  temporary_.clear();
+  FailWithErrno(target_, "create a temporary file beside it");
 }
 
 void AtomicFile::Write(const void* data, size_t size) {

@@ -234,7 +234,7 @@ TEST(LlamaDirectory, RefusesOtherNumbersOfLayers) {
   EXPECT_EQ(
       fewer.Error(),
       "D/model.safetensors: the tensor \"model.layers.1.input_layernorm.weight\" belongs to no part of the model that "
-      "config.json describes");
+      "its configuration describes");
   SavedLlama more;
   more.ChangeConfig([](Json& config) { config["num_hidden_layers"] = 3; });
   EXPECT_EQ(more.Error(), "D/model.safetensors: the tensor layers.2.self_attn.q_proj.weight is missing");
@@ -280,7 +280,7 @@ TEST(LlamaDirectory, RefusesBiasesThatTheConfigDenies) {
   EXPECT_EQ(
       saved.Error(),
       "D/model.safetensors: the tensor \"model.layers.0.self_attn.q_proj.bias\" belongs to no part of the model that "
-      "config.json describes");
+      "its configuration describes");
   SavedLlama without;
   without.ChangeConfig([](Json& config) { config["attention_bias"] = true; });
   EXPECT_EQ(without.Error(), "D/model.safetensors: the tensor layers.0.self_attn.q_proj.bias is missing");
@@ -352,7 +352,7 @@ TEST(LlamaDirectory, RefusesNamesLikeThoseOfBuffers) {
   EXPECT_EQ(
       saved.Error(),
       "D/model.safetensors: the tensor \"model.layers.0.self_attn.rotary_emb.inv_freqs\" belongs to no part of the "
-      "model that config.json describes");
+      "model that its configuration describes");
 }
 
 }  // namespace

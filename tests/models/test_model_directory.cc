@@ -209,8 +209,9 @@ TEST(ModelDirectory, NamesTheOriginOfOtherNames) {
   Saved rewarded;
   rewarded.ChangeTensors([](auto& tensors) { tensors["v_head.summary.bias"] = Tensor({1}); });
   EXPECT_EQ(rewarded.Error(),
-            "D/model.safetensors: the tensor \"v_head.summary.bias\" belongs to no part of the model that config.json "
-            "describes, and it has no prefix transformer. (v_head. is the value head of a training with rewards; save "
+            "D/model.safetensors: the tensor \"v_head.summary.bias\" belongs to no part of the model that its "
+            "configuration describes, and it has no prefix transformer. (v_head. is the value head of a training with "
+            "rewards; save "
             "the model without it)");
 }
 
@@ -227,7 +228,7 @@ TEST(ModelDirectory, RefusesMissingTensors) {
 }
 
 TEST(ModelDirectory, RefusesLeftOverTensors) {
-  const std::string end = " belongs to no part of the model that config.json describes";
+  const std::string end = " belongs to no part of the model that its configuration describes";
   for (const std::string name : {"transformer.h.2.ln_1.bias", "transformer.h.0.attn.c_attn.extra", "lm_head.bias"}) {
     Saved saved;
     saved.ChangeTensors([&](auto& tensors) { tensors[name] = Tensor({16}); });

@@ -11,11 +11,13 @@
 #include "train/commands/commands.h"
 #include "train/commands/merged_model.h"
 #include "train/commands/model_card.h"
+#include "train/interrupt.h"
 
 namespace ampgrad::train {
 namespace {
 
 void WritePeft(const std::filesystem::path& out, const GivenModel& given, const ct::LowRankAdapter& adapter) {
+  const DeferSignals until_saved;
   io::StagedDirectory directory(out);
   directory.Fill([&](const std::filesystem::path& to) {
     ct::WritePeftAdapter(to, adapter,
@@ -34,7 +36,7 @@ void WriteGguf(const std::filesystem::path& out, const GivenModel& given, const 
 
 // The model as it is now, nothing rounded.
 int WriteWholeGguf(const std::filesystem::path& out, const GivenModel& given) {
-  models::WriteGgufModel(out, *given.model, given.Texts(), io::GgmlType::kF32);
+  models::WriteGgufModel(out, *given.model, {given.base, given.Texts()}, io::GgmlType::kF32);
   std::printf("wrote %s\n", io::Printable(out.string()).c_str());
   return 0;
 }

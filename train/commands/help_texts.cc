@@ -28,8 +28,13 @@ chain, 'ampgrad audit' proves the gradients.
        R"(--model is a Hugging Face directory of the GPT-2 or Llama family:
 
     config.json         the shape
-    model.safetensors   the weights in F32, F16 or BF16, or its shards
+    model.safetensors   the weights in F32, F16 or BF16, or in shards; or
+                        in NF4, as bitsandbytes writes them
     tokenizer.json      the tokenizer; models trained here read bytes
+
+or a GGUF file of llama.cpp, which holds all of these, its weights also as
+blocks of Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K. Of a split one
+--model names the first part. 'ampgrad quantize' writes such files.
 
 Weights stay mapped where they lie until they train. --model may also name an
 adapter, which brings the base that it records. --adapter applies one of ours,

@@ -10,6 +10,7 @@
 #include "tensor/io/printable.h"
 #include "tensor/io/staged_directory.h"
 #include "tensor/kernels/kernels.h"
+#include "train/interrupt.h"
 #include "train/progress.h"
 
 namespace ampgrad::train {
@@ -34,6 +35,7 @@ double RoundToBf16(models::LanguageModel& model) {
 
 void WriteMerged(const std::filesystem::path& out, GivenModel& given, StoredType type) {
   models::KeptFiles kept(given.Texts());
+  const DeferSignals until_saved;
   io::StagedDirectory directory(out);
   if (type == StoredType::kBf16) {
     std::printf("rounding to BF16 changes the matrices by %.2e of their norm\n", RoundToBf16(*given.model));

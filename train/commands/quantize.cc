@@ -36,8 +36,9 @@ int QuantizeMain(const Options& options) {
   const std::filesystem::path out = options.String("out");
   const GivenModel given = ReadGivenModel(options, AdapterUse::kApply);
   const std::vector<Batch> windows = options.Has("text") ? ReadWindows(options, given) : std::vector<Batch>();
-  const double change =
-      During("writing", [&] { return models::WriteGgufModel(out, *given.model, given.Texts(), type); });
+  const double change = During("writing", [&] {
+    return models::WriteGgufModel(out, *given.model, {given.base, given.Texts()}, type);
+  });
   std::printf("wrote %s, whose matrices differ by %.2e of their norm\n", io::Printable(out.string()).c_str(), change);
   if (windows.empty()) return 0;
   const double before = LossOn(*given.model, windows);

@@ -219,6 +219,7 @@ TEST(GgufModel, HasTheBytesOfTheReferenceQuantiser) {
   const TempDir directory;
   const fs::path source = Shared("golden/gguf-stories/model.gguf"), file = directory.path() / "m.gguf";
   WriteGgufModel(file, *LoadModel(source), source, io::GgmlType::kQ8_0);
+  EXPECT_EQ(RequireModelText(file, "generation_config.json").json.at("eos_token_id"), nlohmann::json({2}));
   const io::GgufReader golden(Shared("golden/gguf-stories-q8/model.gguf")), own(file);
   Index compared = 0;
   for (const io::GgufTensor& tensor : golden.header().tensors) {

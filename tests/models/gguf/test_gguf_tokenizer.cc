@@ -105,6 +105,9 @@ TEST(GgufTokenizerSteps, RefusesWhatItCannotFollow) {
                    {"tokenizer.ggml.tokens", tokens},
                    {"tokenizer.ggml.scores", std::vector<float>{1}}}),
             "D/t.gguf: expected tokenizer.ggml.scores to be an array with a score for each of 2 tokens, found [1.0]");
+  EXPECT_EQ(error({{"tokenizer.ggml.model", std::string("llama")}, {"tokenizer.ggml.tokens", tokens}}),
+            "D/t.gguf: expected tokenizer.ggml.scores to be an array with a score for each of 2 tokens, found "
+            "nothing");
   EXPECT_EQ(error({{"tokenizer.ggml.model", std::string("llama")},
                    {"tokenizer.ggml.tokens", tokens},
                    {"tokenizer.ggml.scores", std::vector<float>{1, NAN}}}),
@@ -125,14 +128,15 @@ TEST(GgufTokenizerSteps, RefusesWhatItCannotFollow) {
             "\"qwen2\", found \"tekken\"");
 }
 
-// What llama.cpp takes where a file is silent: the begin 1 and the end 2, which the file adds; equal scores; bytes by
-// their texts. Token "" and rows that are only filled are no tokens.
+// What llama.cpp takes where a file is silent: the begin 1 and the end 2, and that it is added; bytes by their
+// texts. Token "" and rows that are only filled are no tokens.
 TEST(GgufTokenizerSteps, HasLlamaCppsDefaults) {
   const TempDir directory;
   const std::vector<std::string> tokens = {"<unk>",  "<s>",    "</s>", "\u2581", "a",      "\u2581a",
                                            "<0x00>", "<0x0A>", "",     "",       "[PAD10]"};
   io::GgufValues values = {{"general.architecture", std::string("llama")},
                            {"tokenizer.ggml.model", std::string("llama")},
+                           {"tokenizer.ggml.scores", std::vector<float>(tokens.size(), 0)},
                            {"tokenizer.ggml.tokens", tokens}};
   io::GgufWriter(directory.path() / "t.gguf", values, {}).Commit();
   const GgufModel model(directory.path() / "t.gguf");
@@ -177,6 +181,7 @@ TEST(GgufTokenizerSteps, RefusesTokensOfTooManyPairs) {
   io::GgufWriter(directory.path() / "t.gguf",
                  {{"general.architecture", std::string("llama")},
                   {"tokenizer.ggml.model", std::string("llama")},
+                  {"tokenizer.ggml.scores", std::vector<float>(tokens.size(), 0)},
                   {"tokenizer.ggml.tokens", tokens}},
                  {})
       .Commit();

@@ -40,6 +40,9 @@ TEST(TokenizerValues, RefuseScoresThatDoNotFollow) {
   EXPECT_EQ(Verdict(tokenizer, Replace("/normalizer", nullptr)), "scores without a mark for each space");
   EXPECT_EQ(Verdict(tokenizer, Replace("/normalizer/normalizers/1/content", "_")),
             "the step of normalisation {\"content\":\"_\",\"pattern\":{\"String\":\" \"},\"type\":\"Replace\"}");
+  const json metaspace = {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "never"}};
+  EXPECT_EQ(Verdict(tokenizer, Replace("/pre_tokenizer", metaspace)),
+            "tokens of several words, of a text split at spaces");
   EXPECT_EQ(Verdict(tokenizer, Replace("/pre_tokenizer", {{"type", "Whitespace"}})),
             "the step of splitting {\"type\":\"Whitespace\"}");
   const json merges = tokenizer.at("model").at("merges");
@@ -77,6 +80,33 @@ TEST(TokenizerValues, NameTheEndsOfGeneration) {
   EXPECT_EQ(value_of("eos_token_id"), 2);
   EXPECT_EQ(value_of("eot_token_id"), 5);
   EXPECT_EQ(value_of("eom_token_id"), 7);
+}
+
+// Of a file that has keys of its own for two ends, a third finds none.
+TEST(TokenizerValues, LeaveTheEndsOfTheFileItself) {
+  const io::GgufValues kept = {{"tokenizer.ggml.eot_token_id", uint32_t{7}},
+                               {"tokenizer.ggml.eom_token_id", uint32_t{9}}};
+  for (const auto& [key, value] : TokenizerValues(Golden("llama"), json::object(), kConfig, 800, {2, 5, 7, 9}, kept)) {
+    EXPECT_FALSE(key.ends_with("eot_token_id") || key.ends_with("eom_token_id")) << key;
+  }
+}
+
+TEST(KeptValues, AreThoseOfAPrefix) {
+  const TempDir directory;
+  const io::GgufValues values = {{"general.architecture", std::string("llama")},
+                                 {"general.license", std::string("mit")},
+                                 {"general.sampling.temp", 0.5f},
+                                 {"general.sampling.top_k", int32_t{-1}},
+                                 {"general.tags", std::vector<std::string>{"a", "b"}},
+                                 {"tokenizer.ggml.tokens", std::vector<std::string>{"a", "b"}},
+                                 {"tokenizer.ggml.fim_pre_token_id", uint32_t{1}},
+                                 {"tokenizer.ggml.mask_token_id", uint32_t{2}},  // no token
+                                 {"other.key", true}};
+  io::GgufWriter(directory.path() / "t.gguf", values, {}).Commit();
+  const GgufModel model(directory.path() / "t.gguf");
+  const io::GgufValues general = {values[1], values[2], values[3], values[4]};
+  EXPECT_EQ(KeptValues(model, "general."), general);
+  EXPECT_EQ(KeptValues(model, "tokenizer.").size(), 2u);
 }
 
 TEST(ModelName, IsTheLastPartOfThePath) {

@@ -28,9 +28,10 @@ TEST(RopeDivisors, AreThoseOfLlama3) {
 TEST(RopeDivisors, GiveTheScalingBack) {
   for (const double theta : {10000.0, 500000.0}) {
     for (const Index head_dim : {8, 64, 128}) {
-      for (const Index context : {64, 512, 3000, 8192, 131072}) {
+      for (const Index context : {64, 512, 1001, 3000, 8192, 131072}) {
         for (const double high : {2.5, 4.0, 8.0, 32.0}) {
-          for (const double low : {1.0, 2.0}) {
+          for (const double low : {1.0, 2.0, 3.0}) {
+            if (high <= low) continue;
             const RopeConfig given = Llama3(8, low, high, context, theta);
             const Tensor divisors = DivisorsOf(given, head_dim);
             const bool scales = divisors[divisors.size() - 1] > 1 && divisors[0] == 1;

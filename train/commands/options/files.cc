@@ -42,7 +42,8 @@ void RefuseInput(const std::string& option, const fs::path& output, const std::s
   std::error_code error;
   bool same = SameFile(output, input);
   for (fs::directory_iterator it(input, error), end; !same && !error && it != end; it.increment(error)) {
-    same = SameFile(output, it->path());
+    // Where a GGUF file is read, it is an input of its own: FilesOfModel.
+    same = it->path().extension() != ".gguf" && SameFile(output, it->path());
   }
   if (same) {
     throw std::runtime_error("--" + option + " " + output.string() + ": is an input, of --" + input_option +
@@ -98,11 +99,13 @@ std::vector<std::pair<std::string, fs::path>> Inputs(const Options& options) {
   return inputs;
 }
 
-// Inputs, and the files of the model that it leads to.
+// Inputs, and the files of models that they lead to.
 std::vector<std::pair<std::string, fs::path>> AllInputs(const Options& options) {
   std::vector<std::pair<std::string, fs::path>> inputs = Inputs(options);
-  if (!Given(options, "model")) return inputs;
-  for (const fs::path& file : FilesOfModel(options.String("model"))) inputs.emplace_back("model", file);
+  for (const char* name : {"model", "tokenizer"}) {
+    if (!Given(options, name)) continue;
+    for (const fs::path& file : FilesOfModel(options.String(name))) inputs.emplace_back(name, file);
+  }
   return inputs;
 }
 
