@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "tensor/kernels/gemm/blocks-inl.h"
@@ -38,6 +39,13 @@ struct Transposed {
 template <Index kColumns>
 using DColumns = hn::FixedTag<uint8_t, std::min<size_t>(kColumns, HWY_MAX_BYTES)>;
 
+// Whether codes of kColumns columns lie where FourNf4Values takes them from.
+template <class Block, Index kColumns>
+constexpr bool kPlaced = HWY_TARGET == HWY_AVX2&& std::is_same_v<Block, blocks::Nf4>&& kColumns == 32;
+
+// The column at place p of such codes: column 8v + 4h + i lies at place 16h + 4v + i.
+constexpr Index PlacedColumn(Index p) { return p % 16 / 4 * 8 + p / 16 * 4 + p % 4; }
+
 // Calls take(i, c, bytes) for the sixteen bytes i from `offset` on in each block, with a vector of bytes i of the
 // columns from c on. Four times, vectors i and i + 8 are interleaved to vectors 2i and 2i + 1. Each time, the upper bit
 // of a vector's number moves to the lower end of the place within the vector, and the upper bit of the place to the
@@ -53,8 +61,9 @@ HWY_INLINE void ForStrip(const ColumnBlocks<Block, kColumns>& columns, Index off
   using Vector = hn::Vec<decltype(d)>;
   constexpr Index kGroup = static_cast<Index>(hn::MaxLanes(DColumns<kColumns>()));
   for (Index c = 0; c < kColumns; c += kGroup) {
-    const auto load = [&](Index column) HWY_ATTR {
-      const char* from = columns.first + (c + column) * columns.stride + offset;
+    const auto load = [&](Index place) HWY_ATTR {
+      const Index column = kPlaced<Block, kColumns> ? PlacedColumn(place) : c + place;
+      const char* from = columns.first + column * columns.stride + offset;
       return hn::LoadU(d16, reinterpret_cast<const uint8_t*>(from));
     };
     Vector x[16], y[16];

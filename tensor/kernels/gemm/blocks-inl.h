@@ -154,13 +154,11 @@ constexpr Nf4Bytes kNf4Bytes = [] {
 
 // NF4's values of four vectors of codes. A table of sixteen floats is too long for one lookup, but a table of sixteen
 // bytes is not: each byte of the values is looked up, and the four bytes are interleaved. That works within the halves
-// of a vector, so the four codes 2v and 2v + 1 of the eight fours go to place v of the lower and of the upper half.
+// of a vector, so codes 8v.. of vector v of values lie at places 4v.. of the lower half, and codes 8v + 4.. at those of
+// the upper half.
 inline void FourNf4Values(const uint8_t* codes, V (&values)[4]) {
-  alignas(kRun) static constexpr int32_t kFours[8] = {0, 2, 4, 6, 1, 3, 5, 7};
-  const hn::Repartition<int32_t, D8> fours;
   const hn::Repartition<uint16_t, D8> pairs;
-  const auto in_order = hn::BitCast(fours, hn::Load(D8(), codes));
-  const V8 placed = hn::BitCast(D8(), hn::TableLookupLanes(in_order, hn::SetTableIndices(fours, kFours)));
+  const V8 placed = hn::Load(D8(), codes);
   const auto bytes = [&](int b)
                          HWY_ATTR { return hn::TableLookupBytes(hn::LoadDup128(D8(), kNf4Bytes.at[b]), placed); };
   const V8 b0 = bytes(0), b1 = bytes(1), b2 = bytes(2), b3 = bytes(3);
