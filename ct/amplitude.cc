@@ -33,8 +33,9 @@ namespace {
 
 // W₀ as it lies, most often in a mapped file. If it is held in Real, it is transposed once, not in every step.
 Centre PretrainedRows(const RowSource& source) {
-  const bool in_real = !source.matrix->form->Merged().tensor().empty();
-  return in_real ? Centre(ReadRows(source)) : Centre(StoredRows(source));
+  const StoredTensor rows = StoredRows(source);
+  const bool in_real = rows.MappedBytes() == 0 && rows.type() == kRealType;
+  return in_real && rows.transposed() ? Centre(rows.Widened()) : Centre(rows);
 }
 
 }  // namespace

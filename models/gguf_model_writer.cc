@@ -141,13 +141,9 @@ void AddKept(const io::GgufValues& kept, io::GgufValues& values) {
 
 // The ids that config.json and generation_config.json name as ends.
 std::vector<int> EndsOf(const json& config, const std::filesystem::path& texts) {
-  std::vector<int> ends;
-  const auto add = [&](const io::JsonValue& ids) {
-    for (const Index id : ids.Integers(0, INT32_MAX)) ends.push_back(static_cast<int>(id));
-  };
-  add(io::JsonValue(config, "config.json").Field("eos_token_id"));
-  if (const auto generation = ReadModelText(texts, "generation_config.json")) {
-    add(generation->value().Field("eos_token_id"));
+  std::vector<int> ends = GenerationEnds(texts);
+  for (const Index id : io::JsonValue(config, "config.json").Field("eos_token_id").Integers(0, INT32_MAX)) {
+    ends.push_back(static_cast<int>(id));
   }
   return ends;
 }
@@ -188,20 +184,27 @@ io::GgufValues ValuesOf(LanguageModel& model, const ModelSource& source, io::Ggm
   return values;
 }
 
+[[noreturn]] void FailToHold(const std::filesystem::path& file, const std::string& tensor, const std::string& what) {
+  throw std::runtime_error(file.string() + ": cannot write tensor " + tensor + ": " + what);
+}
+
 // `w` in the type of its plan. What that type cannot hold is an error of the tensor.
 StoredTensor RoundedFor(const io::GgufTensorPlan& plan, const Tensor& w, const std::filesystem::path& file) {
-  const StoredType type = io::StoredTypeOf(plan.type);
   try {
-    const StoredTensor stored = Rounded(w, type);
-    const Tensor wide = stored.Widened();
-    for (Index i = 0; i < w.size(); ++i) {
-      if (std::isfinite(wide[i])) continue;
-      throw std::invalid_argument("expected numbers that " + std::string(ToString(type)) + " holds, found " +
-                                  std::to_string(w[i]));
-    }
-    return stored;
+    return Rounded(w, io::StoredTypeOf(plan.type));
   } catch (const std::invalid_argument& error) {
-    throw std::runtime_error(file.string() + ": cannot write tensor " + plan.name + ": " + error.what());
+    FailToHold(file, plan.name, error.what());
+  }
+}
+
+// The same for types that have an infinity for it; `held` is what was rounded, widened.
+void RequireFinite(const io::GgufTensorPlan& plan, const Tensor& w, const Tensor& held,
+                   const std::filesystem::path& file) {
+  for (Index i = 0; i < w.size(); ++i) {
+    if (std::isfinite(held[i])) continue;
+    FailToHold(file, plan.name,
+               "expected numbers that " + std::string(ToString(io::StoredTypeOf(plan.type))) + " holds, found " +
+                   std::to_string(w[i]));
   }
 }
 
@@ -240,7 +243,9 @@ double WriteGgufModel(const std::filesystem::path& file, LanguageModel& model, c
   for (const Planned& tensor : planned) {
     const Tensor w = tensor.make();
     const StoredTensor stored = RoundedFor(tensor.plan, w, file);
-    if (tensor.plan.shape.rank() == 2) change.Add(w, stored.Widened());
+    const Tensor held = stored.Widened();
+    RequireFinite(tensor.plan, w, held, file);
+    if (tensor.plan.shape.rank() == 2) change.Add(w, held);
     HasBlocks(stored.type()) ? writer.WriteBlocks(stored.data(), stored.bytes()) : writer.Write(w);
   }
   writer.Commit();

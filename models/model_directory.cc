@@ -199,14 +199,20 @@ Tokenizer LoadTokenizer(const fs::path& directory, const LanguageModel& model) {
   return tokenizer.WithRows(model.vocabulary());
 }
 
+std::vector<int> GenerationEnds(const fs::path& directory) {
+  std::vector<int> ends;
+  const std::optional<ModelText> text = ReadModelText(directory, "generation_config.json");
+  if (!text) return ends;
+  for (const Index id : text->value().Field("eos_token_id").Integers(0, INT32_MAX)) {
+    ends.push_back(static_cast<int>(id));
+  }
+  return ends;
+}
+
 std::vector<int> StopTokens(const fs::path& directory, const LanguageModel& model, const Tokenizer& tokenizer) {
   std::vector<int> stops = model.EndTokens();
   if (const std::optional<int> end = ConfiguredToken(directory, "eos_token", tokenizer)) stops.push_back(*end);
-  const std::optional<ModelText> text = ReadModelText(directory, "generation_config.json");
-  if (!text) return stops;
-  for (const Index id : text->value().Field("eos_token_id").Integers(0, INT32_MAX)) {
-    stops.push_back(static_cast<int>(id));
-  }
+  for (const int end : GenerationEnds(directory)) stops.push_back(end);
   return stops;
 }
 

@@ -24,6 +24,9 @@ Tokenizer LoadTokenizer(const std::filesystem::path& directory, const LanguageMo
 /// Throws as LoadTokenizer does unless `directory`, which has no tokenizer.json, is a model without any tokenizer.
 void RequireNoTokenizer(const std::filesystem::path& directory);
 
+/// eos_token_id of generation_config.json; none without such a file.
+std::vector<int> GenerationEnds(const std::filesystem::path& directory);
+
 /// The tokens at which generation stops: those of the model itself (config.json), eos_token_id of
 /// generation_config.json, and eos_token of tokenizer_config.json.
 std::vector<int> StopTokens(const std::filesystem::path& directory, const LanguageModel& model,

@@ -14,6 +14,7 @@ std::string BaseWeights::HashOf(const std::set<std::string>& names) const {
   io::Digest digest;
   for (const std::string& name : names) {
     StoredTensor weight = weights_.at(name);
+    // Of the same numbers in a directory, which lie in the order of their shape, the hash is the same.
     if (weight.transposed())
       weight = Rounded(weight.Widened(), HasBlocks(weight.type()) ? StoredType::kF32 : weight.type());
     digest.Add(name);

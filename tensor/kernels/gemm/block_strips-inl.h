@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <type_traits>
 
 #include "hwy/highway.h"
 #include "tensor/kernels/gemm/blocks-inl.h"
@@ -39,11 +38,7 @@ struct Transposed {
 template <Index kColumns>
 using DColumns = hn::FixedTag<uint8_t, std::min<size_t>(kColumns, HWY_MAX_BYTES)>;
 
-// Whether codes of kColumns columns lie where FourNf4Values takes them from.
-template <class Block, Index kColumns>
-constexpr bool kPlaced = HWY_TARGET == HWY_AVX2&& std::is_same_v<Block, blocks::Nf4>&& kColumns == 32;
-
-// The column at place p of such codes: column 8v + 4h + i lies at place 16h + 4v + i.
+// The column at place p where codes are placed (kPlaced): column 8v + 4h + i lies at place 16h + 4v + i.
 constexpr Index PlacedColumn(Index p) { return p % 16 / 4 * 8 + p / 16 * 4 + p % 4; }
 
 // Calls take(i, c, bytes) for the sixteen bytes i from `offset` on in each block, with a vector of bytes i of the

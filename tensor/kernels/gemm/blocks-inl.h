@@ -137,6 +137,10 @@ V ValuesOf(D d, const uint8_t* codes) {
   return FromBytes(d, reinterpret_cast<const int8_t*>(codes));
 }
 
+// Whether codes of kColumns columns lie where FourNf4Values takes them from.
+template <class Block, Index kColumns>
+constexpr bool kPlaced = (HWY_TARGET == HWY_AVX2) && (kColumns == 32) && std::is_same<Block, blocks::Nf4>();
+
 #if HWY_TARGET == HWY_AVX2
 
 // Byte b of each of NF4's values.
@@ -178,7 +182,7 @@ inline void FourNf4Values(const uint8_t* codes, V (&values)[4]) {
 template <class Block, Index kVectors>
 HWY_INLINE void ValuesOf(const uint8_t* codes, V (&values)[kVectors]) {
 #if HWY_TARGET == HWY_AVX2
-  if constexpr (std::is_same_v<Block, blocks::Nf4> && kVectors == 4) return FourNf4Values(codes, values);
+  if constexpr (kPlaced<Block, kVectors * hn::MaxLanes(D())>) return FourNf4Values(codes, values);
 #endif
 #pragma GCC unroll 4
   for (Index v = 0; v < kVectors; ++v) values[v] = ValuesOf<Block>(D(), codes + v * hn::MaxLanes(D()));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -112,17 +113,21 @@ std::vector<std::pair<std::string, fs::path>> AllInputs(const Options& options) 
 }  // namespace
 
 void CheckFiles(const Options& options) {
+  std::optional<std::vector<std::pair<std::string, fs::path>>> inputs;  // found when there is an output
+  const auto refuse_inputs = [&](const char* option, const fs::path& output) {
+    if (!inputs) inputs = AllInputs(options);
+    for (const auto& [name, path] : *inputs) RefuseInput(option, output, name, path);
+  };
   // A directory to write must be new or empty, so it holds no input.
   std::error_code error;
   if (Given(options, kOutputDirectory) && fs::is_regular_file(options.String(kOutputDirectory), error)) {
-    const fs::path file = options.String(kOutputDirectory);
-    for (const auto& [name, path] : AllInputs(options)) RefuseInput(kOutputDirectory, file, name, path);
+    refuse_inputs(kOutputDirectory, options.String(kOutputDirectory));
   }
   std::vector<const char*> outputs;
   for (const char* output : kOutputs) {
     if (!Given(options, output)) continue;
     const fs::path file = options.String(output);
-    for (const auto& [name, path] : AllInputs(options)) RefuseInput(output, file, name, path);
+    refuse_inputs(output, file);
     for (const char* other : outputs) {
       if (!SameName(file, options.String(other))) continue;
       throw std::runtime_error("--" + std::string(output) + " and --" + other +
