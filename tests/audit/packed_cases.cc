@@ -11,7 +11,9 @@ std::string Text(const std::vector<Index>& borders) {
   return text;
 }
 
-ops::Borders Shared(const std::vector<Index>& borders) { return std::make_shared<const std::vector<Index>>(borders); }
+ops::Borders SharedBorders(const std::vector<Index>& borders) {
+  return std::make_shared<const std::vector<Index>>(borders);
+}
 
 }  // namespace
 
@@ -23,7 +25,7 @@ OpCase PackedAttentionCase(const std::vector<Index>& borders, Index heads, Index
           {{"q", Normal({rows, heads * dim}, 0)},
            {"k", Normal({rows, kv_heads * dim}, 1)},
            {"v", Normal({rows, kv_heads * dim}, 2)}},
-          [=, shared = Shared(borders)](Tape&, const Vars& x) {
+          [=, shared = SharedBorders(borders)](Tape&, const Vars& x) {
             return ops::CausalAttention(x[0], x[1], x[2], 0, heads, kv_heads, 0, shared);
           },
           [=](const ComplexInputs& x) {
@@ -33,15 +35,18 @@ OpCase PackedAttentionCase(const std::vector<Index>& borders, Index heads, Index
 
 OpCase PackedSelfAttentionCase(const std::vector<Index>& borders, Index heads, Index dim) {
   const Index rows = borders.back(), channels = heads * dim;
-  return {
-      "causal_self_attention",
-      Shape{rows, 3 * channels}.ToString() + ", heads " + std::to_string(heads) + Text(borders),
-      {{"qkv", Normal({rows, 3 * channels}, 0)}},
-      [=, shared = Shared(borders)](Tape&, const Vars& x) { return ops::CausalSelfAttention(x[0], 0, heads, shared); },
-      [=](const ComplexInputs& x) {
-        const auto part = [&](Index i) { return reference::Columns(x[0], rows, 3 * channels, i * channels, channels); };
-        return reference::PackedAttention(part(0), part(1), part(2), borders, heads, heads, dim);
-      }};
+  return {"causal_self_attention",
+          Shape{rows, 3 * channels}.ToString() + ", heads " + std::to_string(heads) + Text(borders),
+          {{"qkv", Normal({rows, 3 * channels}, 0)}},
+          [=, shared = SharedBorders(borders)](Tape&, const Vars& x) {
+            return ops::CausalSelfAttention(x[0], 0, heads, shared);
+          },
+          [=](const ComplexInputs& x) {
+            const auto part = [&](Index i) {
+              return reference::Columns(x[0], rows, 3 * channels, i * channels, channels);
+            };
+            return reference::PackedAttention(part(0), part(1), part(2), borders, heads, heads, dim);
+          }};
 }
 
 void AddPacked(std::vector<OpCase>& cases) {

@@ -12,13 +12,12 @@
 #include "tests/audit/report/html.h"
 #include "tests/audit/report/json.h"
 #include "tests/audit/report/text.h"
+#include "tests/reference/numbers.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/texts.h"
 
 namespace ampgrad::audit {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 OpFinding MakeOp(const std::string& op, const std::string& shape, const std::string& input) {
   OpFinding finding;
@@ -56,8 +55,6 @@ Findings MakeFindings() {
 std::vector<std::string> AllReports(const Findings& findings) {
   return {FormatText(findings), FormatJson(findings), FormatHtml(findings)};
 }
-
-bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 std::string LastLine(const std::string& text) {
   const size_t end = text.find_last_not_of('\n') + 1;

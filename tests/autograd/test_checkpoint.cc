@@ -144,7 +144,7 @@ std::map<std::string, Tensor> GradientsOf(models::LanguageModel& model, bool che
   return gradients;
 }
 
-std::vector<train::MethodSettings> Methods() {
+std::vector<train::MethodSettings> CheckpointedMethods() {
   std::vector<train::MethodSettings> methods;
   for (const train::Scope& scope :
        {train::Scope{}, train::Scope{false, 1, 1, true}, train::Scope{false, 0, 0, false}}) {
@@ -168,7 +168,7 @@ TEST(CheckpointBlocks, GradientsHaveTheBitsOfAPassThatKeepsAll) {
   for (const bool half : {false, true}) {
     for (const auto& base : BothFamilies(3, true)) {
       if (half) HoldAtHalfWidth(*base);
-      for (const train::MethodSettings& method : Methods()) {
+      for (const train::MethodSettings& method : CheckpointedMethods()) {
         SCOPED_TRACE(base->Config().at("model_type").dump() + " " + method.Label() + " " + nn::ToString(method.chain) +
                      (method.scope.all_layers ? " all" : " layer " + std::to_string(method.scope.first)));
         const auto model = base->Clone();

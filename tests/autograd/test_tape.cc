@@ -9,6 +9,7 @@
 #include "autograd/ops.h"
 #include "autograd/tape.h"
 #include "tensor/kernels/kernels.h"
+#include "tests/reference/numbers.h"
 #include "tests/support/expect_message.h"
 
 namespace ampgrad {
@@ -157,8 +158,6 @@ TEST(Tape, RefusesInputsOfAnotherTape) {
 }
 
 // ---- Where gradients gather: Into, operator[] and Pass
-
-constexpr Real kNaN = std::numeric_limits<Real>::quiet_NaN();
 
 // y = factor·x. The closure takes its sink, fills the output with NaN unless it adds to it, and only then writes.
 Var Times(Real factor, const Var& x) {

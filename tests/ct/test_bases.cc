@@ -15,12 +15,8 @@ namespace {
 
 constexpr double kTolerance = sizeof(Real) == 4 ? 2e-6 : 1e-13;
 
-std::vector<RowSource> Blocks(models::LanguageModel& model) {
-  return SelectRows(model.Parts().matrices, model.width(), RowsPolicy::kBlocks);
-}
-
 std::vector<BasisGroup> Compute(BasisKind kind, models::LanguageModel& model, Index k) {
-  return ComputeBases(kind, Blocks(model), k, {}, 4);
+  return ComputeBases(kind, BlockRows(model), k, {}, 4);
 }
 
 // The largest |⟨x_i, y_j⟩ − [i = j and same]|.
@@ -43,7 +39,7 @@ double Overlap(const Tensor& x, const Tensor& y) {
 
 TEST(Bases, EveryKindIsOrthonormalAndServesEveryMatrixOnce) {
   const auto model = TinyGpt(3);
-  const auto sources = Blocks(*model);
+  const auto sources = BlockRows(*model);
   for (const std::string& name : BasisKindNames()) {
     if (name == "left" || name == "gradient") continue;
     SCOPED_TRACE(name);

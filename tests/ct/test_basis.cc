@@ -13,6 +13,7 @@
 #include "ct/basis.h"
 #include "tensor/thread_pool.h"
 #include "tests/reference/jacobi.h"
+#include "tests/reference/numbers.h"
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
 
@@ -23,19 +24,13 @@ namespace {
 using ops::Layout;
 using Doubles = std::vector<double>;
 
-constexpr double kEpsilon = std::numeric_limits<Real>::epsilon();
-
-Tensor Normal(Shape shape, uint64_t stream, double stddev = 1) {
-  return Random(11, stream).NormalTensor(shape, stddev);
-}
-
 // Matrices of one width with all their rows.
 class Sources {
  public:
   explicit Sources(const std::vector<Tensor>& tensors, int repeats = 1) {
     for (const Tensor& rows : tensors) {
       matrices_.push_back(MakeMatrix("m" + std::to_string(matrices_.size()), Layout::kOutIn, rows));
-      list_.push_back(RowsOf(*matrices_.back(), repeats));
+      list_.push_back(SourceOf(*matrices_.back(), repeats));
     }
   }
   const std::vector<RowSource>& list() const { return list_; }
@@ -103,15 +98,6 @@ double OrthonormalityError(const Tensor& b) {
     }
   }
   return worst;
-}
-
-double RelativeError(const Tensor& a, const Tensor& b) {
-  double difference = 0, norm = 0;
-  for (Index i = 0; i < b.size(); ++i) {
-    difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
-    norm += std::pow(static_cast<double>(b[i]), 2);
-  }
-  return std::sqrt(difference / norm);
 }
 
 TEST(Basis, MatchesJacobi) {
@@ -257,7 +243,7 @@ TEST(Basis, VarianceCapturedIsRSquaredOfAllRows) {
 TEST(Basis, RepeatsWeighRows) {
   const Tensor a = Decaying(20, 6, 0.8, 15), b = Decaying(25, 6, 0.6, 16);
   const auto matrix_a = MakeMatrix("a", Layout::kOutIn, a), matrix_b = MakeMatrix("b", Layout::kOutIn, b);
-  const std::vector<RowSource> repeated = {RowsOf(*matrix_a, 3), RowsOf(*matrix_b)};
+  const std::vector<RowSource> repeated = {SourceOf(*matrix_a, 3), SourceOf(*matrix_b)};
   const Sources copied({a, a, a, b});
   const Basis x = ComputeBasis(repeated, 2), y = ComputeBasis(copied.list(), 2);
   EXPECT_EQ(x.rows, 85);

@@ -19,7 +19,6 @@
 namespace ampgrad::ct {
 namespace {
 
-constexpr Layout kLayouts[] = {Layout::kOutIn, Layout::kInOut};
 constexpr Start kStarts[] = {Start::kReconstructed, Start::kExact};
 
 // ---- One matrix, where every rounding can be counted
@@ -56,13 +55,13 @@ double ShareOfBound(const Tensor& a, const Tensor& b, const std::vector<double>&
 }
 
 // x [rows, d] or [rows, n], W [n, d], K scores per row.
-struct Size {
+struct ProductSize {
   Index rows, n, k, d;
 };
 
 // One matrix in amplitude form, with scores moved from their start, an input, a bias and an incoming gradient.
 struct OneMatrix {
-  OneMatrix(const Size& size, Layout layout, Start start)
+  OneMatrix(const ProductSize& size, Layout layout, Start start)
       : size(size),
         layout(layout),
         start(start),
@@ -102,7 +101,7 @@ struct OneMatrix {
     return w;
   }
 
-  Size size;
+  ProductSize size;
   Layout layout;
   Start start;
   Tensor x, bias, moved, dy, centre;
@@ -117,7 +116,7 @@ std::vector<double> Product(const Tensor& a, const Tensor& b, const Tensor& c = 
 
 // W = S·B + C rounds each term K + 1 times, as W or through B' = (B; μ) and S' = (S | 1); the sum over x or dy adds its
 // own roundings. dS does not depend on S: it takes two sums, of N and of d terms, in either order.
-void ExpectChainsAgree(const Size& size, Layout layout, Start start) {
+void ExpectChainsAgree(const ProductSize& size, Layout layout, Start start) {
   OneMatrix m(size, layout, start);
   SCOPED_TRACE(Sizes({size.rows, size.n, size.k, size.d}) + (m.out_in() ? ", x·Wᵀ, " : ", x·W, ") + ToString(start));
   const OneMatrix::Outcome by_dw = m.Run(nn::Chain::kExplicit), factored = m.Run(nn::Chain::kFactored);
@@ -142,7 +141,7 @@ void ExpectChainsAgree(const Size& size, Layout layout, Start start) {
 TEST(Chains, AgreeForOneMatrixWithinTheirRoundings) {
   for (const Start start : kStarts) {
     for (const Layout layout : kLayouts) {
-      for (const Size& size : std::vector<Size>{
+      for (const ProductSize& size : std::vector<ProductSize>{
                {1, 1, 1, 1}, {1, 5, 2, 7}, {3, 4, 1, 5}, {17, 9, 3, 16}, {64, 33, 16, 48}, {300, 21, 5, 280}}) {
         ExpectChainsAgree(size, layout, start);
       }
@@ -152,7 +151,7 @@ TEST(Chains, AgreeForOneMatrixWithinTheirRoundings) {
 
 // ---- A whole model
 
-constexpr Index kLength = 8;
+constexpr Index kSampleLength = 8;
 
 std::unique_ptr<models::LanguageModel> WithChain(models::LanguageModel& base, Start start, nn::Chain chain) {
   const auto blocks = [](models::LanguageModel& model) {
@@ -165,10 +164,10 @@ std::unique_ptr<models::LanguageModel> WithChain(models::LanguageModel& base, St
 }
 
 // Runs a backward pass and returns the loss.
-double Backpropagate(models::LanguageModel& model) {
+double BackpropagateLoss(models::LanguageModel& model) {
   Tape tape;
-  const Var logits = model.Logits(tape, RandomIds(2 * kLength, model.vocabulary(), 1), kLength);
-  const Var loss = MeanCrossEntropy(logits, RandomIds(2 * kLength, model.vocabulary(), 2));
+  const Var logits = model.Logits(tape, RandomIds(2 * kSampleLength, model.vocabulary(), 1), kSampleLength);
+  const Var loss = MeanCrossEntropy(logits, RandomIds(2 * kSampleLength, model.vocabulary(), 2));
   tape.Backward(loss);
   return loss.value[0];
 }
@@ -178,7 +177,7 @@ std::vector<double> TrainWithAdamW(models::LanguageModel& model, int steps) {
   std::vector<double> losses;
   for (int step = 0; step < steps; ++step) {
     optimizer.ZeroGrad();
-    losses.push_back(Backpropagate(model));
+    losses.push_back(BackpropagateLoss(model));
     optimizer.Step(1e-2);
   }
   return losses;
@@ -203,8 +202,8 @@ TEST(Chains, AgreeForAWholeModel) {
         expected[i]->grad = Tensor();
         found[i]->value = expected[i]->value;
       }
-      const double loss = Backpropagate(*by_dw);
-      EXPECT_NEAR(Backpropagate(*factored), loss, kLossesApart * loss);
+      const double loss = BackpropagateLoss(*by_dw);
+      EXPECT_NEAR(BackpropagateLoss(*factored), loss, kLossesApart * loss);
       for (size_t i = 0; i < 8; ++i) {
         EXPECT_EQ(found[i]->name, expected[i]->name);
         const Comparison c = Compare(found[i]->grad, ToDoubles(expected[i]->grad));
@@ -230,10 +229,10 @@ TEST(Chains, LossesAgreeWhileAdamWTrains) {
 TEST(Chains, ExactStartsAtTheModelBitForBit) {
   for (const bool tied : {true, false}) {
     const auto base = TinyGpt(13, tied);
-    const std::vector<int> ids = RandomIds(2 * kLength, base->vocabulary(), 1);
+    const std::vector<int> ids = RandomIds(2 * kSampleLength, base->vocabulary(), 1);
     for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
-      EXPECT_TRUE(
-          SameBits(LogitsOf(*WithChain(*base, Start::kExact, chain), ids, kLength), LogitsOf(*base, ids, kLength)));
+      EXPECT_TRUE(SameBits(LogitsOf(*WithChain(*base, Start::kExact, chain), ids, kSampleLength),
+                           LogitsOf(*base, ids, kSampleLength)));
     }
   }
 }
@@ -270,7 +269,7 @@ TEST(Chains, TrainToTheSameBitsOnAnyNumberOfThreads) {
 
 // ---- What the tape holds
 
-Index Count(const Tape& tape, const std::string& op) {
+Index CountOps(const Tape& tape, const std::string& op) {
   Index count = 0;
   for (int node = 0; node < tape.size(); ++node) count += tape.op(node) == op;
   return count;
@@ -278,15 +277,15 @@ Index Count(const Tape& tape, const std::string& op) {
 
 TEST(Chains, FactoredFormsNoWeightGradient) {
   const auto base = TinyGpt(16);
-  const std::vector<int> ids = RandomIds(2 * kLength, base->vocabulary(), 1);
+  const std::vector<int> ids = RandomIds(2 * kSampleLength, base->vocabulary(), 1);
   for (const Start start : kStarts) {
     Tape by_dw, factored;
-    WithChain(*base, start, nn::Chain::kExplicit)->Logits(by_dw, ids, kLength);
-    WithChain(*base, start, nn::Chain::kFactored)->Logits(factored, ids, kLength);
-    EXPECT_EQ(Count(by_dw, "reconstruct"), 8);
-    EXPECT_EQ(Count(factored, "reconstruct"), 0);
-    EXPECT_EQ(Count(factored, "append_ones"), start == Start::kReconstructed ? 8 : 0);
-    EXPECT_EQ(Count(factored, "factored_linear"), start == Start::kExact ? 8 : 0);
+    WithChain(*base, start, nn::Chain::kExplicit)->Logits(by_dw, ids, kSampleLength);
+    WithChain(*base, start, nn::Chain::kFactored)->Logits(factored, ids, kSampleLength);
+    EXPECT_EQ(CountOps(by_dw, "reconstruct"), 8);
+    EXPECT_EQ(CountOps(factored, "reconstruct"), 0);
+    EXPECT_EQ(CountOps(factored, "append_ones"), start == Start::kReconstructed ? 8 : 0);
+    EXPECT_EQ(CountOps(factored, "factored_linear"), start == Start::kExact ? 8 : 0);
     // c_attn's W is [48, 16]; no activation has this shape, since each has 16 rows.
     const auto has = [](const Tape& tape, const Shape& shape) {
       for (int node = 0; node < tape.size(); ++node) {
@@ -301,16 +300,16 @@ TEST(Chains, FactoredFormsNoWeightGradient) {
 
 TEST(Chains, AFrozenModelRecordsNothing) {
   const auto base = TinyGpt(17);
-  const std::vector<int> ids = RandomIds(2 * kLength, base->vocabulary(), 1);
+  const std::vector<int> ids = RandomIds(2 * kSampleLength, base->vocabulary(), 1);
   for (const Start start : kStarts) {
     for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
       const auto model = WithChain(*base, start, chain);
       Tape inference(Tape::Mode::kInference), recording, frozen;
-      const Tensor logits = model->Logits(inference, ids, kLength).value;
-      EXPECT_TRUE(SameBits(model->Logits(recording, ids, kLength).value, logits));
+      const Tensor logits = model->Logits(inference, ids, kSampleLength).value;
+      EXPECT_TRUE(SameBits(model->Logits(recording, ids, kSampleLength).value, logits));
       EXPECT_GT(recording.size(), 0);
       models::SetTrainable(*model, false);
-      EXPECT_TRUE(SameBits(model->Logits(frozen, ids, kLength).value, logits));
+      EXPECT_TRUE(SameBits(model->Logits(frozen, ids, kSampleLength).value, logits));
       EXPECT_EQ(inference.size() + frozen.size(), 0);
     }
   }
@@ -344,7 +343,7 @@ struct TwoMatrices {
     std::vector<RowSource> sources;
     for (const uint64_t stream : {1, 2}) {
       matrices.push_back(MakeMatrix("m" + std::to_string(stream), Layout::kOutIn, Normal({32, 16}, stream)));
-      sources.push_back(RowsOf(*matrices.back()));
+      sources.push_back(SourceOf(*matrices.back()));
     }
     UseAmplitude(sources, std::make_shared<const Basis>(ComputeBasis(sources, 4)), start, nn::Chain::kFactored);
   }
@@ -358,8 +357,8 @@ TEST(Input, MatricesThatReadItShareOneProjection) {
     Tape tape;
     nn::Input input(tape.Leaf(x)), other(input.x());
     const Var q = two.matrices[0]->Apply(input, nullptr), k = two.matrices[1]->Apply(shared ? input : other, nullptr);
-    EXPECT_EQ(Count(tape, "append_ones"), 2);
-    EXPECT_EQ(Count(tape, "linear"), shared ? 3 : 4);  // x·B'ᵀ, and one for each matrix
+    EXPECT_EQ(CountOps(tape, "append_ones"), 2);
+    EXPECT_EQ(CountOps(tape, "linear"), shared ? 3 : 4);  // x·B'ᵀ, and one for each matrix
     const int q_reads = tape.inputs(q.node)[0], k_reads = tape.inputs(k.node)[0];
     EXPECT_EQ(q_reads == k_reads, shared);
     EXPECT_EQ(tape.shape(q_reads), Shape({64, 5}));

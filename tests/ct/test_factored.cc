@@ -18,8 +18,6 @@
 namespace ampgrad::ct {
 namespace {
 
-constexpr Layout kLayouts[] = {Layout::kOutIn, Layout::kInOut};
-
 // ---- AppendOnes
 
 struct Scores {
@@ -82,16 +80,16 @@ TEST(AppendOnes, SavesNothing) {
 // ---- FactoredLinear
 
 // x [rows, d] or [rows, n], S [n, k], B [k, d], C [n, d].
-struct Size {
+struct FactoredSize {
   Index rows, n, k, d;
 };
 // Ones, odd numbers, tails of every vector width, and a sum longer than a block of the product.
-const std::vector<Size> kSizes = {{1, 1, 1, 1}, {1, 5, 1, 7}, {3, 1, 2, 1},   {3, 4, 2, 5},
-                                  {7, 3, 9, 6}, {2, 9, 5, 3}, {5, 17, 3, 33}, {2, 3, 300, 2}};
+const std::vector<FactoredSize> kFactoredSizes = {{1, 1, 1, 1}, {1, 5, 1, 7}, {3, 1, 2, 1},   {3, 4, 2, 5},
+                                                  {7, 3, 9, 6}, {2, 9, 5, 3}, {5, 17, 3, 33}, {2, 3, 300, 2}};
 
 // One use of the op: all its tensors, and the op as a function of x, S and, with a bias, b.
 struct Use {
-  Use(const Size& size, Layout layout, bool with_bias)
+  Use(const FactoredSize& size, Layout layout, bool with_bias)
       : size(size),
         layout(layout),
         with_bias(with_bias),
@@ -120,7 +118,7 @@ struct Use {
     return [this](Tape&, const Vars& x) { return Run(x); };
   }
 
-  Size size;
+  FactoredSize size;
   Layout layout;
   bool with_bias;
   Tensor basis, centre;
@@ -128,7 +126,7 @@ struct Use {
 };
 
 void ForEachUse(const std::function<void(const Use&)>& body) {
-  for (const Size& size : kSizes) {
+  for (const FactoredSize& size : kFactoredSizes) {
     for (const Layout layout : kLayouts) {
       for (const bool with_bias : {false, true}) {
         const Use use(size, layout, with_bias);
@@ -248,7 +246,7 @@ TEST(FactoredLinear, RejectsWrongProjectionOrBias) {
 // What the closure keeps after all other owners are gone: W if x is trained, P or x if S is trained. All sizes are
 // multiples of a cache line, so that bytes can be counted.
 TEST(FactoredLinear, SavesWhatItSays) {
-  constexpr Size kSize = {64, 96, 16, 32};
+  constexpr FactoredSize kSize = {64, 96, 16, 32};
   constexpr Index kW = 96 * 32 * sizeof(Real), kP = 64 * 16 * sizeof(Real), kX = 64 * 96 * sizeof(Real);
   SetNumThreads(1);  // otherwise another thread might allocate its work space while bytes are counted
   for (const Layout layout : kLayouts) {

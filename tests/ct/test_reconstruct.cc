@@ -23,14 +23,14 @@
 namespace ampgrad::ct {
 namespace {
 
-struct Size {
+struct ReconstructedSize {
   Index n, k, d;
 };
 // Ones, odd numbers, tails of every vector width, and a sum longer than a block of the product.
-const std::vector<Size> kSizes = {{1, 1, 1}, {1, 1, 7},   {5, 1, 1},   {3, 2, 5},
-                                  {7, 3, 9}, {17, 5, 31}, {4, 33, 33}, {2, 300, 5}};
+const std::vector<ReconstructedSize> kReconstructedSizes = {{1, 1, 1}, {1, 1, 7},   {5, 1, 1},   {3, 2, 5},
+                                                            {7, 3, 9}, {17, 5, 31}, {4, 33, 33}, {2, 300, 5}};
 
-void CheckReconstruct(const Size& size, bool one_row) {
+void CheckReconstruct(const ReconstructedSize& size, bool one_row) {
   const auto [n, k, d] = size;
   SCOPED_TRACE("n " + std::to_string(n) + ", K " + std::to_string(k) + ", d " + std::to_string(d));
   const Tensor b = Normal({k, d}, 1), c = Normal(one_row ? Shape{d} : Shape{n, d}, 2);
@@ -43,11 +43,11 @@ void CheckReconstruct(const Size& size, bool one_row) {
 }
 
 TEST(Reconstruct, GradMatchesComplexStepAroundTheMeanRow) {
-  for (const Size& size : kSizes) CheckReconstruct(size, true);
+  for (const ReconstructedSize& size : kReconstructedSizes) CheckReconstruct(size, true);
 }
 
 TEST(Reconstruct, GradMatchesComplexStepAroundPretrainedRows) {
-  for (const Size& size : kSizes) CheckReconstruct(size, false);
+  for (const ReconstructedSize& size : kReconstructedSizes) CheckReconstruct(size, false);
 }
 
 TEST(Reconstruct, EqualsFullWeightGradientTimesBasis) {
@@ -136,8 +136,6 @@ struct Decomposed {
   Tensor stored, rows;  // the weight before its form changes
   std::shared_ptr<const Basis> basis;
 };
-
-constexpr Layout kLayouts[] = {Layout::kOutIn, Layout::kInOut};
 
 TEST(Amplitude, ReconstructedIsTheRebuiltMatrix) {
   for (const Layout stored : kLayouts) {

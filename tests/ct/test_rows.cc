@@ -22,11 +22,11 @@ namespace {
 
 using ops::Layout;
 
-constexpr Index kLayers = 8, kWidth = 256, kInner = 1024, kVocabulary = 15007, kContext = 512;
+constexpr Index kGptLayers = 8, kGptWidth = 256, kGptInner = 1024, kGptVocabulary = 15007, kGptContext = 512;
 
 std::unique_ptr<models::Gpt> PapersModel(bool tied) {
   models::GptConfig config = models::PresetConfig("photonic");
-  config.vocab_size = kVocabulary;
+  config.vocab_size = kGptVocabulary;
   config.tie_word_embeddings = tied;
   auto model = std::make_unique<models::Gpt>(config);
   SetZero(*model);
@@ -57,9 +57,10 @@ std::vector<std::string> Names(const std::vector<RowSource>& sources) {
 
 TEST(Rows, PapersModelHasAsManyParameters) {
   const auto model = PapersModel(true);
-  const Index vocabulary = kVocabulary * kWidth, positions = kContext * kWidth;
-  const Index weights = kLayers * (3 * kWidth + kWidth + 2 * kInner) * kWidth;
-  const Index biases = kLayers * (3 * kWidth + kWidth + kInner + kWidth), norms = (kLayers * 2 + 1) * 2 * kWidth;
+  const Index vocabulary = kGptVocabulary * kGptWidth, positions = kGptContext * kGptWidth;
+  const Index weights = kGptLayers * (3 * kGptWidth + kGptWidth + 2 * kGptInner) * kGptWidth;
+  const Index biases = kGptLayers * (3 * kGptWidth + kGptWidth + kGptInner + kGptWidth),
+              norms = (kGptLayers * 2 + 1) * 2 * kGptWidth;
   EXPECT_EQ(vocabulary + positions + weights + biases + norms, 10'291'456);
   EXPECT_EQ(models::CountParameters(*model), 10'291'456);
 }
@@ -67,30 +68,30 @@ TEST(Rows, PapersModelHasAsManyParameters) {
 TEST(Rows, BlocksOfThePapersModel) {
   const auto model = PapersModel(true);
   const std::vector<RowSource> sources = Select(*model, RowsPolicy::kBlocks);
-  EXPECT_EQ(sources.size(), 4u * kLayers);
+  EXPECT_EQ(sources.size(), 4u * kGptLayers);
   // c_attn, attn.c_proj, c_fc as nn.Linear stores them, mlp.c_proj transposed
-  EXPECT_EQ(CountRows(sources), kLayers * (768 + 256 + 1024 + 1024));
+  EXPECT_EQ(CountRows(sources), kGptLayers * (768 + 256 + 1024 + 1024));
   EXPECT_EQ(CountRows(sources), 24'576);
 }
 
 TEST(Rows, WidthOfThePapersModelCountsTheTiedVocabularyTwice) {
   const auto model = PapersModel(true);
   const std::vector<RowSource> sources = Select(*model, RowsPolicy::kWidth);
-  EXPECT_EQ(sources.size(), 1u + 3 * kLayers);
-  EXPECT_EQ(CountRows(sources), 2 * kVocabulary + kLayers * (768 + 256 + 1024));
+  EXPECT_EQ(sources.size(), 1u + 3 * kGptLayers);
+  EXPECT_EQ(CountRows(sources), 2 * kGptVocabulary + kGptLayers * (768 + 256 + 1024));
   EXPECT_EQ(CountRows(sources), 46'398);
 }
 
 TEST(Rows, ScoresOfThePapersModel) {
   const auto model = PapersModel(true);
   const std::vector<RowSource> sources = Select(*model, RowsPolicy::kWidth);
-  const auto basis = AnyBasis(8, kWidth);
+  const auto basis = AnyBasis(8, kGptWidth);
   EXPECT_EQ(basis->vectors.size(), 2'048);
   EXPECT_EQ(CountRows(sources) * basis->k(), 371'184);
   models::SetTrainable(*model, false);
   UseAmplitude(sources, basis, Start::kExact);
   EXPECT_EQ(CountScores(sources), 251'128);  // the tied vocabulary is one matrix and has one set of scores
-  EXPECT_EQ(CountScores(sources), 371'184 - 8 * kVocabulary);
+  EXPECT_EQ(CountScores(sources), 371'184 - 8 * kGptVocabulary);
   EXPECT_EQ(models::CountParameters(models::TrainableParameters(*model)), 251'128);
 }
 
@@ -98,7 +99,7 @@ TEST(Rows, ScoresOfAnUntiedModelAreTheFullCount) {
   const auto model = PapersModel(false);
   const std::vector<RowSource> sources = Select(*model, RowsPolicy::kWidth);
   EXPECT_EQ(CountRows(sources), 46'398);  // two vocabulary matrices, each once
-  UseAmplitude(sources, AnyBasis(8, kWidth), Start::kExact);
+  UseAmplitude(sources, AnyBasis(8, kGptWidth), Start::kExact);
   EXPECT_EQ(CountScores(sources), 371'184);
 }
 
@@ -252,10 +253,10 @@ TEST(Rows, OfASampleAreTheOnlyOnesWidened) {
     frozen->form = std::make_unique<nn::Frozen>(Rounded(stored, StoredType::kF32), layout);
     dense->form = std::make_unique<nn::Dense>("a", frozen->form->Merged().Widened(), layout);
     const RowSample sample{52, 3};
-    const Basis expected = ComputeBasis({RowsOf(*dense)}, 3, sample);
+    const Basis expected = ComputeBasis({SourceOf(*dense)}, 3, sample);
     Tensor::ResetPeakBytes();
     const Index before = Tensor::LiveBytes();
-    const Basis basis = ComputeBasis({RowsOf(*frozen)}, 3, sample);
+    const Basis basis = ComputeBasis({SourceOf(*frozen)}, 3, sample);
     EXPECT_LT(Tensor::PeakBytes() - before, values.size() * static_cast<Index>(sizeof(Real)) / 4);
     EXPECT_TRUE(SameBits(basis.vectors, expected.vectors));
     EXPECT_TRUE(SameBits(basis.mean, expected.mean));

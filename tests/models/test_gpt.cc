@@ -49,10 +49,12 @@ TEST(Gpt, RefusesAnUnknownPreset) {
 }
 
 // Parses JSON text, as from a file.
-GptConfig Parse(const nlohmann::json& json) { return GptConfig::FromJson({nlohmann::json::parse(json.dump()), "f"}); }
+GptConfig ParseGpt(const nlohmann::json& json) {
+  return GptConfig::FromJson({nlohmann::json::parse(json.dump()), "f"});
+}
 
-void ExpectRefused(const nlohmann::json& json, const std::string& message) {
-  ExpectMessage<std::runtime_error>([&] { Parse(json); }, message);
+void ExpectGptRefused(const nlohmann::json& json, const std::string& message) {
+  ExpectMessage<std::runtime_error>([&] { ParseGpt(json); }, message);
 }
 
 // The defaults of Hugging Face's GPT2Config.
@@ -64,7 +66,7 @@ TEST(GptConfig, TakesDefaultsForMissingAndNullFields) {
     nulls[key] = nullptr;
   }
   for (const nlohmann::json& json : {nlohmann::json::object(), nulls}) {
-    const GptConfig config = Parse(json);
+    const GptConfig config = ParseGpt(json);
     EXPECT_EQ(config.vocab_size, 50257);
     EXPECT_EQ(config.n_positions, 1024);
     EXPECT_EQ(config.n_embd, 768);
@@ -77,19 +79,19 @@ TEST(GptConfig, TakesDefaultsForMissingAndNullFields) {
 }
 
 TEST(GptConfig, ReadsEveryField) {
-  const GptConfig config = Parse({{"vocab_size", 61},
-                                  {"n_positions", 16},
-                                  {"n_embd", 32},
-                                  {"n_layer", 3},
-                                  {"n_head", 4},
-                                  {"n_inner", 40},
-                                  {"layer_norm_epsilon", 1e-6},
-                                  {"tie_word_embeddings", false},
-                                  {"activation_function", "gelu_pytorch_tanh"},
-                                  {"scale_attn_weights", true},
-                                  {"scale_attn_by_inverse_layer_idx", false},
-                                  {"add_cross_attention", false},
-                                  {"n_ctx", "ignored"}});
+  const GptConfig config = ParseGpt({{"vocab_size", 61},
+                                     {"n_positions", 16},
+                                     {"n_embd", 32},
+                                     {"n_layer", 3},
+                                     {"n_head", 4},
+                                     {"n_inner", 40},
+                                     {"layer_norm_epsilon", 1e-6},
+                                     {"tie_word_embeddings", false},
+                                     {"activation_function", "gelu_pytorch_tanh"},
+                                     {"scale_attn_weights", true},
+                                     {"scale_attn_by_inverse_layer_idx", false},
+                                     {"add_cross_attention", false},
+                                     {"n_ctx", "ignored"}});
   EXPECT_EQ(config.vocab_size, 61);
   EXPECT_EQ(config.n_positions, 16);
   EXPECT_EQ(config.n_embd, 32);
@@ -106,60 +108,61 @@ TEST(GptConfig, RefusesWhatIsNoPositiveInteger) {
          {nlohmann::json(-1), nlohmann::json(1.5), nlohmann::json("12"), nlohmann::json(true), nlohmann::json(12.0),
           nlohmann::json(uint64_t{1} << 63), nlohmann::json(UINT64_MAX), nlohmann::json(INT64_MIN),
           nlohmann::json::array({12}), nlohmann::json::object()}) {
-      ExpectFieldRefused(Parse, key, value);
+      ExpectFieldRefused(ParseGpt, key, value);
     }
   }
   for (const char* key : {"vocab_size", "n_positions", "n_embd", "n_layer", "n_head"})
-    ExpectFieldRefused(Parse, key, 0);
-  ExpectRefused({{"n_layer", 0}}, "f: expected n_layer to be an integer in 1..4096, found 0");
+    ExpectFieldRefused(ParseGpt, key, 0);
+  ExpectGptRefused({{"n_layer", 0}}, "f: expected n_layer to be an integer in 1..4096, found 0");
 }
 
-TEST(GptConfig, RefusesAnInnerWidthOfZero) { ExpectFieldRefused(Parse, "n_inner", 0); }
+TEST(GptConfig, RefusesAnInnerWidthOfZero) { ExpectFieldRefused(ParseGpt, "n_inner", 0); }
 
 TEST(GptConfig, RefusesExtentsOf31BitsAndMore) {
   for (const char* key : {"vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner"}) {
-    ExpectFieldRefused(Parse, key, int64_t{1} << 31);
-    ExpectFieldRefused(Parse, key, int64_t{1} << 32);
+    ExpectFieldRefused(ParseGpt, key, int64_t{1} << 31);
+    ExpectFieldRefused(ParseGpt, key, int64_t{1} << 32);
   }
 }
 
 TEST(GptConfig, RefusesAnEpsilonThatIsNoPositiveNumber) {
   for (const nlohmann::json& value : {nlohmann::json(0), nlohmann::json(0.0), nlohmann::json(-1),
                                       nlohmann::json("1e-5"), nlohmann::json(true), nlohmann::json::array()}) {
-    ExpectRefused({{"layer_norm_epsilon", value}},
-                  "f: expected layer_norm_epsilon to be a number over 0, found " + value.dump());
+    ExpectGptRefused({{"layer_norm_epsilon", value}},
+                     "f: expected layer_norm_epsilon to be a number over 0, found " + value.dump());
   }
-  EXPECT_EQ(Parse({{"layer_norm_epsilon", 1}}).layer_norm_epsilon, 1);
+  EXPECT_EQ(ParseGpt({{"layer_norm_epsilon", 1}}).layer_norm_epsilon, 1);
 }
 
 TEST(GptConfig, RefusesWhatIsNoBoolean) {
   for (const char* key :
        {"tie_word_embeddings", "scale_attn_weights", "scale_attn_by_inverse_layer_idx", "add_cross_attention"}) {
     for (const nlohmann::json& value : {nlohmann::json(1), nlohmann::json("true"), nlohmann::json::array()}) {
-      ExpectRefused({{key, value}}, "f: expected " + std::string(key) + " to be true or false, found " + value.dump());
+      ExpectGptRefused({{key, value}},
+                       "f: expected " + std::string(key) + " to be true or false, found " + value.dump());
     }
   }
 }
 
 TEST(GptConfig, RefusesHeadsThatDoNotDivideTheWidth) {
-  ExpectRefused({{"n_embd", 30}, {"n_head", 4}}, "f: expected n_embd to be a multiple of n_head, found 30 and 4");
-  ExpectRefused({{"n_embd", 4}, {"n_head", 8}}, "f: expected n_embd to be a multiple of n_head, found 4 and 8");
-  ExpectRefused({{"n_head", 11}}, "f: expected n_embd to be a multiple of n_head, found 768 and 11");
+  ExpectGptRefused({{"n_embd", 30}, {"n_head", 4}}, "f: expected n_embd to be a multiple of n_head, found 30 and 4");
+  ExpectGptRefused({{"n_embd", 4}, {"n_head", 8}}, "f: expected n_embd to be a multiple of n_head, found 4 and 8");
+  ExpectGptRefused({{"n_head", 11}}, "f: expected n_embd to be a multiple of n_head, found 768 and 11");
 }
 
 TEST(GptConfig, RefusesOtherActivationsByName) {
   for (const std::string name : {"gelu", "relu", "", "GELU_NEW"}) {
-    ExpectRefused({{"activation_function", name}},
-                  "f: expected activation_function to be \"gelu_new\", found \"" + name + "\"");
+    ExpectGptRefused({{"activation_function", name}},
+                     "f: expected activation_function to be \"gelu_new\", found \"" + name + "\"");
   }
-  ExpectRefused({{"activation_function", 1}}, "f: expected activation_function to be a string, found 1");
+  ExpectGptRefused({{"activation_function", 1}}, "f: expected activation_function to be a string, found 1");
 }
 
 TEST(GptConfig, RefusesOtherAttention) {
-  ExpectRefused({{"scale_attn_by_inverse_layer_idx", true}},
-                "f: scale_attn_by_inverse_layer_idx = true is not supported");
-  ExpectRefused({{"scale_attn_weights", false}}, "f: scale_attn_weights = false is not supported");
-  ExpectRefused({{"add_cross_attention", true}}, "f: add_cross_attention = true is not supported");
+  ExpectGptRefused({{"scale_attn_by_inverse_layer_idx", true}},
+                   "f: scale_attn_by_inverse_layer_idx = true is not supported");
+  ExpectGptRefused({{"scale_attn_weights", false}}, "f: scale_attn_weights = false is not supported");
+  ExpectGptRefused({{"add_cross_attention", true}}, "f: add_cross_attention = true is not supported");
 }
 
 TEST(Gpt, ConfigReadsBackAsItself) {
@@ -168,7 +171,7 @@ TEST(Gpt, ConfigReadsBackAsItself) {
     config.n_inner = inner;
     config.layer_norm_epsilon = 3e-6;
     config.special_tokens = {1, {2, 5}};
-    const GptConfig back = Parse(Gpt(config).Config());
+    const GptConfig back = ParseGpt(Gpt(config).Config());
     EXPECT_EQ(back.vocab_size, config.vocab_size);
     EXPECT_EQ(back.n_positions, config.n_positions);
     EXPECT_EQ(back.n_embd, config.n_embd);

@@ -18,10 +18,10 @@ namespace {
 using Json = nlohmann::json;
 
 // Parses JSON text, as from a file.
-LlamaConfig Parse(const Json& json) { return LlamaConfig::FromJson({Json::parse(json.dump()), "f"}); }
+LlamaConfig ParseLlama(const Json& json) { return LlamaConfig::FromJson({Json::parse(json.dump()), "f"}); }
 
-void ExpectRefused(const Json& json, const std::string& message) {
-  ExpectMessage<std::runtime_error>([&] { Parse(json); }, message);
+void ExpectLlamaRefused(const Json& json, const std::string& message) {
+  ExpectMessage<std::runtime_error>([&] { ParseLlama(json); }, message);
 }
 
 // The defaults of Hugging Face's LlamaConfig.
@@ -50,7 +50,7 @@ TEST(LlamaConfig, TakesDefaultsForMissingAndNullFields) {
     nulls[key] = nullptr;
   }
   for (const Json& json : {Json::object(), nulls}) {
-    const LlamaConfig config = Parse(json);
+    const LlamaConfig config = ParseLlama(json);
     EXPECT_EQ(config.vocab_size, 32000);
     EXPECT_EQ(config.hidden_size, 4096);
     EXPECT_EQ(config.intermediate_size, 11008);
@@ -90,7 +90,7 @@ Json EveryField() {
 }
 
 TEST(LlamaConfig, ReadsEveryField) {
-  const LlamaConfig config = Parse(EveryField());
+  const LlamaConfig config = ParseLlama(EveryField());
   EXPECT_EQ(config.vocab_size, 61);
   EXPECT_EQ(config.hidden_size, 24);
   EXPECT_EQ(config.intermediate_size, 40);
@@ -120,7 +120,7 @@ TEST(Llama, ConfigReadsBackAsItself) {
                                    {"original_max_position_embeddings", 50}}}) {
     Json json = EveryField();
     json["rope_scaling"] = scaling;
-    const Json written = Llama(Parse(json)).Config();
+    const Json written = Llama(ParseLlama(json)).Config();
     for (const auto& [key, value] : json.items()) {
       if (key == "torch_dtype" || key == "pretraining_tp") continue;
       EXPECT_EQ(written[key], value) << key;
@@ -128,7 +128,7 @@ TEST(Llama, ConfigReadsBackAsItself) {
     EXPECT_EQ(written["model_type"], "llama");
     EXPECT_EQ(written["architectures"], Json::array({"LlamaForCausalLM"}));
     EXPECT_EQ(written["torch_dtype"], "float32");
-    EXPECT_EQ(Llama(Parse(written)).Config(), written);
+    EXPECT_EQ(Llama(ParseLlama(written)).Config(), written);
   }
 }
 
@@ -138,17 +138,18 @@ TEST(LlamaConfig, RefusesWhatIsNoPositiveInteger) {
     for (const Json& value :
          {Json(0), Json(-1), Json(1.5), Json("12"), Json(true), Json(12.0), Json(int64_t{1} << 31),
           Json(uint64_t{1} << 63), Json(UINT64_MAX), Json(INT64_MIN), Json::array({12}), Json::object()}) {
-      ExpectFieldRefused(Parse, key, value);
+      ExpectFieldRefused(ParseLlama, key, value);
     }
   }
-  ExpectRefused({{"num_hidden_layers", 4097}}, "f: expected num_hidden_layers to be an integer in 1..4096, found 4097");
+  ExpectLlamaRefused({{"num_hidden_layers", 4097}},
+                     "f: expected num_hidden_layers to be an integer in 1..4096, found 4097");
 }
 
 TEST(LlamaConfig, RefusesNumbersThatAreNotPositive) {
   for (const char* key : {"rms_norm_eps", "rope_theta"}) {
     for (const Json& value : {Json(0), Json(0.0), Json(-1), Json("1e-5"), Json(true), Json::array()}) {
-      ExpectRefused({{key, value}},
-                    std::string("f: expected ") + key + " to be a number over 0, found " + value.dump());
+      ExpectLlamaRefused({{key, value}},
+                         std::string("f: expected ") + key + " to be a number over 0, found " + value.dump());
     }
   }
 }
@@ -156,41 +157,43 @@ TEST(LlamaConfig, RefusesNumbersThatAreNotPositive) {
 TEST(LlamaConfig, RefusesWhatIsNoBoolean) {
   for (const char* key : {"attention_bias", "mlp_bias", "tie_word_embeddings"}) {
     for (const Json& value : {Json(1), Json("true"), Json::array()}) {
-      ExpectRefused({{key, value}}, std::string("f: expected ") + key + " to be true or false, found " + value.dump());
+      ExpectLlamaRefused({{key, value}},
+                         std::string("f: expected ") + key + " to be true or false, found " + value.dump());
     }
   }
 }
 
 TEST(LlamaConfig, RefusesOtherActivationsByName) {
   for (const std::string name : {"gelu", "gelu_pytorch_tanh", "relu", "swish", "SiLU", ""}) {
-    ExpectRefused({{"hidden_act", name}}, "f: expected hidden_act to be \"silu\", found \"" + name + "\"");
+    ExpectLlamaRefused({{"hidden_act", name}}, "f: expected hidden_act to be \"silu\", found \"" + name + "\"");
   }
-  ExpectRefused({{"hidden_act", 1}}, "f: expected hidden_act to be a string, found 1");
+  ExpectLlamaRefused({{"hidden_act", 1}}, "f: expected hidden_act to be a string, found 1");
 }
 
 TEST(LlamaConfig, RefusesRotationsByName) {
   for (const std::string type : {"yarn", "dynamic", "longrope"}) {
-    ExpectRefused({{"rope_scaling", {{"type", type}, {"factor", 2.0}}}},
-                  "f: expected rope_scaling.type to be \"default\", \"linear\" or \"llama3\", found \"" + type + "\"");
+    ExpectLlamaRefused(
+        {{"rope_scaling", {{"type", type}, {"factor", 2.0}}}},
+        "f: expected rope_scaling.type to be \"default\", \"linear\" or \"llama3\", found \"" + type + "\"");
   }
-  ExpectRefused({{"partial_rotary_factor", 0.5}}, "f: expected partial_rotary_factor to be 1, found 0.5");
+  ExpectLlamaRefused({{"partial_rotary_factor", 0.5}}, "f: expected partial_rotary_factor to be 1, found 0.5");
 }
 
 TEST(LlamaConfig, AWidthOfHeadsNeedNotDivideTheWidth) {
-  EXPECT_EQ(Parse({{"hidden_size", 20}, {"num_attention_heads", 3}, {"head_dim", 8}}).dim(), 8);
+  EXPECT_EQ(ParseLlama({{"hidden_size", 20}, {"num_attention_heads", 3}, {"head_dim", 8}}).dim(), 8);
 }
 
 TEST(LlamaConfig, RefusesHeadsThatDoNotFit) {
-  ExpectRefused({{"hidden_size", 30}, {"num_attention_heads", 4}},
-                "f: expected hidden_size to be a multiple of num_attention_heads, found 30 and 4");
-  ExpectRefused({{"num_attention_heads", 32}, {"num_key_value_heads", 5}},
-                "f: expected num_attention_heads to be a multiple of num_key_value_heads, found 32 and 5");
-  ExpectRefused({{"num_attention_heads", 2}, {"num_key_value_heads", 4}},
-                "f: expected num_attention_heads to be a multiple of num_key_value_heads, found 2 and 4");
-  ExpectRefused({{"hidden_size", 12}, {"num_attention_heads", 4}},
-                "f: expected the head dimension to be a multiple of 2, found 3 and 2");
-  ExpectRefused({{"head_dim", 7}}, "f: expected the head dimension to be a multiple of 2, found 7 and 2");
-  EXPECT_EQ(Parse({{"hidden_size", 12}, {"num_attention_heads", 4}, {"head_dim", 8}}).dim(), 8);
+  ExpectLlamaRefused({{"hidden_size", 30}, {"num_attention_heads", 4}},
+                     "f: expected hidden_size to be a multiple of num_attention_heads, found 30 and 4");
+  ExpectLlamaRefused({{"num_attention_heads", 32}, {"num_key_value_heads", 5}},
+                     "f: expected num_attention_heads to be a multiple of num_key_value_heads, found 32 and 5");
+  ExpectLlamaRefused({{"num_attention_heads", 2}, {"num_key_value_heads", 4}},
+                     "f: expected num_attention_heads to be a multiple of num_key_value_heads, found 2 and 4");
+  ExpectLlamaRefused({{"hidden_size", 12}, {"num_attention_heads", 4}},
+                     "f: expected the head dimension to be a multiple of 2, found 3 and 2");
+  ExpectLlamaRefused({{"head_dim", 7}}, "f: expected the head dimension to be a multiple of 2, found 7 and 2");
+  EXPECT_EQ(ParseLlama({{"hidden_size", 12}, {"num_attention_heads", 4}, {"head_dim", 8}}).dim(), 8);
 }
 
 // ---- Tokens that begin and end a text: the same fields in both families
@@ -198,7 +201,8 @@ TEST(LlamaConfig, RefusesHeadsThatDoNotFit) {
 TEST(SpecialTokens, AreReadInBothFamilies) {
   for (const char* type : {"gpt2", "llama"}) {
     const auto read = [&](const Json& json) {
-      return type == std::string("gpt2") ? GptConfig::FromJson({json, "f"}).special_tokens : Parse(json).special_tokens;
+      return type == std::string("gpt2") ? GptConfig::FromJson({json, "f"}).special_tokens
+                                         : ParseLlama(json).special_tokens;
     };
     using Ids = std::vector<int>;
     EXPECT_EQ(read({{"eos_token_id", 2}}).end, Ids{2});
@@ -234,7 +238,7 @@ TEST(SpecialTokens, MustBeTokensOfTheVocabulary) {
       json["vocab_size"] = 10;
       ExpectMessage<std::runtime_error>(
           [&] {
-            type == std::string("gpt2") ? (void)GptConfig::FromJson({json, "f"}) : (void)Parse(json);
+            type == std::string("gpt2") ? (void)GptConfig::FromJson({json, "f"}) : (void)ParseLlama(json);
           },
           message);
     };

@@ -32,12 +32,6 @@ class SavedLlama : public SavedModel {
   explicit SavedLlama(bool tied = false) : SavedModel(StorableLlama(tied)) {}
 };
 
-std::map<std::string, Tensor> WithoutPrefix(const std::map<std::string, Tensor>& tensors) {
-  std::map<std::string, Tensor> bare;
-  for (const auto& [name, value] : tensors) bare[name.starts_with("model.") ? name.substr(6) : name] = value;
-  return bare;
-}
-
 TEST(LlamaDirectory, LoadsWhatItSaved) {
   for (const bool tied : {true, false}) {
     SavedLlama saved(tied);
@@ -309,7 +303,7 @@ TEST(LlamaDirectory, AnUntiedModelNeedsItsHead) {
 TEST(LlamaDirectory, NamesWithAndWithoutPrefixLoadEqual) {
   for (const bool tied : {true, false}) {
     SavedLlama saved(tied);
-    saved.ChangeTensors([](auto& tensors) { tensors = WithoutPrefix(tensors); });
+    saved.ChangeTensors([](auto& tensors) { tensors = WithoutPrefix(tensors, "model."); });
     ASSERT_TRUE(saved.Tensors().contains("embed_tokens.weight"));
     ExpectEqualModels(*saved.Load(), saved.model());
   }
@@ -334,7 +328,7 @@ TEST(LlamaDirectory, IgnoresFrequenciesOfAnyType) {
   for (const bool prefixed : {true, false}) {
     for (const auto& [dtype, width] : {std::pair{"F32", 4}, std::pair{"BOOL", 1}, std::pair{"U8", 1}}) {
       SavedLlama saved;
-      if (!prefixed) saved.ChangeTensors([](auto& tensors) { tensors = WithoutPrefix(tensors); });
+      if (!prefixed) saved.ChangeTensors([](auto& tensors) { tensors = WithoutPrefix(tensors, "model."); });
       // Of each layer or, since version 4.43 of Hugging Face's library, shared by all.
       for (const std::string place : {"layers.0.self_attn.", "layers.1.self_attn.", ""}) {
         saved.AppendTensor((prefixed ? "model." : "") + place + "rotary_emb.inv_freq", dtype, {2},

@@ -14,7 +14,9 @@ namespace {
 
 const std::vector<Index> kBorders = {0, 5, 6, 18, 22, 29};
 
-ops::Borders Shared(const std::vector<Index>& borders) { return std::make_shared<const std::vector<Index>>(borders); }
+ops::Borders SharedBorders(const std::vector<Index>& borders) {
+  return std::make_shared<const std::vector<Index>>(borders);
+}
 
 std::vector<int> Part(const std::vector<int>& ids, size_t s) {
   return {ids.begin() + kBorders[s - 1], ids.begin() + kBorders[s]};
@@ -64,7 +66,7 @@ TEST_P(PackedLogits, LossAndGradientsAreThoseOfSingleSequences) {
     }
     const std::vector<double> gradients = TakeGradients(*model);
     Tape tape;
-    const Var loss = ops::CrossEntropy(model->Logits(tape, ids, 12, Shared(kBorders)), targets, 27);
+    const Var loss = ops::CrossEntropy(model->Logits(tape, ids, 12, SharedBorders(kBorders)), targets, 27);
     EXPECT_TRUE(std::abs(loss.value[0] - expected) <= kBound * expected) << loss.value[0] << " " << expected;
     tape.Backward(loss);
     const double error = Apart(TakeGradients(*model), gradients);
@@ -79,7 +81,7 @@ TEST_P(PackedLogits, NothingIsSeenAcrossABorder) {
     std::vector<int> ids = RandomIds(29, 23, 1);
     const auto logits = [&] {
       Tape tape(Tape::Mode::kInference);
-      return model->Logits(tape, ids, 12, Shared(kBorders)).value;
+      return model->Logits(tape, ids, 12, SharedBorders(kBorders)).value;
     };
     const Tensor before = logits();
     for (Index n = 6; n < 18; ++n) ids[n] = (ids[n] + 1) % 23;
@@ -99,7 +101,7 @@ TEST(PackedLogits, RefusesBordersThatDoNotFit) {
     ExpectMessage<std::invalid_argument>(
         [&] {
           Tape tape(Tape::Mode::kInference);
-          model->Logits(tape, ids, 6, Shared(borders));
+          model->Logits(tape, ids, 6, SharedBorders(borders));
         },
         found);
   };

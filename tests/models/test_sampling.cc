@@ -10,12 +10,12 @@
 
 #include "models/sampling.h"
 #include "tensor/random.h"
+#include "tests/reference/numbers.h"
 #include "tests/support/expect_message.h"
 
 namespace ampgrad::models {
 namespace {
 
-constexpr Real kInfinity = std::numeric_limits<Real>::infinity();
 using Logits = std::vector<Real>;
 
 int SampleOf(const Logits& logits, const SamplingOptions& options, double uniform) {

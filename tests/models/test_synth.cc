@@ -147,7 +147,7 @@ TEST(Synth, MatricesShareADecayingSpectrum) {
     const bool by_rows = tensor.kind == SynthKind::kRows;
     const Tensor w = weights.ReadReal(tensor.name);
     matrices.push_back(MakeMatrix(tensor.name, ops::Layout::kOutIn, by_rows ? w : kernels::Transposed(w)));
-    rows.push_back(RowsOf(*matrices.back()));
+    rows.push_back(SourceOf(*matrices.back()));
   }
   const ct::Basis basis = ct::ComputeBasis(rows, 16);
   EXPECT_NEAR(ct::VarianceCaptured(basis), 0.75 + 0.25 * 16 / 64, 0.03);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 
 extern char** environ;
@@ -24,14 +25,6 @@ namespace ampgrad::train {
 
 namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
-
-inline std::string Get(const fs::path& path) {
-  std::ostringstream bytes;
-  bytes << std::ifstream(path, std::ios::binary).rdbuf();
-  return bytes.str();
-}
-
-inline void Put(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 
 inline std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;

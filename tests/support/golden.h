@@ -17,6 +17,8 @@ inline std::filesystem::path Golden(const std::string& name) {
 inline std::filesystem::path Shared(const std::string& name) {
   return std::filesystem::path(AMPGRAD_SHARED_DIR) / name;
 }
+
+inline const std::filesystem::path kStories = Shared("golden/stories260K");
 #endif
 
 /// `golden` and, of the real data that are there, `shared`.
@@ -28,6 +30,13 @@ inline std::vector<std::filesystem::path> GoldenAndShared(const std::vector<std:
   for (const std::string& name : shared) paths.push_back(Shared(name));
 #endif
   return paths;
+}
+
+/// The name of a directory as the name of a test may be: without hyphens.
+inline std::string TestNameOf(const std::filesystem::path& directory) {
+  std::string name = directory.filename().string();
+  std::erase(name, '-');
+  return name;
 }
 
 }  // namespace ampgrad

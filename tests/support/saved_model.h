@@ -95,4 +95,11 @@ inline void ExpectEqualModels(LanguageModel& a, LanguageModel& b) {
   }
 }
 
+inline std::map<std::string, Tensor> WithoutPrefix(const std::map<std::string, Tensor>& tensors,
+                                                   const std::string& prefix) {
+  std::map<std::string, Tensor> bare;
+  for (const auto& [name, value] : tensors) bare[name.starts_with(prefix) ? name.substr(prefix.size()) : name] = value;
+  return bare;
+}
+
 }  // namespace ampgrad::models

@@ -18,6 +18,8 @@
 /// Matrices and models small enough for tests.
 namespace ampgrad {
 
+inline constexpr ops::Layout kLayouts[] = {ops::Layout::kOutIn, ops::Layout::kInOut};
+
 /// A dense matrix of a block that holds `stored` in the given layout.
 inline std::unique_ptr<nn::Matrix> MakeMatrix(const std::string& name, ops::Layout layout, const Tensor& stored,
                                               nn::MatrixKind kind = nn::MatrixKind::kBlock) {
@@ -29,7 +31,7 @@ inline std::unique_ptr<nn::Matrix> MakeMatrix(const std::string& name, ops::Layo
 }
 
 /// The rows of `stored` [rows, d] as a source of rows, for tests that have no model.
-inline ct::RowSource RowsOf(nn::Matrix& matrix, int repeats = 1) {
+inline ct::RowSource SourceOf(nn::Matrix& matrix, int repeats = 1) {
   return {&matrix, ops::Layout::kOutIn, matrix.out, repeats};
 }
 

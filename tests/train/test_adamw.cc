@@ -8,18 +8,15 @@
 
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
+#include "tests/reference/numbers.h"
 #include "train/adamw.h"
 
 /// AdamW against PyTorch's formulas in double, one element at a time.
 namespace ampgrad::train {
 namespace {
 
-constexpr uint64_t kSeed = 11;
-constexpr double kEpsilon = std::numeric_limits<Real>::epsilon();
 /// Relative error of one step, some ten roundings.
 constexpr double kStepBound = sizeof(Real) == sizeof(double) ? 1e-13 : 1e-6;
-
-Tensor Normal(Shape shape, uint64_t stream) { return Random(kSeed, stream).NormalTensor(shape, 1); }
 
 Param MakeParam(const std::string& name, std::vector<Real> values) {
   const Index size = static_cast<Index>(values.size());

@@ -8,6 +8,7 @@
 
 #include "ct/amplitude.h"
 #include "tensor/kernels/kernels.h"
+#include "tests/reference/numbers.h"
 #include "tests/support/small_models.h"
 #include "train/adamw.h"
 
@@ -15,15 +16,10 @@
 namespace ampgrad::ct {
 namespace {
 
-constexpr double kEpsilon = std::numeric_limits<Real>::epsilon();
-constexpr Index kLength = 8;
+constexpr Index kTokens = 8;
 
-std::vector<RowSource> Blocks(models::LanguageModel& model) {
-  return SelectRows(model.Parts().matrices, model.width(), RowsPolicy::kBlocks);
-}
-
-std::shared_ptr<const Basis> BasisOf(models::LanguageModel& model, Index k) {
-  return std::make_shared<const Basis>(ComputeBasis(Blocks(model), k));
+std::shared_ptr<const Basis> BlocksBasis(models::LanguageModel& model, Index k) {
+  return std::make_shared<const Basis>(ComputeBasis(BlockRows(model), k));
 }
 
 // A copy of `base` of which only the scores of its blocks train.
@@ -31,17 +27,17 @@ std::unique_ptr<models::LanguageModel> AmplitudeCopy(models::LanguageModel& base
                                                      const std::shared_ptr<const Basis>& basis, Start start) {
   std::unique_ptr<models::LanguageModel> model = base.Clone();
   models::SetTrainable(*model, false);
-  UseAmplitude(Blocks(*model), basis, start);
+  UseAmplitude(BlockRows(*model), basis, start);
   return model;
 }
 
 void Backpropagate(models::LanguageModel& model) {
-  const std::vector<int> ids = RandomIds(2 * kLength, model.vocabulary(), 1);
+  const std::vector<int> ids = RandomIds(2 * kTokens, model.vocabulary(), 1);
   Tape tape;
-  tape.Backward(MeanCrossEntropy(model.Logits(tape, ids, kLength), RandomIds(2 * kLength, model.vocabulary(), 2)));
+  tape.Backward(MeanCrossEntropy(model.Logits(tape, ids, kTokens), RandomIds(2 * kTokens, model.vocabulary(), 2)));
 }
 
-void TrainWithAdamW(models::LanguageModel& model, int steps) {
+void TrainSteps(models::LanguageModel& model, int steps) {
   train::AdamW optimizer(models::TrainableParameters(model), {});
   for (int step = 0; step < steps; ++step) {
     optimizer.ZeroGrad();
@@ -51,13 +47,13 @@ void TrainWithAdamW(models::LanguageModel& model, int steps) {
 }
 
 Tensor LogitsOfSample(models::LanguageModel& model) {
-  return LogitsOf(model, RandomIds(2 * kLength, model.vocabulary(), 1), kLength);
+  return LogitsOf(model, RandomIds(2 * kTokens, model.vocabulary(), 1), kTokens);
 }
 
 TEST(AmplitudeTraining, ExactStartsAtTheModelBitForBit) {
   for (const bool tied : {true, false}) {
     const auto base = TinyGpt(1, tied);
-    const auto model = AmplitudeCopy(*base, BasisOf(*base, 3), Start::kExact);
+    const auto model = AmplitudeCopy(*base, BlocksBasis(*base, 3), Start::kExact);
     EXPECT_TRUE(SameBits(LogitsOfSample(*model), LogitsOfSample(*base)));
   }
 }
@@ -65,12 +61,12 @@ TEST(AmplitudeTraining, ExactStartsAtTheModelBitForBit) {
 // The same model, with dense matrices rebuilt beforehand.
 TEST(AmplitudeTraining, ReconstructedStartsAtTheRebuiltModel) {
   const auto base = TinyGpt(2);
-  const auto basis = BasisOf(*base, 3);
+  const auto basis = BlocksBasis(*base, 3);
   const auto model = AmplitudeCopy(*base, basis, Start::kReconstructed);
   const auto rebuilt = base->Clone();
-  for (const RowSource& source : Blocks(*rebuilt)) {
+  for (const RowSource& source : BlockRows(*rebuilt)) {
     nn::Matrix& matrix = *source.matrix;
-    Tensor rows = Rebuild(Scores(ReadRows(source), *basis), *basis);
+    Tensor rows = Rebuild(ct::Scores(ReadRows(source), *basis), *basis);
     if (source.layout != matrix.layout) rows = kernels::Transposed(rows);
     matrix.form = std::make_unique<nn::Dense>(matrix.name, rows, matrix.layout);
   }
@@ -81,7 +77,7 @@ TEST(AmplitudeTraining, ReconstructedStartsAtTheRebuiltModel) {
 TEST(AmplitudeTraining, FrozenPartsGetNoGrad) {
   for (const Start start : {Start::kReconstructed, Start::kExact}) {
     const auto base = TinyGpt(3);
-    const auto model = AmplitudeCopy(*base, BasisOf(*base, 3), start);
+    const auto model = AmplitudeCopy(*base, BlocksBasis(*base, 3), start);
     Backpropagate(*model);
     Index with_grad = 0;
     for (const Param* param : models::Parameters(*model)) {
@@ -97,7 +93,7 @@ TEST(AmplitudeTraining, FrozenPartsGetNoGrad) {
 TEST(AmplitudeTraining, FrozenBytesNeverChange) {
   for (const Start start : {Start::kReconstructed, Start::kExact}) {
     const auto base = TinyGpt(4);
-    const auto basis = BasisOf(*base, 3);
+    const auto basis = BlocksBasis(*base, 3);
     const auto model = AmplitudeCopy(*base, basis, start);
     std::vector<Tensor> before = {basis->vectors.Clone(), basis->mean.Clone()};
     std::vector<Tensor> frozen = {basis->vectors, basis->mean};
@@ -112,7 +108,7 @@ TEST(AmplitudeTraining, FrozenBytesNeverChange) {
       frozen.push_back(matrix->form->Merged().Widened());
     }
     const Tensor scores = models::TrainableParameters(*model)[0]->value.Clone();
-    TrainWithAdamW(*model, 4);
+    TrainSteps(*model, 4);
     EXPECT_FALSE(SameBits(models::TrainableParameters(*model)[0]->value, scores));
     for (size_t i = 0; i < frozen.size(); ++i) EXPECT_TRUE(SameBits(frozen[i], before[i])) << i;
   }
@@ -121,8 +117,8 @@ TEST(AmplitudeTraining, FrozenBytesNeverChange) {
 // With start exact the pretrained rows are a constant: scores of zero give them back after training, bit for bit.
 TEST(AmplitudeTraining, PretrainedRowsSurviveTraining) {
   const auto base = TinyGpt(5);
-  const auto model = AmplitudeCopy(*base, BasisOf(*base, 3), Start::kExact);
-  TrainWithAdamW(*model, 3);
+  const auto model = AmplitudeCopy(*base, BlocksBasis(*base, 3), Start::kExact);
+  TrainSteps(*model, 3);
   EXPECT_FALSE(SameBits(LogitsOfSample(*model), LogitsOfSample(*base)));
   for (Param* scores : models::TrainableParameters(*model)) scores->value.Fill(0);
   EXPECT_TRUE(SameBits(LogitsOfSample(*model), LogitsOfSample(*base)));
@@ -158,10 +154,10 @@ Leak LeakOutOf(const Basis& basis, const std::vector<RowSource>& before, const s
 TEST(AmplitudeTraining, MovesWithinTheSpanOfTheBasis) {
   for (const Start start : {Start::kReconstructed, Start::kExact}) {
     const auto base = TinyGpt(6);
-    const auto basis = BasisOf(*base, 3);
+    const auto basis = BlocksBasis(*base, 3);
     const auto before = AmplitudeCopy(*base, basis, start), after = AmplitudeCopy(*base, basis, start);
-    TrainWithAdamW(*after, 5);
-    const Leak leak = LeakOutOf(*basis, Blocks(*before), Blocks(*after));
+    TrainSteps(*after, 5);
+    const Leak leak = LeakOutOf(*basis, BlockRows(*before), BlockRows(*after));
     EXPECT_GT(leak.moved, 0.01);
     EXPECT_LE(leak.outside, 16 * kEpsilon);  // the weights are of order one
   }
@@ -171,8 +167,8 @@ TEST(AmplitudeTraining, MovesWithinTheSpanOfTheBasis) {
 TEST(AmplitudeTraining, FullTrainingLeavesTheSpan) {
   const auto base = TinyGpt(6);
   const auto after = base->Clone();
-  TrainWithAdamW(*after, 5);
-  const Leak leak = LeakOutOf(*BasisOf(*base, 3), Blocks(*base), Blocks(*after));
+  TrainSteps(*after, 5);
+  const Leak leak = LeakOutOf(*BlocksBasis(*base, 3), BlockRows(*base), BlockRows(*after));
   EXPECT_GT(leak.outside, 0.01);
 }
 
@@ -190,14 +186,14 @@ void Descend(models::LanguageModel& model, int steps, double rate) {
 // With K = d, B is orthogonal: S ← S − lr·dW·Bᵀ moves W = S·B + C by −lr·dW·BᵀB = −lr·dW.
 TEST(AmplitudeTraining, FullBasisAndGradientDescentEqualFullTraining) {
   const auto base = TinyGpt(7);
-  const auto basis = BasisOf(*base, base->width());
+  const auto basis = BlocksBasis(*base, base->width());
   for (const Start start : {Start::kReconstructed, Start::kExact}) {
     for (const std::string name : {"h.0.attn.c_attn.weight", "h.1.mlp.c_proj.weight"}) {
       const auto full = base->Clone(), amplitude = base->Clone();
       models::SetTrainable(*full, false);
       models::SetTrainable(*amplitude, false);
       FindMatrix(*full, name)->form->Part("weight").trainable = true;
-      for (const RowSource& source : Blocks(*amplitude)) {
+      for (const RowSource& source : BlockRows(*amplitude)) {
         if (source.matrix->name == name) UseAmplitude({source}, basis, start);
       }
       Descend(*full, 4, 0.5);

@@ -16,11 +16,11 @@ namespace {
 
 const MethodSettings kAmplitude = {.method = "amplitude", .k = 4};
 
-struct Prepared {
+struct AmplitudeNano {
   models::Gpt model = Nano();
   Bases bases = MakeBases(model, kAmplitude, {}, {});
 
-  Prepared() { Prepare(model, kAmplitude, bases); }
+  AmplitudeNano() { Prepare(model, kAmplitude, bases); }
 };
 
 // (tr C)²/‖C‖² of the covariance of a matrix's scores: the participation ratio without its eigenvalues.
@@ -44,7 +44,7 @@ double PrByTraces(const ct::RowSource& source, const ct::Basis& basis) {
 }
 
 TEST(Freezing, OrdersByParticipationRatio) {
-  Prepared p;
+  AmplitudeNano p;
   std::map<std::string, double> pr;
   for (const ct::RowSource& source : ct::SelectRows(MatricesInScope(p.model, {}), 32, ct::RowsPolicy::kBlocks)) {
     pr[source.matrix->name] = PrByTraces(source, *p.bases.shared());
@@ -57,7 +57,7 @@ TEST(Freezing, OrdersByParticipationRatio) {
 }
 
 TEST(Freezing, OtherOrders) {
-  Prepared p;
+  AmplitudeNano p;
   const std::vector<std::string> layers = OrderToFreeze(p.model, "layers", kAmplitude, p.bases);
   std::vector<std::string> names;
   for (const nn::Matrix* matrix : MatricesInScope(p.model, {})) names.push_back(matrix->name);
@@ -102,7 +102,7 @@ TEST(Freezing, HalfStopsAtAQuarterAndThreeQuartersAtHalf) {
 
 // By hand: one of two equal layers, frozen from the first step on, is half of all dW, which is a third of the work.
 TEST(Freezing, WhatItSavesAtMost) {
-  Prepared p;
+  AmplitudeNano p;
   EXPECT_EQ(MostFreezingSaves(p.model, {}, 40), 1);
   std::vector<Freeze> layer;
   for (const std::string& name : OrderToFreeze(p.model, "layers", kAmplitude, p.bases)) {
@@ -114,7 +114,7 @@ TEST(Freezing, WhatItSavesAtMost) {
 }
 
 TEST(Freezing, ReadsASchedule) {
-  Prepared p;
+  AmplitudeNano p;
   const TempDir directory;
   const std::filesystem::path file = directory.path() / "schedule";
   const auto read = [&](const std::string& text) {
@@ -142,8 +142,8 @@ TEST(Freezing, ReadsASchedule) {
 // Until it stops, a matrix moves as in a run that freezes nothing; then it stays, while others move.
 TEST(Freezing, FrozenParametersStayToTheBit) {
   const auto run = [](const std::vector<Freeze>& freezes, std::vector<std::map<std::string, std::string>>& bytes) {
-    Prepared p;
-    TrainOptions options = Options(8, 1e-2);
+    AmplitudeNano p;
+    TrainOptions options = OptionsOf(8, 1e-2);
     options.freeze = freezes;
     const auto params = models::TrainableParameters(p.model);
     Trainer trainer(p.model, options);
@@ -152,7 +152,7 @@ TEST(Freezing, FrozenParametersStayToTheBit) {
       bytes.push_back(BytesOf(params));
     }
   };
-  Prepared p;
+  AmplitudeNano p;
   const auto order = OrderToFreeze(p.model, "pr", kAmplitude, p.bases);
   std::vector<std::map<std::string, std::string>> whole, frozen;
   run({}, whole);
@@ -168,17 +168,17 @@ TEST(Freezing, FrozenParametersStayToTheBit) {
 
 // An adapter that is saved after the run, or a run that goes on from it, has all that trained.
 TEST(Freezing, WhatWasFrozenCanTrainAgain) {
-  Prepared p;
+  AmplitudeNano p;
   const auto params = models::TrainableParameters(p.model);
-  TrainOptions options = Options(4, 1e-2);
+  TrainOptions options = OptionsOf(4, 1e-2);
   options.freeze = FreezeInParts(OrderToFreeze(p.model, "layers", kAmplitude, p.bases), 4);
   Train(p.model, Pairs().data.train, options);
   EXPECT_EQ(models::TrainableParameters(p.model), params);
 }
 
 TEST(Freezing, SomethingTrainsToTheEnd) {
-  Prepared p;
-  TrainOptions options = Options(4, 1e-2);
+  AmplitudeNano p;
+  TrainOptions options = OptionsOf(4, 1e-2);
   for (const std::string& name : OrderToFreeze(p.model, "layers", kAmplitude, p.bases))
     options.freeze.push_back({3, name});
   ExpectMessage<std::runtime_error>(

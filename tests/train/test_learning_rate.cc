@@ -8,7 +8,7 @@ namespace ampgrad::train {
 namespace {
 
 TEST(LearningRate, RisesThenFallsAsHalfACosine) {
-  TrainOptions options = Options(110, 2);
+  TrainOptions options = OptionsOf(110, 2);
   options.warmup = 10;
   EXPECT_DOUBLE_EQ(LearningRate(options, 0), 0.2);  // never 0: a first step at rate 0 would be wasted
   EXPECT_DOUBLE_EQ(LearningRate(options, 4), 1.0);
@@ -21,12 +21,12 @@ TEST(LearningRate, RisesThenFallsAsHalfACosine) {
 }
 
 TEST(LearningRate, WithoutWarmupBeginsAtThePeak) {
-  EXPECT_DOUBLE_EQ(LearningRate(Options(10, 0.5), 0), 0.5);
-  EXPECT_DOUBLE_EQ(LearningRate(Options(1, 0.5), 0), 0.5);
+  EXPECT_DOUBLE_EQ(LearningRate(OptionsOf(10, 0.5), 0), 0.5);
+  EXPECT_DOUBLE_EQ(LearningRate(OptionsOf(1, 0.5), 0), 0.5);
 }
 
 TEST(LearningRate, IsFiniteWhenWarmupFillsTheRun) {
-  TrainOptions options = Options(4, 1);
+  TrainOptions options = OptionsOf(4, 1);
   options.warmup = 8;
   EXPECT_DOUBLE_EQ(LearningRate(options, 3), 0.5);
   options.warmup = 4;
@@ -36,7 +36,7 @@ TEST(LearningRate, IsFiniteWhenWarmupFillsTheRun) {
 
 // torch.optim.lr_scheduler.CosineAnnealingLR(T_max=80, eta_min=0.05) behind ten steps of warmup.
 TEST(LearningRate, CosineIsPyTorchs) {
-  TrainOptions options = Options(90, 2);
+  TrainOptions options = OptionsOf(90, 2);
   options.warmup = 10;
   options.lr_min = 0.05;
   for (Index t = 0; t <= 80; ++t) {
@@ -47,7 +47,7 @@ TEST(LearningRate, CosineIsPyTorchs) {
 
 // torch.optim.lr_scheduler.LinearLR(start_factor=1, end_factor=0.25, total_iters=40).
 TEST(LearningRate, LinearIsPyTorchs) {
-  TrainOptions options = Options(40, 2);
+  TrainOptions options = OptionsOf(40, 2);
   options.schedule = Schedule::kLinear;
   options.lr_min = 0.5;
   for (Index t = 0; t <= 40; ++t) {
@@ -57,7 +57,7 @@ TEST(LearningRate, LinearIsPyTorchs) {
 }
 
 TEST(LearningRate, ConstantStaysAtThePeak) {
-  TrainOptions options = Options(40, 2);
+  TrainOptions options = OptionsOf(40, 2);
   options.warmup = 4;
   options.schedule = Schedule::kConstant;
   options.lr_min = 0.5;  // of which it knows nothing
@@ -67,7 +67,7 @@ TEST(LearningRate, ConstantStaysAtThePeak) {
 
 TEST(LearningRate, ARateOfZeroStaysZero) {
   for (const Schedule schedule : {Schedule::kCosine, Schedule::kLinear, Schedule::kConstant}) {
-    TrainOptions options = Options(4, 0);
+    TrainOptions options = OptionsOf(4, 0);
     options.schedule = schedule;
     options.lr_min = 0;
     for (Index step = 0; step < 6; ++step) EXPECT_EQ(LearningRate(options, step), 0);

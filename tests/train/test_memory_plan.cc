@@ -36,7 +36,7 @@ Batch BatchOf(Index batch, Index length) {
   return {length, tokens, tokens};
 }
 
-models::Gpt Prepared(const MethodSettings& method) {
+models::Gpt PlannedModel(const MethodSettings& method) {
   models::Gpt model(Config());
   model.Initialise(1);
   if (method.NeedsBasis()) {
@@ -46,7 +46,7 @@ models::Gpt Prepared(const MethodSettings& method) {
   return model;
 }
 
-std::vector<MethodSettings> Methods() {
+std::vector<MethodSettings> PlannedMethods() {
   std::vector<MethodSettings> methods = {{}};
   for (const ct::Start start : {ct::Start::kReconstructed, ct::Start::kExact}) {
     for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored})
@@ -71,9 +71,9 @@ class MemoryPlanBytes : public testing::Test {
 
 // From steps of 16 and 32 tokens to one of 1024.
 TEST_F(MemoryPlanBytes, PredictsThePeakOfAStep) {
-  for (const MethodSettings& method : Methods()) {
+  for (const MethodSettings& method : PlannedMethods()) {
     SCOPED_TRACE(method.Label() + " " + nn::ToString(method.chain));
-    models::Gpt model = Prepared(method);
+    models::Gpt model = PlannedModel(method);
     const MemoryPlan plan = PlanMemory(model);
     AdamW optimizer(models::TrainableParameters(model), {});
     const Batch batch = BatchOf(8, 128);
@@ -87,10 +87,10 @@ TEST_F(MemoryPlanBytes, PredictsThePeakOfAStep) {
 
 // With --checkpoint, a block runs twice, and the most is reached within its second run.
 TEST_F(MemoryPlanBytes, PredictsThePeakOfACheckpointedStep) {
-  for (const MethodSettings& method : Methods()) {
+  for (const MethodSettings& method : PlannedMethods()) {
     for (const auto& [sequences, length] : {std::pair<Index, Index>{1, 64}, {8, 128}, {32, 256}}) {
       SCOPED_TRACE(method.Label() + " " + nn::ToString(method.chain) + " " + std::to_string(sequences * length));
-      models::Gpt model = Prepared(method);
+      models::Gpt model = PlannedModel(method);
       model.checkpoint_blocks = true;
       const MemoryPlan plan = PlanMemory(model);
       AdamW optimizer(models::TrainableParameters(model), {});
@@ -109,7 +109,7 @@ TEST_F(MemoryPlanBytes, PredictsThePeakOfACheckpointedStep) {
 // before and after GELU (2·4C), mean and rstd of two norms (4), and a log-sum for each head. After the blocks, the last
 // norm's input, output and statistics (2C + 2) are kept, and the logits with their max and log-sum (V + 2).
 TEST_F(MemoryPlanBytes, KeepsWhatTheSavesLinesName) {
-  models::Gpt model = Prepared({});
+  models::Gpt model = PlannedModel({});
   const models::GptConfig c = Config();
   const Index block = 8 * c.n_embd + 2 * 4 * c.n_embd + 4 + c.n_head;
   const Index expected = c.n_layer * block + 2 * c.n_embd + 2 + c.vocab_size + 2;
@@ -129,14 +129,14 @@ TEST_F(MemoryPlanBytes, TheFactoredChainKeepsLess) {
   const auto reconstructed = [](nn::Chain chain) {
     return MethodSettings{.method = "amplitude", .k = 8, .start = ct::Start::kReconstructed, .chain = chain};
   };
-  models::Gpt explicit_chain = Prepared(reconstructed(nn::Chain::kExplicit));
-  models::Gpt factored_chain = Prepared(reconstructed(nn::Chain::kFactored));
+  models::Gpt explicit_chain = PlannedModel(reconstructed(nn::Chain::kExplicit));
+  models::Gpt factored_chain = PlannedModel(reconstructed(nn::Chain::kFactored));
   PlanMemory(explicit_chain), PlanMemory(factored_chain);  // the first products of a size allocate their work space
   EXPECT_LT(PlanMemory(factored_chain).Step(1024), PlanMemory(explicit_chain).Step(1024));
 }
 
 TEST_F(MemoryPlanBytes, LeavesTheModelAsItWas) {
-  models::Gpt model = Prepared({});
+  models::Gpt model = PlannedModel({});
   PlanMemory(model);  // the first products of a size allocate their work space
   const Index before = Tensor::LiveBytes();
   PlanMemory(model);
@@ -213,7 +213,7 @@ TEST(AvailableMemory, IsWhatTheLimitOnAddressSpaceLeaves) {
 // another place for a buffer, hence the average over many steps.
 [[noreturn]] void CountPagesOfSteps() {
   KeepFreedMemory();
-  models::Gpt model = Prepared({});
+  models::Gpt model = PlannedModel({});
   AdamW optimizer(models::TrainableParameters(model), {});
   const Batch batch = BatchOf(8, 128);
   const auto faults = [] {

@@ -42,9 +42,9 @@ struct Arm {
 };
 
 std::vector<Arm> Arms() {
-  std::vector<Arm> arms = {{"full", {}, Options(12, 1e-2)},
-                           {"exact", {.method = "amplitude", .k = 4}, Options(12, 1e-2)},
-                           {"reconstructed", {.method = "amplitude", .k = 4}, Options(12, 1e-2)}};
+  std::vector<Arm> arms = {{"full", {}, OptionsOf(12, 1e-2)},
+                           {"exact", {.method = "amplitude", .k = 4}, OptionsOf(12, 1e-2)},
+                           {"reconstructed", {.method = "amplitude", .k = 4}, OptionsOf(12, 1e-2)}};
   arms[0].options.shards = 2;
   arms[1].options.warmup = 5;
   arms[2].method.start = ct::Start::kReconstructed;
@@ -56,7 +56,7 @@ std::vector<Arm> Arms() {
   return arms;
 }
 
-models::Gpt Prepared(const MethodSettings& method) {
+models::Gpt PreparedNano(const MethodSettings& method) {
   models::Gpt model = Nano();
   std::shared_ptr<const ct::Basis> basis;
   if (method.NeedsBasis()) {
@@ -78,15 +78,15 @@ std::vector<nlohmann::json> Lines(const std::filesystem::path& file) {
   return lines;
 }
 
-struct Outcome {
+struct RunOutcome {
   std::map<std::string, std::string> parameters;
   std::vector<nlohmann::json> log;
   RunResult result;
 };
 
 // Trains in `dir` on `data`: the state goes to out.run, the log to log.
-Outcome TrainIn(const TempDir& dir, const Arm& arm, RunPlan plan, const Data& data, bool resume) {
-  models::Gpt model = Prepared(arm.method);
+RunOutcome TrainIn(const TempDir& dir, const Arm& arm, RunPlan plan, const Data& data, bool resume) {
+  models::Gpt model = PreparedNano(arm.method);
   RunDirectory directory(dir.path() / "out.run", kRecord, resume);
   plan.directory = &directory;
   RunLog log(dir.path() / "log", resume);
@@ -94,7 +94,7 @@ Outcome TrainIn(const TempDir& dir, const Arm& arm, RunPlan plan, const Data& da
   return {BytesOf(models::Parameters(model)), Lines(dir.path() / "log"), result};
 }
 
-void ExpectSame(const Outcome& found, const Outcome& expected) {
+void ExpectSame(const RunOutcome& found, const RunOutcome& expected) {
   EXPECT_TRUE(found.parameters == expected.parameters);
   EXPECT_EQ(found.log, expected.log);
   EXPECT_EQ(found.result.steps, expected.result.steps);
@@ -106,7 +106,7 @@ TEST(Run, GoesOnAsIfItHadNeverStopped) {
   const RunPlan plan{.label = "run", .eval_every = 2, .keep_best = true, .save_every = 3};
   for (const Arm& arm : Arms()) {
     const TempDir unstopped;
-    const Outcome expected = TrainIn(unstopped, arm, plan, Pairs().data, false);
+    const RunOutcome expected = TrainIn(unstopped, arm, plan, Pairs().data, false);
     ASSERT_EQ(expected.log.size(), 12u);
     for (const Index killed : {3, 5, 7, 11}) {
       SCOPED_TRACE(arm.name + " killed before step " + std::to_string(killed + 1));
@@ -121,10 +121,10 @@ TEST(Run, GoesOnAsIfItHadNeverStopped) {
 // The best evaluation lies before the stop, and patience is counted across it.
 TEST(Run, GoesOnWithItsBestEvaluation) {
   const RunPlan plan{.label = "run", .eval_every = 1, .keep_best = true, .patience = 5, .save_every = 1};
-  Arm arm{"full", {}, Options(40, 1)};
+  Arm arm{"full", {}, OptionsOf(40, 1)};
   arm.options.schedule = Schedule::kConstant;
   const TempDir unstopped;
-  const Outcome expected = TrainIn(unstopped, arm, plan, Pairs().data, false);
+  const RunOutcome expected = TrainIn(unstopped, arm, plan, Pairs().data, false);
   const Index best = expected.result.best_step;
   ASSERT_EQ(expected.result.steps, best + 5);
   for (const Index killed : {best + 1, best + 3}) {
@@ -139,7 +139,7 @@ TEST(Run, GoesOnWithAnotherNumberOfThreads) {
   const Arm arm = Arms()[0];
   const TempDir unstopped, dir;
   SetNumThreads(1);
-  const Outcome expected = TrainIn(unstopped, arm, plan, Pairs().data, false);
+  const RunOutcome expected = TrainIn(unstopped, arm, plan, Pairs().data, false);
   EXPECT_THROW(TrainIn(dir, arm, plan, EndingAt(8), false), Killed);
   SetNumThreads(3);
   ExpectSame(TrainIn(dir, arm, plan, Pairs().data, true), expected);
@@ -147,9 +147,9 @@ TEST(Run, GoesOnWithAnotherNumberOfThreads) {
 }
 
 // Losses of a run whose rate is so high that it soon gets worse.
-Outcome Overshooting(RunPlan plan) {
+RunOutcome Overshooting(RunPlan plan) {
   const TempDir dir;
-  Arm arm{"full", {}, Options(20, 1)};
+  Arm arm{"full", {}, OptionsOf(20, 1)};
   arm.options.schedule = Schedule::kConstant;
   plan.label = "run";
   plan.eval_every = 2;
@@ -158,7 +158,8 @@ Outcome Overshooting(RunPlan plan) {
 
 // The log alone tells which evaluation was the best, and when there were too many that were no better.
 TEST(Run, KeepsTheBestEvaluationAndEndsWhenPatienceIsOut) {
-  const Outcome all = Overshooting({}), best = Overshooting({.keep_best = true}), ended = Overshooting({.patience = 2});
+  const RunOutcome all = Overshooting({}), best = Overshooting({.keep_best = true}),
+                   ended = Overshooting({.patience = 2});
   ASSERT_EQ(all.log.size(), 20u);
   double least = std::numeric_limits<double>::infinity();
   Index best_step = 0, worse = 0, end = 20;
@@ -184,7 +185,7 @@ TEST(Run, KeepsTheBestEvaluationAndEndsWhenPatienceIsOut) {
 
   // The parameters of that step are those of a run that is killed after it.
   models::Gpt model = Nano();
-  TrainOptions options = Options(20, 1);
+  TrainOptions options = OptionsOf(20, 1);
   options.schedule = Schedule::kConstant;
   Trainer trainer(model, options);
   const Data data = Pairs().data;
@@ -198,7 +199,8 @@ TEST(Run, TakesTheHeldOutLossWhereThereIsNoValidation) {
   const TempDir dir;
   Data data = Pairs().data;
   data.validation.clear();
-  const Outcome outcome = TrainIn(dir, {"full", {}, Options(3, 1e-3)}, {.label = "run", .eval_every = 2}, data, false);
+  const RunOutcome outcome =
+      TrainIn(dir, {"full", {}, OptionsOf(3, 1e-3)}, {.label = "run", .eval_every = 2}, data, false);
   EXPECT_FALSE(outcome.log[0].contains("held_out_loss"));
   EXPECT_TRUE(outcome.log[1].contains("held_out_loss"));
   EXPECT_TRUE(outcome.log[2].contains("held_out_loss"));  // the last step
@@ -209,7 +211,7 @@ TEST(Run, ShowsSamples) {
   int samples = 0;
   const RunPlan plan{.label = "run", .sample_every = 2, .sample = [&] { return "text " + std::to_string(++samples); }};
   testing::internal::CaptureStderr();
-  TrainIn(dir, {"full", {}, Options(5, 1e-3)}, plan, Pairs().data, false);
+  TrainIn(dir, {"full", {}, OptionsOf(5, 1e-3)}, plan, Pairs().data, false);
   const std::string shown = testing::internal::GetCapturedStderr();
   EXPECT_EQ(samples, 2);
   EXPECT_NE(shown.find("step 2: text 1\n"), std::string::npos) << shown;
@@ -298,7 +300,7 @@ TEST_F(StoppedState, HoldsWhatIsComputedOnce) {
     EXPECT_EQ(directory.Once("loss", third), 1.0 / 3);
     EXPECT_EQ(directory.Once("loss", third), 1.0 / 3);
     models::Gpt model = Nano();
-    directory.Save(Trainer(model, Options(3, 1e-3)), {});
+    directory.Save(Trainer(model, OptionsOf(3, 1e-3)), {});
   }
   RunDirectory again(dir.path() / "out.run", kRecord, true);
   EXPECT_EQ(again.Once("loss", third), 1.0 / 3);

@@ -5,23 +5,22 @@
 #include <vector>
 
 #include "tensor/random.h"
+#include "tests/reference/numbers.h"
 #include "train/sgd.h"
 
 /// Sgd against torch.optim.SGD's formula in double: g ← g + weight_decay·p, p ← p − lr·g.
 namespace ampgrad::train {
 namespace {
 
-Tensor Normal(Index size, uint64_t stream) { return Random(11, stream).NormalTensor({size}, 1); }
-
 TEST(Sgd, MatchesNaiveDouble) {
   constexpr int kSteps = 7;
   constexpr double kDecay = 0.1;
   for (const Index size : {1, 3, 17, 16383, 16385}) {  // around the chunks that threads share
-    Param param{"p", Normal(size, 0), {}};
+    Param param{"p", Normal({size}, 0), {}};
     std::vector<double> naive(param.value.begin(), param.value.end());
     Sgd optimizer({&param}, kDecay);
     for (int step = 0; step < kSteps; ++step) {
-      param.grad = Normal(size, 1 + static_cast<uint64_t>(step));
+      param.grad = Normal({size}, 1 + static_cast<uint64_t>(step));
       const double lr = 0.3 / (1 + step);
       for (Index i = 0; i < size; ++i) naive[i] -= lr * (param.grad[i] + kDecay * naive[i]);
       optimizer.Step(lr);

@@ -161,24 +161,24 @@ Batch SevenSequences(Index step) {
   return batch;
 }
 
-struct Trained {
+struct TrainedState {
   std::map<std::string, std::string> bytes;
   std::vector<double> figures;
   int exponent = 0;
   std::string error;
-  bool operator==(const Trained&) const = default;
+  bool operator==(const TrainedState&) const = default;
 };
 
 // Three steps of four shards on `size` ranks, whose embeddings are multiplied by `factor` before the second.
-std::vector<Trained> Train(int size, Real factor) {
-  std::vector<Trained> all(size);
+std::vector<TrainedState> Train(int size, Real factor) {
+  std::vector<TrainedState> all(size);
   ThreadRanks::Run(size, [&](Ranks& ranks) {
     models::Gpt model = Nano();
-    TrainOptions options = Options(3, 1e-2);
+    TrainOptions options = OptionsOf(3, 1e-2);
     options.shards = 4;
     options.ranks = &ranks;
     Trainer trainer(model, options);
-    Trained& own = all[ranks.rank()];
+    TrainedState& own = all[ranks.rank()];
     try {
       while (!trainer.Done()) {
         const StepResult result = trainer.Step(SevenSequences(trainer.step()));
@@ -206,17 +206,17 @@ class RankSteps : public testing::Test {
 };
 
 TEST_F(RankSteps, HaveTheBitsOfOneProcess) {
-  const Trained one = Train(1, 1)[0];
+  const TrainedState one = Train(1, 1)[0];
   EXPECT_EQ(one.figures.size(), 7u);
   for (const int size : {2, 3, 4}) {
-    for (const Trained& rank : Train(size, 1)) EXPECT_TRUE(rank == one) << size << " ranks";
+    for (const TrainedState& rank : Train(size, 1)) EXPECT_TRUE(rank == one) << size << " ranks";
   }
 }
 
 // Gradients beyond the bound of the step before: it is made again, and comes to what a wider bound gives at once.
 TEST_F(RankSteps, AreMadeAgainWhenTheGradientsGrow) {
   models::Gpt model = Nano(), wide = Nano();
-  TrainOptions options = Options(2, 1e-2);
+  TrainOptions options = OptionsOf(2, 1e-2);
   options.shards = 4;
   Trainer trainer(model, options), expected(wide, options);
   trainer.Step(SevenSequences(0));
@@ -234,16 +234,16 @@ TEST_F(RankSteps, AreMadeAgainWhenTheGradientsGrow) {
 }
 
 TEST_F(RankSteps, DivergeAlike) {
-  const Trained one = Train(1, std::numeric_limits<Real>::quiet_NaN())[0];
+  const TrainedState one = Train(1, std::numeric_limits<Real>::quiet_NaN())[0];
   EXPECT_EQ(one.error, "step 2: the loss is not finite (NaN); a smaller --lr may help");
-  for (const Trained& rank : Train(3, std::numeric_limits<Real>::quiet_NaN())) EXPECT_TRUE(rank == one);
+  for (const TrainedState& rank : Train(3, std::numeric_limits<Real>::quiet_NaN())) EXPECT_TRUE(rank == one);
 }
 
 TEST_F(RankSteps, AreStoppedWhenParametersComeApart) {
   std::vector<std::string> errors(2);
   ThreadRanks::Run(2, [&](Ranks& ranks) {
     models::Gpt model = Nano();
-    TrainOptions options = Options(1, 1e-2);
+    TrainOptions options = OptionsOf(1, 1e-2);
     options.shards = 2;
     options.ranks = &ranks;
     Trainer trainer(model, options);
@@ -262,7 +262,7 @@ TEST_F(RankSteps, AreStoppedWhenParametersComeApart) {
 TEST_F(RankSteps, NeedAShardForEachRank) {
   ThreadRanks::Run(2, [](Ranks& ranks) {
     models::Gpt model = Nano();
-    TrainOptions options = Options(1, 1e-2);
+    TrainOptions options = OptionsOf(1, 1e-2);
     options.ranks = &ranks;
     try {
       const Trainer trainer(model, options);

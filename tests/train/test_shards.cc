@@ -14,7 +14,7 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr double kBound = sizeof(Real) == sizeof(double) ? 1e-12 : 2e-5;
+constexpr double kShardsApart = sizeof(Real) == sizeof(double) ? 1e-12 : 2e-5;
 
 // Seven sequences, of which each has another number of targets, and the third none.
 Batch Uneven() {
@@ -29,37 +29,37 @@ Batch Uneven() {
   return batch;
 }
 
-struct Outcome {
+struct ShardedStep {
   StepResult result;
   std::vector<Tensor> grads;
 };
 
 // One step of a rate of zero, which leaves the gradients as they were before the clipping.
-Outcome StepWith(Index shards) {
+ShardedStep StepWith(Index shards) {
   models::Gpt model = Nano();
-  TrainOptions options = Options(1, 0);
+  TrainOptions options = OptionsOf(1, 0);
   options.clip = 0;
   options.shards = shards;
   Trainer trainer(model, options);
-  Outcome outcome{trainer.Step(Uneven()), {}};
+  ShardedStep outcome{trainer.Step(Uneven()), {}};
   for (const Param* param : models::Parameters(model)) outcome.grads.push_back(param->grad.Clone());
   return outcome;
 }
 
 TEST(Shards, AddUpToTheStepOfTheWholeBatch) {
-  const Outcome whole = StepWith(1);
+  const ShardedStep whole = StepWith(1);
   for (const Index shards : {2, 3, 7}) {
-    const Outcome parts = StepWith(shards);
+    const ShardedStep parts = StepWith(shards);
     EXPECT_EQ(parts.result.tokens, 7 * 12);
-    EXPECT_NEAR(parts.result.loss, whole.result.loss, kBound * whole.result.loss);
-    EXPECT_NEAR(parts.result.grad_norm, whole.result.grad_norm, kBound * whole.result.grad_norm);
+    EXPECT_NEAR(parts.result.loss, whole.result.loss, kShardsApart * whole.result.loss);
+    EXPECT_NEAR(parts.result.grad_norm, whole.result.grad_norm, kShardsApart * whole.result.grad_norm);
     for (size_t i = 0; i < whole.grads.size(); ++i) {
       double norm = 0, error = 0;
       for (Index n = 0; n < whole.grads[i].size(); ++n) {
         norm += std::pow(whole.grads[i][n], 2);
         error += std::pow(whole.grads[i][n] - parts.grads[i][n], 2);
       }
-      EXPECT_TRUE(std::sqrt(error) <= kBound * std::sqrt(norm)) << shards << " shards, parameter " << i;
+      EXPECT_TRUE(std::sqrt(error) <= kShardsApart * std::sqrt(norm)) << shards << " shards, parameter " << i;
     }
   }
 }
@@ -67,7 +67,7 @@ TEST(Shards, AddUpToTheStepOfTheWholeBatch) {
 // Shard k of S has the sequences [k·B/S, (k+1)·B/S), and its gradient is made apart. What is added is exact, for the
 // double sum of three floats is all but so, and is rounded once.
 TEST(Shards, AreMadeApartAndTheirSumIsRoundedOnce) {
-  const Outcome step = StepWith(3);
+  const ShardedStep step = StepWith(3);
   const Batch batch = Uneven();
   const Index targets = ops::CountTargets(batch.targets);
   std::vector<std::vector<double>> sums;
@@ -107,7 +107,7 @@ TEST(Shards, HaveTheSameBitsForAnyNumberOfThreads) {
   for (const int threads : {1, 2, 3}) {
     SetNumThreads(threads);
     models::Gpt model = Nano();
-    TrainOptions options = Options(3, 1e-2);
+    TrainOptions options = OptionsOf(3, 1e-2);
     options.shards = 3;
     Train(
         model, [](Index) { return Uneven(); }, options);
@@ -124,7 +124,7 @@ TEST(Shards, TakeTheMemoryThatThePlanSays) {
   for (const OptimizerKind kind : {OptimizerKind::kAdamW, OptimizerKind::kSgd}) {
     for (const Index shards : {1, 4}) {
       models::Gpt model = Nano();
-      TrainOptions options = Options(1, 1e-3);
+      TrainOptions options = OptionsOf(1, 1e-3);
       options.shards = shards;
       options.optimizer = kind;
       const MemoryPlan plan = PlanMemory(model, nullptr, options);

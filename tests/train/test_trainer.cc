@@ -13,14 +13,14 @@
 #include "nn/forms/dense.h"
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
+#include "tests/reference/numbers.h"
 #include "tests/train/training.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
 namespace {
 
-constexpr Real kNaN = std::numeric_limits<Real>::quiet_NaN();
-constexpr double kBound = sizeof(Real) == sizeof(double) ? 1e-12 : 1e-5;
+constexpr double kStepsApart = sizeof(Real) == sizeof(double) ? 1e-12 : 1e-5;
 
 /// The smallest language model: row `id` of a table holds the logits of the token after `id`, so losses and gradients
 /// can be computed by hand.
@@ -110,7 +110,7 @@ TEST(Train, OverfitsOneBatch) {
   const Batch batch = RandomBatch(0, 2, 16);
   double last = 0;
   Train(
-      model, [&](Index) { return batch; }, Options(200, 1e-2), [&](const StepResult& r) { last = r.loss; });
+      model, [&](Index) { return batch; }, OptionsOf(200, 1e-2), [&](const StepResult& r) { last = r.loss; });
   EXPECT_LT(last, 0.05);
   EXPECT_LT(Evaluate(model, {batch}), 0.05);
 }
@@ -120,14 +120,14 @@ TEST(Train, LearnsNothingFromFreshNoise) {
   models::Gpt model = Nano();
   double last = 0;
   const auto noise = [](Index step) { return RandomBatch(1 + static_cast<uint64_t>(step), 4, 16); };
-  Train(model, noise, Options(60, 1e-3), [&](const StepResult& r) { last = r.loss; });
+  Train(model, noise, OptionsOf(60, 1e-3), [&](const StepResult& r) { last = r.loss; });
   EXPECT_GT(last, std::log(256.0) - 0.5);
 }
 
 TEST(Train, RateZeroLeavesEveryBit) {
   models::Gpt model = Nano();
   const std::string before = Bytes(model);
-  TrainOptions options = Options(3, 0);
+  TrainOptions options = OptionsOf(3, 0);
   options.adamw.weight_decay = 0.1;
   Train(
       model, [](Index) { return RandomBatch(0, 2, 8); }, options, nullptr);
@@ -142,7 +142,7 @@ TEST(Train, FrozenParametersKeepEveryBit) {
   std::vector<Tensor> before;
   for (const Param* param : params) before.push_back(param->value.Clone());
   Train(
-      model, [](Index) { return RandomBatch(0, 2, 8); }, Options(3, 1e-2), nullptr);
+      model, [](Index) { return RandomBatch(0, 2, 8); }, OptionsOf(3, 1e-2), nullptr);
   for (size_t i = 0; i < params.size(); ++i) {
     const bool same = std::memcmp(params[i]->value.data(), before[i].data(), sizeof(Real) * before[i].size()) == 0;
     EXPECT_EQ(same, i != 3) << params[i]->name;
@@ -151,7 +151,7 @@ TEST(Train, FrozenParametersKeepEveryBit) {
 
 TEST(Train, TellsOfEveryStep) {
   models::Gpt model = Nano();
-  const TrainOptions options = Options(5, 1e-3);
+  const TrainOptions options = OptionsOf(5, 1e-3);
   Index steps = 0;
   Train(
       model, [](Index) { return RandomBatch(0, 2, 8); }, options,
@@ -168,7 +168,7 @@ TEST(Train, TellsOfEveryStep) {
 // Everything that decides the next step can be read: two runs that agree in it continue alike.
 TEST(Trainer, HoldsItsParametersByNameAndTheirState) {
   models::Gpt model = Nano();
-  Trainer trainer(model, Options(3, 1e-2));
+  Trainer trainer(model, OptionsOf(3, 1e-2));
   EXPECT_EQ(trainer.step(), 0);
   for (int i = 0; i < 3; ++i) trainer.Step(RandomBatch(0, 2, 8));
   EXPECT_TRUE(trainer.Done());
@@ -201,7 +201,7 @@ TEST(Trainer, PartsOfAStepAddUpToTheStep) {
     part_tape.Backward(part_loss);
     sum += part_loss.value[0];
   }
-  EXPECT_NEAR(sum, loss.value[0], kBound * loss.value[0]);
+  EXPECT_NEAR(sum, loss.value[0], kStepsApart * loss.value[0]);
   const std::vector<Param*> expected = models::Parameters(whole), found = models::Parameters(parts);
   for (size_t i = 0; i < expected.size(); ++i) {
     double norm = 0, error = 0;
@@ -209,7 +209,7 @@ TEST(Trainer, PartsOfAStepAddUpToTheStep) {
       norm += std::pow(expected[i]->grad[n], 2);
       error += std::pow(expected[i]->grad[n] - found[i]->grad[n], 2);
     }
-    EXPECT_LE(std::sqrt(error), kBound * std::sqrt(norm)) << expected[i]->name;
+    EXPECT_LE(std::sqrt(error), kStepsApart * std::sqrt(norm)) << expected[i]->name;
   }
 }
 
@@ -218,17 +218,17 @@ TEST(Train, FirstLossAndNormByHand) {
   Bigram model{Tensor({Bigram::kVocabulary, Bigram::kVocabulary})};
   const Batch batch{2, {0, 1}, {3, 4}};
   Train(
-      model, [&](Index) { return batch; }, Options(1, 1e-3),
+      model, [&](Index) { return batch; }, OptionsOf(1, 1e-3),
       [](const StepResult& r) {
-        EXPECT_NEAR(r.loss, std::log(5.0), kBound);
-        EXPECT_NEAR(r.grad_norm, std::sqrt(2 * (0.8 * 0.8 + 4 * 0.2 * 0.2)) / 2, kBound);
+        EXPECT_NEAR(r.loss, std::log(5.0), kStepsApart);
+        EXPECT_NEAR(r.grad_norm, std::sqrt(2 * (0.8 * 0.8 + 4 * 0.2 * 0.2)) / 2, kStepsApart);
       });
 }
 
 TEST(Train, ClippingBoundsTheNorm) {
   for (const double clip : {0.0, 0.25, 1e6}) {
     Bigram model(RandomTable());
-    TrainOptions options = Options(3, 1e-3);
+    TrainOptions options = OptionsOf(3, 1e-3);
     options.clip = clip;
     const Batch batch{2, {0, 1, 2, 3}, {3, 4, 0, 0}};
     Train(
@@ -237,7 +237,8 @@ TEST(Train, ClippingBoundsTheNorm) {
           double sum = 0;  // the gradients are still those that the step was made with
           for (const Real g : models::Parameters(model)[0]->grad) sum += static_cast<double>(g) * g;
           EXPECT_GT(r.grad_norm, 0.25);
-          EXPECT_NEAR(std::sqrt(sum), clip > 0 ? std::min(clip, r.grad_norm) : r.grad_norm, kBound) << "clip " << clip;
+          EXPECT_NEAR(std::sqrt(sum), clip > 0 ? std::min(clip, r.grad_norm) : r.grad_norm, kStepsApart)
+              << "clip " << clip;
         });
   }
 }
@@ -248,7 +249,7 @@ TEST(Train, NaNWeightEndsBeforeAnythingChanges) {
   const std::string before = Bytes(model);
   const std::string message = Divergence([&] {
     Train(
-        model, [](Index) { return RandomBatch(0, 2, 8); }, Options(5, 1e-3), nullptr);
+        model, [](Index) { return RandomBatch(0, 2, 8); }, OptionsOf(5, 1e-3), nullptr);
   });
   EXPECT_EQ(message.rfind("step 1: the loss is not finite (", 0), 0u) << message;
   EXPECT_NE(message.find("a smaller --lr may help"), std::string::npos) << message;
@@ -266,7 +267,7 @@ TEST(Train, NaNInALaterStepIsNamed) {
       }
       return RandomBatch(0, 2, 8);
     };
-    Train(model, batches, Options(5, 1e-3), nullptr);
+    Train(model, batches, OptionsOf(5, 1e-3), nullptr);
   });
   EXPECT_EQ(message.rfind("step 3: the loss is not finite (", 0), 0u) << message;
   EXPECT_TRUE(Bytes(model) == before);
@@ -282,7 +283,7 @@ TEST(Train, NaNGradientBehindAFiniteLossEndsBeforeAnythingChanges) {
         [](Index) {
           return Batch{2, {0, 1}, {3, 4}};
         },
-        Options(5, 1e-3), nullptr);
+        OptionsOf(5, 1e-3), nullptr);
   });
   EXPECT_EQ(message.rfind("step 1: the gradient norm is not finite (", 0), 0u) << message;
   EXPECT_TRUE(Bytes(model) == before);
@@ -292,7 +293,7 @@ TEST(Train, AbsurdRateEndsAsDivergedError) {
   models::Gpt model = Nano();
   const std::string message = Divergence([&] {
     Train(
-        model, [](Index) { return RandomBatch(0, 2, 8); }, Options(20, 1e30), nullptr);
+        model, [](Index) { return RandomBatch(0, 2, 8); }, OptionsOf(20, 1e30), nullptr);
   });
   EXPECT_EQ(message.rfind("step ", 0), 0u) << message;
   EXPECT_NE(message.find("not finite"), std::string::npos) << message;
@@ -303,7 +304,7 @@ TEST(Train, RefusesAFrozenModel) {
   models::SetTrainable(model, false);
   try {
     Train(
-        model, [](Index) { return RandomBatch(0, 2, 8); }, Options(1, 1e-3), nullptr);
+        model, [](Index) { return RandomBatch(0, 2, 8); }, OptionsOf(1, 1e-3), nullptr);
     FAIL() << "accepted";
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "nothing to train: every parameter is frozen");
@@ -318,7 +319,7 @@ TEST(Train, SameBitsForAnyNumberOfThreads) {
     models::Gpt model = Nano();
     std::vector<double> losses;
     const auto batches = [](Index step) { return RandomBatch(static_cast<uint64_t>(step), 5, 33); };
-    Train(model, batches, Options(4, 1e-3), [&](const StepResult& r) {
+    Train(model, batches, OptionsOf(4, 1e-3), [&](const StepResult& r) {
       losses.push_back(r.loss);
       losses.push_back(r.grad_norm);
     });
@@ -358,7 +359,7 @@ TEST(Evaluate, WeightsBatchesByTheirTargets) {
     mean_of_means += batch_sum / batch_count / static_cast<double>(batches.size());
   }
   ASSERT_EQ(count, 8);
-  EXPECT_NEAR(Evaluate(model, batches), sum / count, kBound);
+  EXPECT_NEAR(Evaluate(model, batches), sum / count, kStepsApart);
   EXPECT_GT(std::abs(mean_of_means - sum / count), 0.01);  // else the test could not tell the two apart
 }
 

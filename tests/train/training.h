@@ -11,7 +11,9 @@
 
 namespace ampgrad::train {
 
-inline TrainOptions Options(Index steps, double lr) {
+inline const models::Tokenizer kByteTokenizer = models::Tokenizer::Bytes();
+
+inline TrainOptions OptionsOf(Index steps, double lr) {
   TrainOptions options;
   options.steps = steps;
   options.lr = lr;

@@ -22,7 +22,7 @@ using train::MethodSettings;
 
 constexpr Index kLength = 6;
 
-std::vector<MethodSettings> Methods() {
+std::vector<MethodSettings> AdapterMethods() {
   std::vector<MethodSettings> all;
   for (const char* method : {"lora", "lora-fa", "pissa", "dora", "core", "vera", "sparse", "norms"}) {
     all.push_back({.method = method, .chain = nn::Chain::kFactored, .rank = 2, .alpha = 3, .share = 0.05, .seed = 5});
@@ -55,7 +55,7 @@ std::unique_ptr<models::LanguageModel> Base(models::LanguageModel& model) {
 std::unique_ptr<models::LanguageModel> Trained(models::LanguageModel& base, const MethodSettings& method) {
   auto model = base.Clone();
   train::Prepare(*model, method, train::MakeBases(*model, method, {}, {}));
-  train::Trainer trainer(*model, train::Options(2, 1e-2));
+  train::Trainer trainer(*model, train::OptionsOf(2, 1e-2));
   for (Index i = 0; i < 2; ++i) trainer.Step(SomeBatch(base));
   return model;
 }
@@ -97,7 +97,7 @@ TEST_F(NativeAdapterTest, GivesTheTrainedModelBackAndGoesOn) {
   for (const auto& family : BothFamilies(3, false)) {
     const auto base = Base(*family);
     const train::Batch batch = SomeBatch(*base);
-    for (const MethodSettings& method : Methods()) {
+    for (const MethodSettings& method : AdapterMethods()) {
       SCOPED_TRACE(base->Config().at("model_type").dump() + " " + method.Label() + " " + ToString(method.basis));
       const auto trained = Write(*base, method);
       const auto read = base->Clone();
@@ -113,7 +113,7 @@ TEST_F(NativeAdapterTest, GivesTheTrainedModelBackAndGoesOn) {
       const auto theirs = models::TrainableParameters(*trained), ours = models::TrainableParameters(*read);
       ASSERT_EQ(ours.size(), theirs.size());
       for (size_t i = 0; i < ours.size(); ++i) EXPECT_EQ(ours[i]->name, theirs[i]->name);
-      train::Trainer a(*trained, train::Options(2, 1e-2)), b(*read, train::Options(2, 1e-2));
+      train::Trainer a(*trained, train::OptionsOf(2, 1e-2)), b(*read, train::OptionsOf(2, 1e-2));
       for (int step = 0; step < 2; ++step) {
         const double loss = a.Step(batch).loss;
         EXPECT_NEAR(b.Step(batch).loss, loss, exact ? 0 : 1e-5);
@@ -236,7 +236,7 @@ TEST(LowRankAdapter, IsWhatTheFormsCompute) {
   for (const auto& family : BothFamilies(3, false)) {
     const auto base = Base(*family);
     const train::Batch batch = SomeBatch(*base);
-    for (MethodSettings method : Methods()) {
+    for (MethodSettings method : AdapterMethods()) {
       if (method.method == "sparse" || method.start == Start::kReconstructed) continue;
       SCOPED_TRACE(method.Label());
       const auto trained = Trained(*base, method), read = base->Clone();

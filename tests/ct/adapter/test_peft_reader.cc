@@ -10,6 +10,7 @@
 #include "tensor/io/json.h"
 #include "tensor/io/safetensors_reader.h"
 #include "tests/ct/adapter/peft_cases.h"
+#include "tests/reference/numbers.h"
 #include "tests/support/files.h"
 #include "tests/support/small_models.h"
 #include "tests/support/temp_dir.h"
@@ -19,16 +20,6 @@ namespace ampgrad::ct {
 namespace {
 
 namespace fs = std::filesystem;
-
-// ‖ours − theirs‖/‖theirs‖
-double RelativeError(const Tensor& ours, const Tensor& theirs) {
-  double difference = 0, norm = 0;
-  for (Index i = 0; i < theirs.size(); ++i) {
-    difference += std::pow(static_cast<double>(ours[i]) - theirs[i], 2);
-    norm += std::pow(static_cast<double>(theirs[i]), 2);
-  }
-  return std::sqrt(difference / norm);
-}
 
 TEST(PeftReader, GivesTheLogitsOfPeft) {
   const double bound = sizeof(Real) == sizeof(float) ? 1e-5 : 1e-12;

@@ -33,7 +33,7 @@ class NoiseModel {
   Tensor Values(Index layer, size_t kind) { return matrices_[3 * layer + kind]->form->Part("weight").value; }
   ModelSpectra Measure(SpectraOptions options = {.ks = {4, 8}}) {
     std::vector<RowSource> sources;
-    for (const auto& matrix : matrices_) sources.push_back(ampgrad::RowsOf(*matrix));
+    for (const auto& matrix : matrices_) sources.push_back(SourceOf(*matrix));
     options.embedding = embedding_.get();
     return MeasureSpectra(sources, options);
   }

@@ -10,12 +10,13 @@
 #include "ct/spectra/spectrum.h"
 #include "ct/spectra/statistics.h"
 #include "tensor/random.h"
+#include "tests/reference/numbers.h"
 
 namespace ampgrad::ct {
 namespace {
 
 // K columns of n normal numbers, of growing deviation and a mean each.
-Columns Normal(Index n, Index k, uint64_t seed) {
+Columns NormalColumns(Index n, Index k, uint64_t seed) {
   Columns columns(k, std::vector<double>(n));
   for (Index c = 0; c < k; ++c) {
     for (Index r = 0; r < n; ++r) {
@@ -24,8 +25,6 @@ Columns Normal(Index n, Index k, uint64_t seed) {
   }
   return columns;
 }
-
-double Mean(const std::vector<double>& x) { return std::accumulate(x.begin(), x.end(), 0.0) / x.size(); }
 
 double Deviation(const std::vector<double>& x) {
   double squares = 0;
@@ -63,7 +62,7 @@ TEST(ScoreSums, AreThoseOfTheDefinition) {
 }
 
 TEST(ScoreSums, OfTwoPartsAreThoseOfTheStack) {
-  Columns whole = Normal(50, 3, 1), first(3), second(3);
+  Columns whole = NormalColumns(50, 3, 1), first(3), second(3);
   for (int c = 0; c < 3; ++c) {
     first[c].assign(whole[c].begin(), whole[c].begin() + 20);
     second[c].assign(whole[c].begin() + 20, whole[c].end());
@@ -79,7 +78,7 @@ TEST(ScoreSums, OfTwoPartsAreThoseOfTheStack) {
 // The largest of K(K − 1)/2 correlations of independent columns, however it is drawn.
 TEST(ScoreNull, BothWaysOfDrawingAgree) {
   constexpr Index kRows = 1500, kWide = 50;
-  const Columns scores = Normal(kRows, kWide, 2);
+  const Columns scores = NormalColumns(kRows, kWide, 2);
   const ScoreSums sums = SumScores(scores);
   const ScoreNull permuted = DrawScoreNull(scores, sums, 40, 200, 1, 0);
   const ScoreNull drawn = DrawScoreNull(scores, sums, kWide, 200, 1, 0);
@@ -98,7 +97,7 @@ TEST(ScoreNull, BothWaysOfDrawingAgree) {
 }
 
 TEST(ScoreNull, TiedColumnsLieFarBeyondIt) {
-  Columns scores = Normal(200, 4, 3);
+  Columns scores = NormalColumns(200, 4, 3);
   for (size_t r = 0; r < 200; ++r) scores[3][r] = scores[1][r] + 0.5 * scores[3][r];
   const ScoreSums sums = SumScores(scores);
   const ScoreNull null = DrawScoreNull(scores, sums, 4, 200, 1, 0);

@@ -8,12 +8,11 @@
 #include "ct/spectra/null_stack.h"
 #include "ct/spectra/spectrum.h"
 #include "tensor/random.h"
+#include "tests/reference/numbers.h"
 #include "tests/support/expect_message.h"
 
 namespace ampgrad::ct {
 namespace {
-
-double Mean(const std::vector<double>& x) { return std::accumulate(x.begin(), x.end(), 0.0) / x.size(); }
 
 // Parts of normal rows; those of layer 1 lie near a line.
 struct Rows {

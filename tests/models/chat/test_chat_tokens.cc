@@ -136,15 +136,9 @@ TEST_P(LlamaTokens, FollowsATokenizerThatStartsNothingAnew) {
   EXPECT_EQ(Targets(Encoded(kSums)), (std::vector<int>{*tokenizer_.Id("4"), 2}));
 }
 
-std::string NameOf(const fs::path& directory) {
-  std::string name = directory.filename().string();
-  name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
-  return name;
-}
-
 INSTANTIATE_TEST_SUITE_P(Files, LlamaTokens,
                          ::testing::ValuesIn(GoldenAndShared({"tokenizers/llama"}, {"data/llama-tokenizer"})),
-                         [](const auto& info) { return NameOf(info.param); });
+                         [](const auto& info) { return TestNameOf(info.param); });
 
 class Gpt2Tokens : public ::testing::TestWithParam<fs::path> {};
 
@@ -176,7 +170,7 @@ TEST_P(Gpt2Tokens, ThePromptIsAPrefixWhateverTheAnswer) {
 
 INSTANTIATE_TEST_SUITE_P(Files, Gpt2Tokens,
                          ::testing::ValuesIn(GoldenAndShared({"tokenizers/gpt2"}, {"data/gpt2-tokenizer"})),
-                         [](const auto& info) { return NameOf(info.param); });
+                         [](const auto& info) { return TestNameOf(info.param); });
 
 }  // namespace
 }  // namespace ampgrad::models

@@ -29,7 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Tensor LogitsOf(LanguageModel& model) {
+Tensor SampleLogits(LanguageModel& model) {
   Tape tape;
   return model.Logits(tape, {1, 5, 3, 9, 2, 7}, 6).value;
 }
@@ -43,10 +43,11 @@ TEST_P(GgufModels, AreTheModelsTheyWereWrittenOf) {
   const std::unique_ptr<LanguageModel> model = LoadModel(Golden(GetParam()));
   EXPECT_EQ(WriteGgufModel(file, *model, Golden(GetParam()), io::GgmlType::kF32), 0);
   const std::unique_ptr<LanguageModel> read = LoadModel(file);
-  EXPECT_TRUE(SameBits(LogitsOf(*read), LogitsOf(*model)));
+  EXPECT_TRUE(SameBits(SampleLogits(*read), SampleLogits(*model)));
   nlohmann::json config = read->Config(), expected = model->Config();
   EXPECT_EQ(config, expected);
-  EXPECT_TRUE(SameBits(LogitsOf(*LoadModel(directory.path())), LogitsOf(*model)));  // the only file of the directory
+  EXPECT_TRUE(
+      SameBits(SampleLogits(*LoadModel(directory.path())), SampleLogits(*model)));  // the only file of the directory
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, GgufModels, ::testing::Values("gpt2-tiny", "llama-tiny"), [](const auto& info) {
@@ -78,11 +79,11 @@ TEST(GgufModel, KeepsTheBlocksOfAGpt2InTheFile) {
     EXPECT_EQ(weight.shape(), matrix->StoredShape());
     EXPECT_EQ(matrix->form->MappedBytes(), weight.bytes());
   }
-  EXPECT_TRUE(SameBits(LogitsOf(*read), LogitsOf(*wide)));
+  EXPECT_TRUE(SameBits(SampleLogits(*read), SampleLogits(*wide)));
   EXPECT_EQ(ct::BaseWeights(read->Parts()).HashOf(names), ct::BaseWeights(wide->Parts()).HashOf(names));
   fs::create_directory(directory.path() / "saved");
   SaveModel(directory.path() / "saved", *read, Tokenizer::Bytes());
-  EXPECT_TRUE(SameBits(LogitsOf(*LoadModel(directory.path() / "saved")), LogitsOf(*wide)));
+  EXPECT_TRUE(SameBits(SampleLogits(*LoadModel(directory.path() / "saved")), SampleLogits(*wide)));
 }
 
 // Queries and keys are in another order in the file. Their copies count as memory, all else as mapped.
@@ -119,24 +120,24 @@ TEST(GgufModel, PairsTheRowsOfQueriesAndKeys) {
   FAIL() << "no keys";
 }
 
-std::string ErrorOf(const fs::path& directory, const GgufBytes& file) {
+std::string LoadError(const fs::path& directory, const GgufBytes& file) {
   Put(directory / "m.gguf", file.bytes);
   return MessageOf(directory, [&] { LoadModel(directory / "m.gguf"); });
 }
 
 TEST(GgufModel, RefusesWhatIsNoModel) {
   const TempDir directory;
-  EXPECT_EQ(ErrorOf(directory.path(), GgufBytes().Start(0, 0)),
+  EXPECT_EQ(LoadError(directory.path(), GgufBytes().Start(0, 0)),
             "D/m.gguf: expected general.architecture to be \"llama\" or \"gpt2\", found nothing");
-  EXPECT_EQ(ErrorOf(directory.path(), GgufBytes().Start(0, 1).String("general.architecture", "mamba")),
+  EXPECT_EQ(LoadError(directory.path(), GgufBytes().Start(0, 1).String("general.architecture", "mamba")),
             "D/m.gguf: expected general.architecture to be \"llama\" or \"gpt2\", found \"mamba\"");
-  EXPECT_EQ(ErrorOf(directory.path(), GgufBytes().Start(0, 1).String("general.type", "adapter")),
+  EXPECT_EQ(LoadError(directory.path(), GgufBytes().Start(0, 1).String("general.type", "adapter")),
             "D/m.gguf: an adapter for llama.cpp, not a model");
-  EXPECT_EQ(ErrorOf(directory.path(), GgufBytes().Start(0, 1).String("general.architecture", "llama")),
+  EXPECT_EQ(LoadError(directory.path(), GgufBytes().Start(0, 1).String("general.architecture", "llama")),
             "D/m.gguf: expected llama.embedding_length to be an integer in 1..2147483647, found nothing");
   GgufBytes later;
   later.Start(0, 2).String("general.architecture", "llama").U32("split.no", 1);
-  EXPECT_EQ(ErrorOf(directory.path(), later),
+  EXPECT_EQ(LoadError(directory.path(), later),
             "D/m.gguf: expected split.no to be 0, as the first part of a split model is to be named, found 1");
   EXPECT_EQ(MessageOf(directory.path(), [&] { LoadModel(directory.path() / "none.gguf"); }),
             "D/none.gguf: no such model directory or GGUF file");
@@ -190,7 +191,7 @@ TEST(GgufModel, ReadsPartsOfASplitModel) {
     header.Data(0);
     Put(part_path(part), header.bytes + data);
   }
-  EXPECT_TRUE(SameBits(LogitsOf(*LoadModel(part_path(0))), LogitsOf(*model)));
+  EXPECT_TRUE(SameBits(SampleLogits(*LoadModel(part_path(0))), SampleLogits(*model)));
   fs::remove(part_path(1));
   EXPECT_EQ(MessageOf(directory.path(), [&] { LoadModel(part_path(0)); }),
             "D/m-00001-of-00002.gguf: part 2 of 2, \"m-00002-of-00002.gguf\", is missing");

@@ -18,10 +18,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-RopeConfig Parse(const Json& json, Index context = 4096) { return RopeConfig::FromJson({json, "f"}, context); }
+RopeConfig ParseRope(const Json& json, Index context = 4096) { return RopeConfig::FromJson({json, "f"}, context); }
 
-void ExpectRefused(const Json& json, const std::string& message) {
-  ExpectMessage<std::runtime_error>([&] { Parse(json); }, message);
+void ExpectRopeRefused(const Json& json, const std::string& message) {
+  ExpectMessage<std::runtime_error>([&] { ParseRope(json); }, message);
 }
 
 // The settings of Llama 3.1.
@@ -38,7 +38,7 @@ TEST(RopeConfig, TakesDefaultsForMissingAndNullFields) {
        {Json::object(), Json{{"rope_theta", nullptr}, {"rope_scaling", nullptr}, {"rope_parameters", nullptr}},
         Json{{"rope_scaling", Json::object()}}, Json{{"rope_parameters", Json::object()}},
         Json{{"rope_scaling", {{"rope_type", nullptr}}}}, Json{{"rope_scaling", {{"type", "default"}}}}}) {
-    const RopeConfig rope = Parse(json);
+    const RopeConfig rope = ParseRope(json);
     EXPECT_EQ(rope.type, RopeConfig::Type::kDefault) << json;
     EXPECT_EQ(rope.theta, 10000) << json;
     EXPECT_TRUE(rope.ScalingJson().is_null()) << json;
@@ -46,13 +46,13 @@ TEST(RopeConfig, TakesDefaultsForMissingAndNullFields) {
 }
 
 TEST(RopeConfig, ReadsEveryField) {
-  const RopeConfig rope = Parse({{"rope_theta", 500000.0},
-                                 {"rope_scaling",
-                                  {{"rope_type", "llama3"},
-                                   {"factor", 32},
-                                   {"low_freq_factor", 2.0},
-                                   {"high_freq_factor", 5},
-                                   {"original_max_position_embeddings", 1024}}}});
+  const RopeConfig rope = ParseRope({{"rope_theta", 500000.0},
+                                     {"rope_scaling",
+                                      {{"rope_type", "llama3"},
+                                       {"factor", 32},
+                                       {"low_freq_factor", 2.0},
+                                       {"high_freq_factor", 5},
+                                       {"original_max_position_embeddings", 1024}}}});
   EXPECT_EQ(rope.type, RopeConfig::Type::kLlama3);
   EXPECT_EQ(rope.theta, 500000);
   EXPECT_EQ(rope.factor, 32);
@@ -64,13 +64,13 @@ TEST(RopeConfig, ReadsEveryField) {
 TEST(RopeConfig, TheContextStandsInForTheOriginalOne) {
   Json scaling = Llama3();
   scaling.erase("original_max_position_embeddings");
-  EXPECT_EQ(Parse({{"rope_scaling", scaling}}, 77).original_context, 77);
+  EXPECT_EQ(ParseRope({{"rope_scaling", scaling}}, 77).original_context, 77);
 }
 
 // `type` is the older name of `rope_type`, which wins.
 TEST(RopeConfig, ReadsBothNamesOfTheType) {
-  EXPECT_EQ(Parse({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}}).type, RopeConfig::Type::kLinear);
-  EXPECT_EQ(Parse({{"rope_scaling", {{"rope_type", "linear"}, {"type", "yarn"}, {"factor", 2}}}}).type,
+  EXPECT_EQ(ParseRope({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}}).type, RopeConfig::Type::kLinear);
+  EXPECT_EQ(ParseRope({{"rope_scaling", {{"rope_type", "linear"}, {"type", "yarn"}, {"factor", 2}}}}).type,
             RopeConfig::Type::kLinear);
 }
 
@@ -78,30 +78,34 @@ TEST(RopeConfig, RefusesOtherTypesByName) {
   for (const char* form : {"rope_scaling", "rope_parameters"}) {
     for (const char* key : {"rope_type", "type"}) {
       for (const std::string type : {"yarn", "dynamic", "longrope", "su", "Linear", ""}) {
-        ExpectRefused({{form, {{key, type}, {"factor", 2}}}},
-                      std::string("f: expected ") + form + "." + key +
-                          " to be \"default\", \"linear\" or \"llama3\", found \"" + type + "\"");
+        ExpectRopeRefused({{form, {{key, type}, {"factor", 2}}}},
+                          std::string("f: expected ") + form + "." + key +
+                              " to be \"default\", \"linear\" or \"llama3\", found \"" + type + "\"");
       }
     }
   }
-  ExpectRefused({{"rope_scaling", {{"rope_type", 1}}}}, "f: expected rope_scaling.rope_type to be a string, found 1");
-  ExpectRefused({{"rope_scaling", "linear"}}, "f: expected rope_scaling to be an object, found \"linear\"");
+  ExpectRopeRefused({{"rope_scaling", {{"rope_type", 1}}}},
+                    "f: expected rope_scaling.rope_type to be a string, found 1");
+  ExpectRopeRefused({{"rope_scaling", "linear"}}, "f: expected rope_scaling to be an object, found \"linear\"");
 }
 
 TEST(RopeConfig, RefusesAFactorThatIsNoPositiveNumber) {
   for (Json scaling : {Json{{"rope_type", "linear"}}, Llama3()}) {
     scaling["factor"] = nullptr;
-    ExpectRefused({{"rope_scaling", scaling}}, "f: expected rope_scaling.factor to be a number over 0, found nothing");
+    ExpectRopeRefused({{"rope_scaling", scaling}},
+                      "f: expected rope_scaling.factor to be a number over 0, found nothing");
     scaling.erase("factor");
-    ExpectRefused({{"rope_scaling", scaling}}, "f: expected rope_scaling.factor to be a number over 0, found nothing");
+    ExpectRopeRefused({{"rope_scaling", scaling}},
+                      "f: expected rope_scaling.factor to be a number over 0, found nothing");
     for (const Json& factor : {Json(0), Json(0.0), Json(-2), Json("8"), Json(true)}) {
       scaling["factor"] = factor;
-      ExpectRefused({{"rope_scaling", scaling}},
-                    "f: expected rope_scaling.factor to be a number over 0, found " + factor.dump());
+      ExpectRopeRefused({{"rope_scaling", scaling}},
+                        "f: expected rope_scaling.factor to be a number over 0, found " + factor.dump());
     }
     for (const double factor : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
       scaling["factor"] = factor;  // JSON has no such number
-      ExpectRefused({{"rope_scaling", scaling}}, "f: expected rope_scaling.factor to be a number over 0, found null");
+      ExpectRopeRefused({{"rope_scaling", scaling}},
+                        "f: expected rope_scaling.factor to be a number over 0, found null");
     }
   }
 }
@@ -110,46 +114,48 @@ TEST(RopeConfig, RefusesWavesOfNoRange) {
   for (const double high : {1.0, 0.5}) {
     Json scaling = Llama3();
     scaling["high_freq_factor"] = high;
-    ExpectRefused({{"rope_scaling", scaling}},
-                  "f: expected rope_scaling.high_freq_factor to be over low_freq_factor, found " + Json(high).dump());
+    ExpectRopeRefused(
+        {{"rope_scaling", scaling}},
+        "f: expected rope_scaling.high_freq_factor to be over low_freq_factor, found " + Json(high).dump());
   }
   for (const char* key : {"low_freq_factor", "high_freq_factor"}) {
     Json scaling = Llama3();
     scaling[key] = 0;
-    ExpectRefused({{"rope_scaling", scaling}},
-                  std::string("f: expected rope_scaling.") + key + " to be a number over 0, found 0");
+    ExpectRopeRefused({{"rope_scaling", scaling}},
+                      std::string("f: expected rope_scaling.") + key + " to be a number over 0, found 0");
   }
   Json scaling = Llama3();
   scaling["original_max_position_embeddings"] = 0;
-  ExpectRefused({{"rope_scaling", scaling}},
-                "f: expected rope_scaling.original_max_position_embeddings to be an integer in 1..2147483648, found 0");
+  ExpectRopeRefused(
+      {{"rope_scaling", scaling}},
+      "f: expected rope_scaling.original_max_position_embeddings to be an integer in 1..2147483648, found 0");
 }
 
 TEST(RopeConfig, RefusesAThetaThatIsNoPositiveNumber) {
-  ExpectRefused({{"rope_theta", 0}}, "f: expected rope_theta to be a number over 0, found 0");
-  ExpectRefused({{"rope_parameters", {{"rope_theta", -1}}}},
-                "f: expected rope_parameters.rope_theta to be a number over 0, found -1");
+  ExpectRopeRefused({{"rope_theta", 0}}, "f: expected rope_theta to be a number over 0, found 0");
+  ExpectRopeRefused({{"rope_parameters", {{"rope_theta", -1}}}},
+                    "f: expected rope_parameters.rope_theta to be a number over 0, found -1");
 }
 
 TEST(RopeConfig, RefusesPartialRotation) {
-  ExpectRefused({{"partial_rotary_factor", 0.5}}, "f: expected partial_rotary_factor to be 1, found 0.5");
-  ExpectRefused({{"rope_parameters", {{"partial_rotary_factor", 0.25}}}},
-                "f: expected rope_parameters.partial_rotary_factor to be 1, found 0.25");
-  EXPECT_EQ(Parse({{"partial_rotary_factor", 1.0}}).type, RopeConfig::Type::kDefault);
+  ExpectRopeRefused({{"partial_rotary_factor", 0.5}}, "f: expected partial_rotary_factor to be 1, found 0.5");
+  ExpectRopeRefused({{"rope_parameters", {{"partial_rotary_factor", 0.25}}}},
+                    "f: expected rope_parameters.partial_rotary_factor to be 1, found 0.25");
+  EXPECT_EQ(ParseRope({{"partial_rotary_factor", 1.0}}).type, RopeConfig::Type::kDefault);
 }
 
 // Later files may have one form for every type of layer.
 TEST(RopeConfig, ReadsTheFormsOfTypesOfLayersIfTheyAgree) {
   Json form = Llama3();
   form["rope_theta"] = 500000.0;
-  const RopeConfig once = Parse({{"rope_parameters", form}});
-  EXPECT_EQ(Parse({{"rope_parameters", {{"full_attention", form}}}}), once);
-  EXPECT_EQ(Parse({{"rope_parameters", {{"full_attention", form}, {"sliding_attention", form}}}}), once);
-  EXPECT_EQ(Parse({{"rope_scaling", {{"full_attention", form}}}, {"rope_parameters", form}}), once);
+  const RopeConfig once = ParseRope({{"rope_parameters", form}});
+  EXPECT_EQ(ParseRope({{"rope_parameters", {{"full_attention", form}}}}), once);
+  EXPECT_EQ(ParseRope({{"rope_parameters", {{"full_attention", form}, {"sliding_attention", form}}}}), once);
+  EXPECT_EQ(ParseRope({{"rope_scaling", {{"full_attention", form}}}, {"rope_parameters", form}}), once);
   Json other = form;
   other["rope_theta"] = 10000.0;
   try {
-    Parse({{"rope_parameters", {{"full_attention", form}, {"sliding_attention", other}}}});
+    ParseRope({{"rope_parameters", {{"full_attention", form}, {"sliding_attention", other}}}});
     ADD_FAILURE() << "layers that differ were accepted";
   } catch (const std::runtime_error& error) {
     EXPECT_NE(
@@ -158,29 +164,30 @@ TEST(RopeConfig, ReadsTheFormsOfTypesOfLayersIfTheyAgree) {
         std::string::npos)
         << error.what();
   }
-  ExpectRefused({{"rope_parameters", {{"full_attention", {{"rope_type", "yarn"}}}}}},
-                "f: expected rope_parameters.full_attention.rope_type to be \"default\", \"linear\" or \"llama3\", "
-                "found \"yarn\"");
+  ExpectRopeRefused({{"rope_parameters", {{"full_attention", {{"rope_type", "yarn"}}}}}},
+                    "f: expected rope_parameters.full_attention.rope_type to be \"default\", \"linear\" or \"llama3\", "
+                    "found \"yarn\"");
 }
 
 TEST(RopeConfig, RefusesFieldsThatLlamaHasNot) {
-  ExpectRefused({{"rope_local_base_freq", 10000}},
-                "f: expected rope_local_base_freq to be absent, as Llama has rope_theta and rope_scaling or "
-                "rope_parameters, found 10000");
-  ExpectRefused({{"rope_interleaved", true}}, "f: rope_interleaved = true is not supported");
+  ExpectRopeRefused({{"rope_local_base_freq", 10000}},
+                    "f: expected rope_local_base_freq to be absent, as Llama has rope_theta and rope_scaling or "
+                    "rope_parameters, found 10000");
+  ExpectRopeRefused({{"rope_interleaved", true}}, "f: rope_interleaved = true is not supported");
 }
 
 TEST(RopeConfig, RefusesFormsThatContradict) {
   const std::string message = "f: rope_scaling and rope_parameters contradict each other";
   Json other = Llama3();
   other["factor"] = 4;
-  ExpectRefused({{"rope_scaling", Llama3()}, {"rope_parameters", other}}, message);
-  ExpectRefused({{"rope_scaling", Llama3()}, {"rope_parameters", {{"rope_type", "default"}}}}, message);
+  ExpectRopeRefused({{"rope_scaling", Llama3()}, {"rope_parameters", other}}, message);
+  ExpectRopeRefused({{"rope_scaling", Llama3()}, {"rope_parameters", {{"rope_type", "default"}}}}, message);
   other = Llama3();
   other["rope_theta"] = 500000.0;
-  ExpectRefused({{"rope_scaling", Llama3()}, {"rope_parameters", other}}, message);
-  ExpectRefused({{"rope_theta", 10000.0}, {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 500000.0}}}},
-                "f: expected rope_parameters.rope_theta to be equal to the rope_theta beside it, found 500000.0");
+  ExpectRopeRefused({{"rope_scaling", Llama3()}, {"rope_parameters", other}}, message);
+  ExpectRopeRefused(
+      {{"rope_theta", 10000.0}, {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 500000.0}}}},
+      "f: expected rope_parameters.rope_theta to be equal to the rope_theta beside it, found 500000.0");
 }
 
 // Some files hold both forms, each with its own field names.
@@ -190,7 +197,7 @@ TEST(RopeConfig, TakesFormsThatSayTheSame) {
   old_form["type"] = "llama3";
   old_form["factor"] = 8;
   later["rope_theta"] = 500000.0;
-  const RopeConfig rope = Parse({{"rope_theta", 500000}, {"rope_scaling", old_form}, {"rope_parameters", later}});
+  const RopeConfig rope = ParseRope({{"rope_theta", 500000}, {"rope_scaling", old_form}, {"rope_parameters", later}});
   EXPECT_EQ(rope.type, RopeConfig::Type::kLlama3);
   EXPECT_EQ(rope.factor, 8);
   EXPECT_EQ(rope.theta, 500000);
@@ -204,18 +211,18 @@ TEST(RopeConfig, OldAndLaterFormGiveTheSameBits) {
     later["rope_theta"] = 500000.0;
     old_names["type"] = scaling["rope_type"];
     old_names.erase("rope_type");
-    const Tensor expected = InverseFrequencies(Parse({{"rope_theta", 500000.0}, {"rope_scaling", scaling}}), 64);
-    EXPECT_TRUE(SameBits(InverseFrequencies(Parse({{"rope_parameters", later}}), 64), expected)) << scaling;
+    const Tensor expected = InverseFrequencies(ParseRope({{"rope_theta", 500000.0}, {"rope_scaling", scaling}}), 64);
+    EXPECT_TRUE(SameBits(InverseFrequencies(ParseRope({{"rope_parameters", later}}), 64), expected)) << scaling;
+    EXPECT_TRUE(SameBits(InverseFrequencies(ParseRope({{"rope_theta", 500000.0}, {"rope_parameters", scaling}}), 64),
+                         expected));
     EXPECT_TRUE(
-        SameBits(InverseFrequencies(Parse({{"rope_theta", 500000.0}, {"rope_parameters", scaling}}), 64), expected));
-    EXPECT_TRUE(
-        SameBits(InverseFrequencies(Parse({{"rope_theta", 500000.0}, {"rope_scaling", old_names}}), 64), expected));
+        SameBits(InverseFrequencies(ParseRope({{"rope_theta", 500000.0}, {"rope_scaling", old_names}}), 64), expected));
   }
 }
 
 TEST(RopeConfig, ScalingReadsBackAsItself) {
   for (const Json& scaling : {Json{{"rope_type", "linear"}, {"factor", 2.5}}, Llama3()}) {
-    EXPECT_EQ(Parse({{"rope_scaling", scaling}}).ScalingJson(), scaling);
+    EXPECT_EQ(ParseRope({{"rope_scaling", scaling}}).ScalingJson(), scaling);
   }
 }
 
@@ -254,8 +261,8 @@ TEST(InverseFrequencies, FollowTheTable) {
 // Llama 3.1, D = 128: frequency j has a wavelength of 2π·500000^(j/64) tokens. It is below 2048 up to j = 28
 // (64·ln(326)/ln(500000) is 28.2) and over 8192 from j = 35 (64·ln(1304)/ln(500000) is 34.98).
 TEST(InverseFrequencies, Llama3HasThreeZones) {
-  const Tensor plain = InverseFrequencies(Parse({{"rope_theta", 500000.0}}), 128);
-  const Tensor scaled = InverseFrequencies(Parse({{"rope_theta", 500000.0}, {"rope_scaling", Llama3()}}), 128);
+  const Tensor plain = InverseFrequencies(ParseRope({{"rope_theta", 500000.0}}), 128);
+  const Tensor scaled = InverseFrequencies(ParseRope({{"rope_theta", 500000.0}, {"rope_scaling", Llama3()}}), 128);
   for (Index j = 0; j < 64; ++j) {
     if (j <= 28) {
       EXPECT_EQ(scaled[j], plain[j]) << j;

@@ -47,18 +47,12 @@ class ExpectedTokens : public ::testing::TestWithParam<fs::path> {};
 
 TEST_P(ExpectedTokens, EqualHuggingFaces) { CheckExpected(GetParam()); }
 
-std::string NameOf(const fs::path& directory) {
-  std::string name = directory.filename().string();
-  name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
-  return name;
-}
-
 INSTANTIATE_TEST_SUITE_P(
     Files, ExpectedTokens,
     ::testing::ValuesIn(GoldenAndShared({"tokenizers/gpt2", "tokenizers/llama", "tokenizers/llama3", "tokenizers/qwen2",
                                          "tokenizers/smollm"},
                                         {"data/gpt2-tokenizer", "data/llama-tokenizer", "golden/stories260K"})),
-    [](const auto& info) { return NameOf(info.param); });
+    [](const auto& info) { return TestNameOf(info.param); });
 
 // A tokenizer of Llama and one of GPT-2: the small ones, or the real ones.
 struct PairOfFiles {
@@ -79,7 +73,7 @@ std::vector<PairOfFiles> Pairs() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, TokenizerPair, ::testing::ValuesIn(Pairs()),
-                         [](const auto& info) { return NameOf(info.param.llama); });
+                         [](const auto& info) { return TestNameOf(info.param.llama); });
 
 // The same characters written by a user are text.
 TEST_P(TokenizerPair, MarkupOfUsersIsText) {

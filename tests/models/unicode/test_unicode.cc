@@ -10,12 +10,12 @@
 namespace ampgrad::models {
 namespace {
 
-struct Size {
+struct TableSize {
   size_t ranges, code_points;
 };
 
-Size SizeOf(std::span<const CodePointRange> ranges) {
-  Size size{ranges.size(), 0};
+TableSize SizeOf(std::span<const CodePointRange> ranges) {
+  TableSize size{ranges.size(), 0};
   for (const CodePointRange& range : ranges) size.code_points += range.last - range.first + 1;
   return size;
 }
@@ -34,7 +34,7 @@ std::string Utf8Of(char32_t code_point) {
 
 TEST(Unicode, TablesAreThoseOfUnicode14) {
   EXPECT_STREQ(kUnicodeVersion, "14.0.0");
-  const Size letters = SizeOf(kLetterClass), numbers = SizeOf(kNumberClass), spaces = SizeOf(kWhitespaceClass);
+  const TableSize letters = SizeOf(kLetterClass), numbers = SizeOf(kNumberClass), spaces = SizeOf(kWhitespaceClass);
   EXPECT_EQ(letters.code_points, 131756u);
   EXPECT_EQ(letters.ranges, 648u);
   EXPECT_EQ(numbers.code_points, 1791u);

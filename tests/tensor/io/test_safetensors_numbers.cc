@@ -16,7 +16,7 @@
 namespace ampgrad::io {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kFloatInfinity = std::numeric_limits<float>::infinity();
 
 // A floating-point format of 16 bits by its definition: sign, exponent, fraction.
 struct Format {

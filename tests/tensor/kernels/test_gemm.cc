@@ -15,9 +15,9 @@
 #include "tensor/random.h"
 #include "tensor/thread_pool.h"
 #include "tests/support/expect_message.h"
-#include "tests/support/product_case.h"
 #include "tests/support/simd_sweep.h"
 #include "tests/support/small_models.h"
+#include "tests/tensor/kernels/product_case.h"
 
 namespace ampgrad::kernels {
 namespace {

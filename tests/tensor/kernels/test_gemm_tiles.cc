@@ -17,7 +17,7 @@
 #include "tensor/kernels/simd/tiles.h"
 #include "tensor/random.h"
 #include "tests/support/expect_message.h"
-#include "tests/support/product_case.h"
+#include "tests/tensor/kernels/product_case.h"
 
 namespace ampgrad::kernels {
 namespace {

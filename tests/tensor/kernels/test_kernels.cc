@@ -13,7 +13,7 @@
 namespace ampgrad::kernels {
 namespace {
 
-std::vector<double> Normal(Index n, uint64_t stream, double deviation = 2) {
+std::vector<double> NormalNumbers(Index n, uint64_t stream, double deviation = 2) {
   const Tensor t = Random(5, stream).NormalTensor({n}, deviation);  // rounded to Real, so that both sides see the same
   return {t.begin(), t.end()};
 }
@@ -25,7 +25,7 @@ using SinkKernel = void (*)(const Real*, const Real*, Sink, Index);
 void CheckUnary(UnaryKernel kernel, const std::function<double(double)>& f, double roundings) {
   ForEachSimdTarget([&] {
     for (const Index n : SweepLengths()) {
-      const std::vector<double> x = Normal(n, 1);
+      const std::vector<double> x = NormalNumbers(n, 1);
       GuardedBuffer in(x), out(n, 99);
       kernel(in.data(), out.data(), n);
       std::vector<double> expected, scale;
@@ -41,7 +41,7 @@ void CheckUnary(UnaryKernel kernel, const std::function<double(double)>& f, doub
 void CheckBinary(BinaryKernel kernel, const std::function<double(double, double)>& f, double roundings) {
   ForEachSimdTarget([&] {
     for (const Index n : SweepLengths()) {
-      const std::vector<double> x = Normal(n, 1), y = Normal(n, 2);
+      const std::vector<double> x = NormalNumbers(n, 1), y = NormalNumbers(n, 2);
       GuardedBuffer a(x), b(y), out(n, std::numeric_limits<Real>::quiet_NaN());
       kernel(a.data(), b.data(), out.data(), n);
       std::vector<double> expected, scale;
@@ -58,7 +58,7 @@ void CheckBinary(BinaryKernel kernel, const std::function<double(double, double)
 void CheckSink(SinkKernel kernel, const std::function<double(double, double)>& f, double roundings) {
   ForEachSimdTarget([&] {
     for (const Index n : SweepLengths()) {
-      const std::vector<double> x = Normal(n, 1), y = Normal(n, 2), start = Normal(n, 3);
+      const std::vector<double> x = NormalNumbers(n, 1), y = NormalNumbers(n, 2), start = NormalNumbers(n, 3);
       GuardedBuffer a(x), b(y), other(start), in_place(start);
       GuardedBuffer set(n, std::numeric_limits<Real>::quiet_NaN()), apart(n, std::numeric_limits<Real>::quiet_NaN());
       kernel(a.data(), b.data(), {set.data()}, n);
@@ -111,7 +111,7 @@ TEST(Kernels, SiluBackwardMatches) {
 TEST(Kernels, ScaleMatches) {
   ForEachSimdTarget([] {
     for (const Index n : SweepLengths()) {
-      const std::vector<double> x = Normal(n, 1);
+      const std::vector<double> x = NormalNumbers(n, 1);
       GuardedBuffer out(x);
       Scale(Real(-1.5), out.data(), n);
       std::vector<double> expected;
@@ -123,7 +123,7 @@ TEST(Kernels, ScaleMatches) {
 
 // The column sums of `rows` rows, added to sums that begin at 3.
 void CheckColumnSums(Index rows, Index cols) {
-  const std::vector<double> x = Normal(rows * cols, 1);
+  const std::vector<double> x = NormalNumbers(rows * cols, 1);
   GuardedBuffer in(x), sums(cols, 3);
   AddColumnSums(in.data(), rows, cols, sums.data());
   std::vector<double> expected(cols, 3), scale(cols, 3);
@@ -144,7 +144,7 @@ TEST(Kernels, ColumnSumsMatch) {
 
 TEST(Kernels, SumSquaresIsDoubleAndNeedsNoScaling) {
   for (const Index n : SweepLengths()) {
-    const std::vector<double> x = Normal(n, 1);
+    const std::vector<double> x = NormalNumbers(n, 1);
     GuardedBuffer in(x);
     double expected = 0;
     for (const double value : x) expected += value * value;
@@ -156,7 +156,7 @@ TEST(Kernels, SumSquaresIsDoubleAndNeedsNoScaling) {
 
 TEST(Kernels, SumsHaveTheSameBitsForAnyThreadCount) {
   const Index rows = 301, cols = 257;
-  const std::vector<double> x = Normal(rows * cols, 1), dy = Normal(rows * cols, 2);
+  const std::vector<double> x = NormalNumbers(rows * cols, 1), dy = NormalNumbers(rows * cols, 2);
   const auto run = [&](int threads) {
     SetNumThreads(threads);
     GuardedBuffer in(x), grad(dy), gain(cols, 1), mean(rows), rstd(rows), y(rows * cols), dx(rows * cols), dgain(cols),

@@ -12,8 +12,7 @@
 namespace ampgrad::train {
 namespace {
 
-const models::Tokenizer kTokenizer = models::Tokenizer::Bytes();
-constexpr double kBound = sizeof(Real) == 8 ? 1e-12 : 2e-6;
+constexpr double kPerplexitiesApart = sizeof(Real) == 8 ? 1e-12 : 2e-6;
 
 /// Questions of unequal length; the second and the last have no answer.
 Samples Questions() {
@@ -27,7 +26,7 @@ Samples Questions() {
 }
 
 std::vector<Example> Encoded(const Samples& samples) {
-  return WithoutSkipped(EncodeSamples(samples, {models::ChatTemplate(), 40}, kTokenizer, "data").all);
+  return WithoutSkipped(EncodeSamples(samples, {models::ChatTemplate(), 40}, kByteTokenizer, "data").all);
 }
 
 // Each loss is that of the sequence as a batch of its own, however it is batched; their mean is that of Evaluate.
@@ -46,12 +45,12 @@ TEST(SequenceLosses, AreThoseOfSingleSequences) {
     for (size_t i = 0; i < 7; ++i) {
       Tape tape(Tape::Mode::kInference);
       const double expected = BatchLoss(model, tape, Padded({&examples[i]})).value[0];
-      EXPECT_TRUE(std::abs(evaluation.samples[i].loss - expected) <= kBound * expected);
+      EXPECT_TRUE(std::abs(evaluation.samples[i].loss - expected) <= kPerplexitiesApart * expected);
       EXPECT_EQ(evaluation.samples[i].tokens, ops::CountTargets(examples[i].targets));
       tokens += evaluation.samples[i].tokens;
     }
     const double expected = Evaluate(model, batches);
-    EXPECT_TRUE(std::abs(evaluation.Loss() - expected) <= kBound * expected);
+    EXPECT_TRUE(std::abs(evaluation.Loss() - expected) <= kPerplexitiesApart * expected);
     EXPECT_EQ(evaluation.Tokens(), tokens);
     EXPECT_NEAR(evaluation.Perplexity(), std::exp(evaluation.Loss()), 1e-12);
   }
@@ -86,8 +85,8 @@ TEST(MatchAnswers, ComparesWhatTheModelSays) {
   for (int id = 127; id < 256; ++id) generate.never.push_back(id);
   Samples samples{SampleKind::kPrompt, {}};
   for (const std::string prompt : {"a", "bcd", "ef"}) {
-    const std::vector<int> ids = kTokenizer.Encode(prompt);
-    samples.all.push_back(MakeSample(prompt, kTokenizer.Decode(models::Generate(model, ids, generate)) + "!"));
+    const std::vector<int> ids = kByteTokenizer.Encode(prompt);
+    samples.all.push_back(MakeSample(prompt, kByteTokenizer.Decode(models::Generate(model, ids, generate)) + "!"));
   }
   for (const size_t i : {0, 2}) samples.all[i].messages.back().content.pop_back();
   const std::vector<Example> examples = Encoded(samples);
@@ -95,7 +94,7 @@ TEST(MatchAnswers, ComparesWhatTheModelSays) {
   evaluation.match = Match::kText;
   evaluation.samples = SequenceLosses(model, CutIntoBatches(examples, 2));
   std::vector<size_t> done;
-  const Respondent respondent{model, kTokenizer, models::ChatTemplate(), generate};
+  const Respondent respondent{model, kByteTokenizer, models::ChatTemplate(), generate};
   MatchAnswers(
       respondent, samples, examples, "data", [&](size_t n) { done.push_back(n); }, evaluation);
   EXPECT_EQ(done, (std::vector<size_t>{1, 2, 3}));

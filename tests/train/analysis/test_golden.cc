@@ -78,7 +78,7 @@ std::vector<Reference> References() {
   std::vector<Reference> references = {{Golden("gpt2-tiny"), 28, 8, 2, 4, true},
                                        {Golden("llama-tiny"), 21, 14, 2, 4, true}};
 #ifdef AMPGRAD_SHARED_DIR
-  references.push_back({Shared("golden/stories260K"), 47, 35, 5, 5, false});
+  references.push_back({kStories, 47, 35, 5, 5, false});
 #endif
   return references;
 }

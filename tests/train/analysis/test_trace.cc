@@ -23,14 +23,14 @@ TraceOptions At(const std::string& weight, const std::string& part = "") {
   return {.weight = weight, .part = part, .row = 3, .column = 1};
 }
 
-std::unique_ptr<models::LanguageModel> Prepared(std::unique_ptr<models::LanguageModel> model,
-                                                const MethodSettings& settings) {
+std::unique_ptr<models::LanguageModel> PreparedFor(std::unique_ptr<models::LanguageModel> model,
+                                                   const MethodSettings& settings) {
   Prepare(*model, settings, MakeBases(*model, settings, {}, {}));
   return model;
 }
 
 std::unique_ptr<models::LanguageModel> WithScores(ct::Start start = ct::Start::kExact) {
-  return Prepared(TinyGpt(3), {.method = "amplitude", .k = 4, .start = start});
+  return PreparedFor(TinyGpt(3), {.method = "amplitude", .k = 4, .start = start});
 }
 
 // dS_rc as the tape left it, and as the row of dW times the row of B.
@@ -71,7 +71,7 @@ TEST(Trace, FollowsEveryPartOfEveryForm) {
   for (const auto& [method, roles] : parts) {
     for (const char* role : roles) {
       SCOPED_TRACE(method + " " + role);
-      const auto model = Prepared(TinyGpt(3), {.method = method, .k = 4, .rank = 4, .share = 0.1});
+      const auto model = PreparedFor(TinyGpt(3), {.method = method, .k = 4, .rank = 4, .share = 0.1});
       // Away from zero, where no gradient vanishes for want of the other factor.
       uint64_t seed = 5;
       for (Param* param : models::TrainableParameters(*model)) {
@@ -124,7 +124,7 @@ TEST(Trace, NamesWhatThereIs) {
   at.column = 4;
   refuses(at, "expected the column in 0..3, found 4");
   ExpectMessage<std::runtime_error>(
-      [&] { FollowNumber(*Prepared(TinyGpt(3), {.method = "norms"}), TinyBatch(), At("wte.weight")); },
+      [&] { FollowNumber(*PreparedFor(TinyGpt(3), {.method = "norms"}), TinyBatch(), At("wte.weight")); },
       "expected a method that trains matrices, found none that trains");
 
   const double own = FollowNumber(*WithScores(), TinyBatch(), At("h.1.mlp.c_proj.weight")).gradient;
@@ -137,7 +137,7 @@ TEST(Trace, NamesTheLineOfEachOp) {
   for (auto& plain : BothFamilies(3, true)) {
     const std::string weight =
         FindMatrix(*plain, "h.0.mlp.c_fc.weight") ? "h.0.mlp.c_fc.weight" : "layers.0.mlp.up_proj.weight";
-    const auto model = Prepared(std::move(plain), {.method = "amplitude", .k = 4});
+    const auto model = PreparedFor(std::move(plain), {.method = "amplitude", .k = 4});
     for (const TraceStep& step : FollowNumber(*model, TinyBatch(), At(weight)).path) {
       const size_t colon = step.source.find(':');
       std::ifstream file(std::string(AMPGRAD_SOURCE_DIR) + "/" + step.source.substr(0, colon));

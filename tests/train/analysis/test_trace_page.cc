@@ -16,6 +16,7 @@
 
 #include "tests/support/expect_message.h"
 #include "tests/support/small_models.h"
+#include "tests/support/texts.h"
 #include "train/analysis/op_formulas.h"
 #include "train/analysis/trace_page.h"
 
@@ -37,14 +38,8 @@ std::string PageOf(const Trace& trace) {
   return FormatTracePage(trace, {.weight = "h.0.<attn>", .row = 3, .column = 1}, "exact K=4", "ampgrad trace --row 3");
 }
 
-std::size_t Count(const std::string& text, const std::string& part) {
-  std::size_t count = 0;
-  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
-
 // One block of spaces for each run of them, as prose is read.
-std::string Normal(const std::string& text) { return std::regex_replace(text, std::regex("\\s+"), " "); }
+std::string OneSpaced(const std::string& text) { return std::regex_replace(text, std::regex("\\s+"), " "); }
 
 // What the comment block above each op says: by the name under which it records itself, the title with the forward, and
 // the backward.
@@ -58,7 +53,7 @@ std::map<std::string, std::pair<std::string, std::string>> CommentBlocks() {
       for (std::string line; std::getline(file, line);) {
         std::smatch found;
         if (std::regex_search(line, found, std::regex("Record\\(\"(\\w+)\""))) {
-          blocks[found[1]] = {Normal(title + " " + forward), Normal(backward)};
+          blocks[found[1]] = {OneSpaced(title + " " + forward), OneSpaced(backward)};
         } else if (std::regex_match(line, found, std::regex("// [A-Z]\\w*   (.*)"))) {
           title = found[1], forward = backward = "", open = nullptr;
         } else if (std::regex_match(line, found, std::regex("//   (forward|backward|shapes|saves) +(.*)"))) {
@@ -121,10 +116,10 @@ TEST(TracePage, ShowsTheChainWithoutAScript) {
   const Trace trace = TraceOf("h.0.attn.c_attn.weight");
   const std::string page = PageOf(trace), body = page.substr(0, page.find("<script>"));
   // An op of the path, the rows, the product, AdamW, the difference: a step each, none of them hidden.
-  EXPECT_EQ(Count(body, "<li id=\"step-"), trace.path.size() + 4);
-  EXPECT_EQ(Count(body, "class=\"away"), 0u);
-  EXPECT_EQ(Count(body, " hidden>"), 1u);  // the buttons, which need the script
-  EXPECT_EQ(Count(body, "<svg class=\"lanes\""), trace.graph.size());
+  EXPECT_EQ(Occurrences(body, "<li id=\"step-"), trace.path.size() + 4);
+  EXPECT_EQ(Occurrences(body, "class=\"away"), 0u);
+  EXPECT_EQ(Occurrences(body, " hidden>"), 1u);  // the buttons, which need the script
+  EXPECT_EQ(Occurrences(body, "<svg class=\"lanes\""), trace.graph.size());
   for (const TraceStep& step : trace.path) {
     EXPECT_NE(body.find("<code>" + step.source + "</code>"), std::string::npos) << step.source;
     EXPECT_NE(body.find(step.shape), std::string::npos);
@@ -135,24 +130,24 @@ TEST(TracePage, ShowsTheChainWithoutAScript) {
   }
   char gradient[32];
   std::snprintf(gradient, sizeof gradient, "%.14e", trace.gradient);
-  EXPECT_GE(Count(body, gradient), 2u) << gradient;  // in the product, and beside the difference
+  EXPECT_GE(Occurrences(body, gradient), 2u) << gradient;  // in the product, and beside the difference
 }
 
 TEST(TracePage, AsksForNothing) {
   const std::string page = PageOf(TraceOf("h.1.mlp.c_proj.weight"));
   for (const char* part : {"http", " src=", "url(", "@import", "fetch(", "<link"})
-    EXPECT_EQ(Count(page, part), 0u) << part;
-  EXPECT_EQ(Count(page, "nan"), 0u);
+    EXPECT_EQ(Occurrences(page, part), 0u) << part;
+  EXPECT_EQ(Occurrences(page, "nan"), 0u);
 }
 
 // The verdict is the numbers': a gradient that is not the slope of the loss is refused, and NaN is.
 TEST(TracePage, RefusesAGradientThatIsNotTheSlope) {
   Trace trace = TraceOf("h.0.mlp.c_fc.weight");
-  EXPECT_EQ(Count(PageOf(trace), "FAILED"), 0u);
+  EXPECT_EQ(Occurrences(PageOf(trace), "FAILED"), 0u);
   for (const double wrong : {trace.gradient + 1, std::nan("")}) {
     Trace other = trace;
     other.gradient = wrong;
-    EXPECT_EQ(Count(PageOf(other), "✗ FAILED"), 2u) << wrong;  // in the header, and in the step
+    EXPECT_EQ(Occurrences(PageOf(other), "✗ FAILED"), 2u) << wrong;  // in the header, and in the step
   }
 }
 
@@ -161,7 +156,7 @@ TEST(TracePage, ShowsEveryForm) {
   for (const auto& [method, part] : std::map<std::string, std::string>{{"full", "weight"}, {"lora", "B"}}) {
     const Trace trace = TraceOf("h.1.mlp.c_fc.weight", method, part);
     const std::string page = PageOf(trace);
-    EXPECT_EQ(Count(page, "<li id=\"step-"), trace.path.size() + 4) << method;
+    EXPECT_EQ(Occurrences(page, "<li id=\"step-"), trace.path.size() + 4) << method;
     EXPECT_NE(page.find("dθ = Σ dW ∘ ∂W/∂θ over all of W"), std::string::npos) << method;
   }
 }

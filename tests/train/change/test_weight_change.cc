@@ -26,11 +26,11 @@ std::vector<ct::RowSource> Sources(models::LanguageModel& model, ct::RowsPolicy 
   return ct::SelectRows(model.Parts().matrices, model.width(), policy);
 }
 
-ct::Basis BasisOf(models::LanguageModel& model, Index k) { return ct::ComputeBasis(Sources(model), k); }
+ct::Basis BasisOfSources(models::LanguageModel& model, Index k) { return ct::ComputeBasis(Sources(model), k); }
 
 WeightChange Compare(models::LanguageModel& before, models::LanguageModel& after, ChangeOptions options = {}) {
   if (options.ks.empty()) options.ks = {2, 4};
-  return CompareWeights(before, after, BasisOf(before, 4), options);
+  return CompareWeights(before, after, BasisOfSources(before, 4), options);
 }
 
 // Adds `change`, in the stored layout, to a matrix.
@@ -109,7 +109,7 @@ TEST(WeightChange, AnAmplitudeChangeLiesInsideTheSpan) {
       return TinyGpt(3);
     };
     const auto before = make(), after = make();
-    const auto basis = std::make_shared<const ct::Basis>(BasisOf(*before, 4));
+    const auto basis = std::make_shared<const ct::Basis>(BasisOfSources(*before, 4));
     ct::UseAmplitude(Sources(*after), basis, ct::Start::kExact);
     uint64_t stream = 0;
     for (const ct::RowSource& source : Sources(*after)) {
@@ -133,7 +133,7 @@ TEST(WeightChange, AnAmplitudeChangeLiesInsideTheSpan) {
 // The scores of an adapter are the score changes of the report: those of the row that was moved most stand first.
 TEST(WeightChange, TopRowsAreThoseWhoseScoresMovedMost) {
   const auto before = TinyGpt(3), after = TinyGpt(3);
-  const auto basis = std::make_shared<const ct::Basis>(BasisOf(*before, 4));
+  const auto basis = std::make_shared<const ct::Basis>(BasisOfSources(*before, 4));
   ct::UseAmplitude(Sources(*after), basis, ct::Start::kExact);
   const auto move = [&](const char* name, Index row, std::initializer_list<double> scores) {
     Index k = 0;
@@ -267,7 +267,7 @@ TEST(WeightChange, RefusesABasisThatDoesNotFit) {
         Compare(*model, *model, {.ks = {2, 5}});
       },
       "[change] expected K in 1..4 (the basis), found 5");
-  ct::Basis narrow = BasisOf(*model, 4);
+  ct::Basis narrow = BasisOfSources(*model, 4);
   narrow.vectors = narrow.vectors.Columns(0, 8);
   ExpectMessage<std::invalid_argument>([&] { CompareWeights(*model, *model, narrow, {}); },
                                        "[change] expected a basis of the model's width 16, found one of 8");

@@ -9,8 +9,6 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr auto kExact = ct::Start::kExact, kRebuilt = ct::Start::kReconstructed;
-
 TEST(JudgeClaims, NamesEveryClaimAndWhatWouldDecideIt) {
   const std::vector<Finding> findings = JudgeClaims({Study({})});
   std::set<std::string> ids;

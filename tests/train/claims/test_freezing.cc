@@ -8,8 +8,6 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr auto kExact = ct::Start::kExact;
-
 Arm Frozen(const std::string& order) {
   Arm arm = AmplitudeArm(kExact, 8);
   arm.name += ", freeze " + order;

@@ -17,7 +17,6 @@ std::string Repeat(int count, const std::string& line) {
 }
 
 #ifdef AMPGRAD_SHARED_DIR
-const fs::path kStories = Shared("golden/stories260K");
 
 /// stories260K, whose tokens 510 and 511 are ChatML's.
 class CommandData : public CommandLine {

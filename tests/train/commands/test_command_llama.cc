@@ -14,8 +14,6 @@ namespace ampgrad::train {
 namespace {
 
 #ifdef AMPGRAD_SHARED_DIR
-const fs::path kStories = Shared("golden/stories260K");
-
 // The text that other programs generate without a prompt, word for word.
 TEST_F(CommandLine, GeneratePrintsTheReferenceText) {
   for (const fs::path& model : {kStories, Shared("golden/gguf-stories/model.gguf")}) {

@@ -15,7 +15,7 @@
 namespace ampgrad::corpus {
 namespace {
 
-using Rows = std::vector<Index>;
+using RowNumbers = std::vector<Index>;
 
 // Solves a·x = b by elimination with pivots, for b [n, q].
 Doubles Solve(Doubles a, Doubles b) {
@@ -37,7 +37,7 @@ Doubles Solve(Doubles a, Doubles b) {
   return b;
 }
 
-Doubles Taken(const Doubles& x, const Rows& rows) {
+Doubles Taken(const Doubles& x, const RowNumbers& rows) {
   Doubles taken(static_cast<Index>(rows.size()), x.cols);
   for (Index i = 0; i < taken.rows; ++i) std::copy_n(x.row(rows[i]), x.cols, taken.row(i));
   return taken;
@@ -60,7 +60,8 @@ Doubles Standardised(Doubles x, const std::vector<double>& mean, const std::vect
 }
 
 // Trains on some rows and predicts others, step by step from the normal equations.
-Explained Predicted(const Doubles& x, const Doubles& y, const Rows& train, const Rows& test, double penalty) {
+Explained Predicted(const Doubles& x, const Doubles& y, const RowNumbers& train, const RowNumbers& test,
+                    double penalty) {
   const double n = static_cast<double>(train.size());
   const Doubles x_train = Taken(x, train);
   const std::vector<double> mean = Mean(x_train), y_mean = Mean(Taken(y, train)), ones(y_mean.size(), 1.0);
@@ -86,8 +87,8 @@ Explained Predicted(const Doubles& x, const Doubles& y, const Rows& train, const
 }
 
 // The rows whose fold is none of two, or, with `own`, is the first.
-Rows RowsOf(const std::vector<Index>& folds, Index first, Index second, bool own) {
-  Rows rows;
+RowNumbers RowsOf(const std::vector<Index>& folds, Index first, Index second, bool own) {
+  RowNumbers rows;
   for (size_t i = 0; i < folds.size(); ++i) {
     const bool kept = own ? folds[i] == first : folds[i] != first && folds[i] != second;
     if (kept) rows.push_back(static_cast<Index>(i));
@@ -124,8 +125,8 @@ Doubles Planted(const Doubles& x, Index q, double signal, uint64_t seed) {
   return y;
 }
 
-Rows InOrder(Index n) {
-  Rows rows(static_cast<size_t>(n));
+RowNumbers InOrder(Index n) {
+  RowNumbers rows(static_cast<size_t>(n));
   std::iota(rows.begin(), rows.end(), Index{0});
   return rows;
 }
@@ -164,7 +165,7 @@ TEST(Ridge, IsThatOfTheNormalEquations) {
 TEST(Ridge, TakesTheRowsOfTheTargetsInAGivenOrder) {
   const Doubles x = RandomDoubles(40, 3, 1), y = Planted(x, 2, 1, 2);
   const CrossValidation regression(x, 3);
-  const Rows order = Random(4, 0).Permutation(40);
+  const RowNumbers order = Random(4, 0).Permutation(40);
   const Explained found = regression.Predict(y, order);
   EXPECT_EQ(found.error, regression.Predict(Taken(y, order), InOrder(40)).error);
   EXPECT_NE(found.error, PredictInOrder(regression, y).error);

@@ -11,14 +11,12 @@
 #include "models/gpt.h"
 #include "tests/support/chat_files.h"
 #include "tests/support/temp_dir.h"
+#include "tests/train/training.h"
 #include "train/data/chat_data.h"
 #include "train/trainer.h"
 
 namespace ampgrad::train {
 namespace {
-
-const models::Tokenizer kTokenizer = models::Tokenizer::Bytes();
-constexpr int kNone = ops::kIgnored;
 
 struct Pair {
   std::string prompt, completion;
@@ -27,7 +25,7 @@ struct Pair {
 ChatData Make(const std::vector<Pair>& pairs, Index length, Index batch, uint64_t seed = 1) {
   Samples samples;
   for (const Pair& pair : pairs) samples.all.push_back(MakeSample(pair.prompt, pair.completion));
-  return MakeChatData(samples, models::ChatTemplate(), kTokenizer, length, batch, seed, "data.jsonl");
+  return MakeChatData(samples, models::ChatTemplate(), kByteTokenizer, length, batch, seed, "data.jsonl");
 }
 
 /// A data file beside a model's files.
@@ -88,7 +86,7 @@ TEST(ChatData, LossIsOnCompletionAndEndOnly) {
   for (const Batch& batch : {data.data.train(0), data.data.validation[0], data.data.held_out[0]}) {
     EXPECT_EQ(batch.length, 5);
     EXPECT_EQ(batch.inputs, (std::vector<int>{'a', 'b', 'c', 'x', 'y'}));
-    EXPECT_EQ(batch.targets, (std::vector<int>{kNone, kNone, 'x', 'y', 0}));
+    EXPECT_EQ(batch.targets, (std::vector<int>{ops::kIgnored, ops::kIgnored, 'x', 'y', 0}));
   }
   const ChatData one = Make({{"a", "x"}, {"a", "x"}, {"a", "x"}}, 64, 1);  // nothing to ignore
   EXPECT_EQ(one.data.train(0).inputs, (std::vector<int>{'a', 'x'}));
@@ -98,7 +96,8 @@ TEST(ChatData, LossIsOnCompletionAndEndOnly) {
 TEST(ChatData, PaddingIsIgnored) {
   // Three pairs in the training part; a batch of all of them is as long as its longest.
   const ChatData data = Make({{"abc", "xy"}, {"a", "x"}, {"a", "x"}, {"abc", "xy"}, {"a", "x"}}, 64, 3);
-  const std::vector<int> padded_inputs = {'a', 'x', 0, 0, 0}, padded_targets = {'x', 0, kNone, kNone, kNone};
+  const std::vector<int> padded_inputs = {'a', 'x', 0, 0, 0},
+                         padded_targets = {'x', 0, ops::kIgnored, ops::kIgnored, ops::kIgnored};
   int long_rows = 0, padded_rows = 0;
   for (Index step = 0; step < 3; ++step) {
     const Batch batch = data.data.train(step);
@@ -133,7 +132,7 @@ TEST(ChatData, PaddedLossEqualsUnpaddedLosses) {
     Batch single{2 * n, {}, {}};
     for (int i = 0; i < 2 * n; ++i) {
       single.inputs.push_back(i < n ? 'p' : '0' + n);
-      single.targets.push_back(i < n - 1 ? kNone : i < 2 * n - 1 ? '0' + n : 0);
+      single.targets.push_back(i < n - 1 ? ops::kIgnored : i < 2 * n - 1 ? '0' + n : 0);
     }
     Tape tape(Tape::Mode::kInference);
     sum += (n + 1) * static_cast<double>(BatchLoss(model, tape, single).value[0]);
@@ -163,9 +162,9 @@ TEST(ChatData, CutsAndSkipsByHand) {
   for (const Batch& batch : batches) targets_of[batch.inputs] = batch.targets;
   const std::map<std::vector<int>, std::vector<int>> expected = {
       {{'a', 'x', 'y', 'z'}, {'x', 'y', 'z', 0}},
-      {{'a', 'b', 'c', 'x'}, {kNone, kNone, 'x', 0}},
+      {{'a', 'b', 'c', 'x'}, {ops::kIgnored, ops::kIgnored, 'x', 0}},
       {{'a', 'w', 'x', 'y'}, {'w', 'x', 'y', 'z'}},
-      {{'a', 'b', 'c', 'd'}, {kNone, kNone, kNone, 'x'}},
+      {{'a', 'b', 'c', 'd'}, {ops::kIgnored, ops::kIgnored, ops::kIgnored, 'x'}},
   };
   EXPECT_EQ(targets_of, expected);
 }
@@ -276,12 +275,12 @@ TEST(ChatData, LossIsOnEveryAnswerOfAConversation) {
   models::ChatTemplate chat;
   chat.format = models::ChatFormat::kZephyr;
   const auto learned = [&](Index length) {
-    const Batch batch = MakeChatData(samples, chat, kTokenizer, length, 1, 1, "data.jsonl").data.train(0);
+    const Batch batch = MakeChatData(samples, chat, kByteTokenizer, length, 1, 1, "data.jsonl").data.train(0);
     std::string text;
     for (size_t n = 0; n < batch.targets.size(); ++n) {
-      text.push_back(batch.targets[n] == kNone ? '.'
-                     : batch.targets[n] == 0   ? '$'
-                                               : static_cast<char>(batch.targets[n]));
+      text.push_back(batch.targets[n] == ops::kIgnored ? '.'
+                     : batch.targets[n] == 0           ? '$'
+                                                       : static_cast<char>(batch.targets[n]));
     }
     return text;
   };

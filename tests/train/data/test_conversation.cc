@@ -12,14 +12,14 @@ namespace {
 
 using models::Role;
 
-Conversation Read(const std::string& list) {
+Conversation ReadList(const std::string& list) {
   const nlohmann::json json = {{"messages", nlohmann::json::parse(list)}};
   return ReadConversation(io::JsonValue(json, "data.jsonl:7").Field("messages"));
 }
 
 /// A conversation in one line: "system: …", "user: …", "assistant: …" (an answer that is not learned in brackets).
 std::string Shown(const std::string& list) {
-  const Conversation conversation = Read(list);
+  const Conversation conversation = ReadList(list);
   if (conversation.calls_tools) return "calls tools";
   std::string text;
   for (const models::Message& message : conversation.messages) {
@@ -31,9 +31,9 @@ std::string Shown(const std::string& list) {
 }
 
 /// What the user sees, without the place.
-std::string Refusal(const std::string& list) {
+std::string ListRefusal(const std::string& list) {
   try {
-    Read(list);
+    ReadList(list);
   } catch (const std::runtime_error& error) {
     const std::string message = error.what(), place = "data.jsonl:7: ";
     EXPECT_EQ(message.rfind(place, 0), 0u) << message;
@@ -78,13 +78,13 @@ TEST(Conversation, WeightsAndMarksChooseWhatIsLearned) {
 
 TEST(Conversation, RefusesOtherWeightsAndMarks) {
   const auto expected = [](const std::string& what) { return "expected messages[1]." + what; };
-  EXPECT_EQ(Refusal(WithAnswer(R"("weight": 0.5)")), expected("weight to be 0 or 1, found 0.5"));
-  EXPECT_EQ(Refusal(WithAnswer(R"("weight": 2)")), expected("weight to be 0 or 1, found 2"));
-  EXPECT_EQ(Refusal(WithAnswer(R"("weight": -1)")), expected("weight to be 0 or 1, found -1"));
-  EXPECT_EQ(Refusal(WithAnswer(R"("weight": "1")")), expected("weight to be 0 or 1, found \"1\""));
-  EXPECT_EQ(Refusal(WithAnswer(R"("weight": true)")), expected("weight to be 0 or 1, found true"));
-  EXPECT_EQ(Refusal(WithAnswer(R"("train": 0)")), expected("train to be true or false, found 0"));
-  EXPECT_EQ(Refusal(WithAnswer(R"("masked": "no")")), expected("masked to be true or false, found \"no\""));
+  EXPECT_EQ(ListRefusal(WithAnswer(R"("weight": 0.5)")), expected("weight to be 0 or 1, found 0.5"));
+  EXPECT_EQ(ListRefusal(WithAnswer(R"("weight": 2)")), expected("weight to be 0 or 1, found 2"));
+  EXPECT_EQ(ListRefusal(WithAnswer(R"("weight": -1)")), expected("weight to be 0 or 1, found -1"));
+  EXPECT_EQ(ListRefusal(WithAnswer(R"("weight": "1")")), expected("weight to be 0 or 1, found \"1\""));
+  EXPECT_EQ(ListRefusal(WithAnswer(R"("weight": true)")), expected("weight to be 0 or 1, found true"));
+  EXPECT_EQ(ListRefusal(WithAnswer(R"("train": 0)")), expected("train to be true or false, found 0"));
+  EXPECT_EQ(ListRefusal(WithAnswer(R"("masked": "no")")), expected("masked to be true or false, found \"no\""));
 }
 
 // A question may carry the marks that leave it what it is: context.
@@ -93,9 +93,9 @@ TEST(Conversation, OnlyAnswersAreLearned) {
   for (const char* mark : {R"("train": false)", R"("weight": 0)", R"("weight": 1)", R"("masked": true)"}) {
     EXPECT_EQ(Shown(question(mark)), "user: q") << mark;
   }
-  EXPECT_EQ(Refusal(question(R"("train": true)")),
+  EXPECT_EQ(ListRefusal(question(R"("train": true)")),
             "expected messages[0].train to be false, as only answers are learned, found true");
-  EXPECT_EQ(Refusal(question(R"("weight": 0.5)")), "expected messages[0].weight to be 0 or 1, found 0.5");
+  EXPECT_EQ(ListRefusal(question(R"("weight": 0.5)")), "expected messages[0].weight to be 0 or 1, found 0.5");
 }
 
 TEST(Conversation, NullIsNoText) {
@@ -109,7 +109,8 @@ TEST(Conversation, NullIsNoText) {
 
 TEST(Conversation, AnEmptyAnswerIsNotLearned) {
   for (const char* text : {R"("")", R"(" \n\t")", "[]", R"([{"type":"text","text":""}])"}) {
-    EXPECT_EQ(Read(R"([{"role":"assistant","content":)" + std::string(text) + "}]").messages.at(0).is_learned, false)
+    EXPECT_EQ(ReadList(R"([{"role":"assistant","content":)" + std::string(text) + "}]").messages.at(0).is_learned,
+              false)
         << text;
   }
   EXPECT_EQ(Shown(R"([{"role":"assistant","content":""},{"role":"user","content":""},
@@ -137,26 +138,27 @@ TEST(Conversation, NoticesThatToolsAreCalled) {
 
 TEST(Conversation, RefusesWhatItCannotRead) {
   const auto expected = [](const std::string& what) { return "expected messages[0]" + what; };
-  EXPECT_EQ(Refusal(R"(["Hi"])"), expected(" to be an object, found \"Hi\""));
-  EXPECT_EQ(Refusal(R"([{"content":"c"}])"),
+  EXPECT_EQ(ListRefusal(R"(["Hi"])"), expected(" to be an object, found \"Hi\""));
+  EXPECT_EQ(ListRefusal(R"([{"content":"c"}])"),
             expected(" to be an object with a \"role\" or a \"from\", found {\"content\":\"c\"}"));
-  EXPECT_EQ(Refusal(R"([{"role":"user"}])"),
+  EXPECT_EQ(ListRefusal(R"([{"role":"user"}])"),
             expected(" to be an object with a \"content\" or a \"value\", found {\"role\":\"user\"}"));
-  EXPECT_EQ(Refusal(R"([{"role":"narrator","content":"c"}])"),
+  EXPECT_EQ(ListRefusal(R"([{"role":"narrator","content":"c"}])"),
             expected(".role to be system, user or assistant, found \"narrator\""));
-  EXPECT_EQ(Refusal(R"([{"role":7,"content":"c"}])"), expected(".role to be a string, found 7"));
-  EXPECT_EQ(Refusal(R"([{"role":"user","content":7}])"), expected(".content to be a string, found 7"));
-  EXPECT_EQ(Refusal(R"([{"role":"user","content":["hey"]}])"), expected(".content[0] to be an object, found \"hey\""));
-  EXPECT_EQ(Refusal(R"([{"role":"user","content":[{"type":"image_url","image_url":{}}]}])"),
+  EXPECT_EQ(ListRefusal(R"([{"role":7,"content":"c"}])"), expected(".role to be a string, found 7"));
+  EXPECT_EQ(ListRefusal(R"([{"role":"user","content":7}])"), expected(".content to be a string, found 7"));
+  EXPECT_EQ(ListRefusal(R"([{"role":"user","content":["hey"]}])"),
+            expected(".content[0] to be an object, found \"hey\""));
+  EXPECT_EQ(ListRefusal(R"([{"role":"user","content":[{"type":"image_url","image_url":{}}]}])"),
             expected(".content[0].type to be text, found \"image_url\""));
-  EXPECT_EQ(Refusal(R"([{"from":"human","value":[{"type":"text","text":3}]}])"),
+  EXPECT_EQ(ListRefusal(R"([{"from":"human","value":[{"type":"text","text":3}]}])"),
             expected(".value[0].text to be a string, found 3"));
 }
 
 TEST(Conversation, RefusesFieldsThatMayNotBeLost) {
-  EXPECT_EQ(Refusal(WithAnswer(R"("reasoning_content": "Hm.")")),
+  EXPECT_EQ(ListRefusal(WithAnswer(R"("reasoning_content": "Hm.")")),
             "expected messages[1].reasoning_content to be missing or empty, as it is not read here, found \"Hm.\"");
-  EXPECT_EQ(Refusal(WithAnswer(R"("images": ["a.png"])")),
+  EXPECT_EQ(ListRefusal(WithAnswer(R"("images": ["a.png"])")),
             "expected messages[1].images to be missing or empty, as it is not read here, found [\"a.png\"]");
   EXPECT_EQ(Shown(WithAnswer(R"("reasoning_content": null, "images": [], "thinking": "")")), "user: q, assistant: a");
 }

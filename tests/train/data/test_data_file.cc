@@ -12,19 +12,19 @@ namespace {
 
 using namespace std::string_literals;
 
-using Values = std::vector<std::pair<Index, std::string>>;  // each with its line
+using LinedValues = std::vector<std::pair<Index, std::string>>;  // each with its line
 
-Values Read(const std::string& text) {
+LinedValues ValuesOf(const std::string& text) {
   DataFile file(text, "data.json");
-  Values values;
+  LinedValues values;
   while (const auto value = file.Next()) values.emplace_back(value->line, value->text);
   EXPECT_FALSE(file.Next());
   return values;
 }
 
-std::string Refusal(const std::string& text) {
+std::string TextRefusal(const std::string& text) {
   try {
-    Read(text);
+    ValuesOf(text);
   } catch (const std::runtime_error& error) {
     return error.what();
   }
@@ -32,48 +32,48 @@ std::string Refusal(const std::string& text) {
 }
 
 TEST(DataFile, ReadsLines) {
-  EXPECT_EQ(Read(""), Values());
-  EXPECT_EQ(Read("\xEF\xBB\xBF \r\n\n"), Values());
-  EXPECT_EQ(Read("{}"), (Values{{1, "{}"}}));
-  EXPECT_EQ(Read("\xEF\xBB\xBF{a}\r\n\n \t\r\n  {b}\n[1]\n"), (Values{{1, "{a}\r"}, {4, "{b}"}, {5, "[1]"}}));
+  EXPECT_EQ(ValuesOf(""), LinedValues());
+  EXPECT_EQ(ValuesOf("\xEF\xBB\xBF \r\n\n"), LinedValues());
+  EXPECT_EQ(ValuesOf("{}"), (LinedValues{{1, "{}"}}));
+  EXPECT_EQ(ValuesOf("\xEF\xBB\xBF{a}\r\n\n \t\r\n  {b}\n[1]\n"), (LinedValues{{1, "{a}\r"}, {4, "{b}"}, {5, "[1]"}}));
 }
 
 TEST(DataFile, ReadsTheItemsOfAnArray) {
-  EXPECT_EQ(Read("[]"), Values());
-  EXPECT_EQ(Read(" \n[\n]\n"), Values());
-  EXPECT_EQ(Read("[{},{}]"), (Values{{1, "{}"}, {1, "{}"}}));
-  EXPECT_EQ(Read("\xEF\xBB\xBF\n[\r\n  {\"a\":\n [1, {}]},\n\n  {} ,3\n]\r\n"),
-            (Values{{3, "{\"a\":\n [1, {}]}"}, {6, "{}"}, {6, "3\n"}}));
+  EXPECT_EQ(ValuesOf("[]"), LinedValues());
+  EXPECT_EQ(ValuesOf(" \n[\n]\n"), LinedValues());
+  EXPECT_EQ(ValuesOf("[{},{}]"), (LinedValues{{1, "{}"}, {1, "{}"}}));
+  EXPECT_EQ(ValuesOf("\xEF\xBB\xBF\n[\r\n  {\"a\":\n [1, {}]},\n\n  {} ,3\n]\r\n"),
+            (LinedValues{{3, "{\"a\":\n [1, {}]}"}, {6, "{}"}, {6, "3\n"}}));
   // Brackets, commas and quotes inside strings end nothing.
   const std::string tricky = R"({"a]}\"": "\\", "b": ["],{", "\\\""]})";
-  EXPECT_EQ(Read("[" + tricky + "," + tricky + "]"), (Values{{1, tricky}, {1, tricky}}));
+  EXPECT_EQ(ValuesOf("[" + tricky + "," + tricky + "]"), (LinedValues{{1, tricky}, {1, tricky}}));
 }
 
 TEST(DataFile, RefusesAnArrayThatDoesNotEndWithTheFile) {
-  EXPECT_EQ(Refusal("[\n{}"), "data.json:2: expected ] at the end of the array, found the file's end");
-  EXPECT_EQ(Refusal("["), "data.json:1: expected ] at the end of the array, found the file's end");
-  EXPECT_EQ(Refusal("[{}\n{}]"), "data.json:2: expected a comma between two items of the array");
-  EXPECT_EQ(Refusal("[{}]\n[{}]"), "data.json:2: expected nothing after the array, found more");
-  EXPECT_EQ(Read("[{},]"), (Values{{1, "{}"}, {1, ""}}));  // left to the parser
+  EXPECT_EQ(TextRefusal("[\n{}"), "data.json:2: expected ] at the end of the array, found the file's end");
+  EXPECT_EQ(TextRefusal("["), "data.json:1: expected ] at the end of the array, found the file's end");
+  EXPECT_EQ(TextRefusal("[{}\n{}]"), "data.json:2: expected a comma between two items of the array");
+  EXPECT_EQ(TextRefusal("[{}]\n[{}]"), "data.json:2: expected nothing after the array, found more");
+  EXPECT_EQ(ValuesOf("[{},]"), (LinedValues{{1, "{}"}, {1, ""}}));  // left to the parser
 }
 
 TEST(DataFile, RefusesWhatIsNoText) {
   const auto expected = [](const std::string& what) { return "data.json: is " + what + ", expected UTF-8 text"; };
-  EXPECT_EQ(Refusal("\xFF\xFE{\0}\0"s), expected("UTF-16"));
-  EXPECT_EQ(Refusal("\xFE\xFF\0{\0}"s), expected("UTF-16"));
-  EXPECT_EQ(Refusal("{\0\"\0"s), expected("UTF-16"));
-  EXPECT_EQ(Refusal("\0[\0{"s), expected("UTF-16"));
-  EXPECT_EQ(Refusal("\xFF\xFE\0\0{\0\0\0"s), expected("UTF-32"));
-  EXPECT_EQ(Refusal("\x1F\x8B\x08\0"s), expected("gzip-compressed"));
-  EXPECT_EQ(Refusal("\x28\xB5\x2F\xFD\x04"), expected("zstd-compressed"));
-  EXPECT_EQ(Refusal("PK\x03\x04"), expected("a zip archive"));
-  EXPECT_EQ(Refusal("PAR1\x15"), expected("a Parquet file"));
+  EXPECT_EQ(TextRefusal("\xFF\xFE{\0}\0"s), expected("UTF-16"));
+  EXPECT_EQ(TextRefusal("\xFE\xFF\0{\0}"s), expected("UTF-16"));
+  EXPECT_EQ(TextRefusal("{\0\"\0"s), expected("UTF-16"));
+  EXPECT_EQ(TextRefusal("\0[\0{"s), expected("UTF-16"));
+  EXPECT_EQ(TextRefusal("\xFF\xFE\0\0{\0\0\0"s), expected("UTF-32"));
+  EXPECT_EQ(TextRefusal("\x1F\x8B\x08\0"s), expected("gzip-compressed"));
+  EXPECT_EQ(TextRefusal("\x28\xB5\x2F\xFD\x04"), expected("zstd-compressed"));
+  EXPECT_EQ(TextRefusal("PK\x03\x04"), expected("a zip archive"));
+  EXPECT_EQ(TextRefusal("PAR1\x15"), expected("a Parquet file"));
 }
 
 TEST(DataFile, RefusesAnItemThatIsTooLong) {
   const auto item = [](size_t bytes) { return "\"" + std::string(bytes - 2, 'x') + "\""; };
-  EXPECT_EQ(Read("[1,\n" + item(16 << 20) + "]").size(), 2u);
-  EXPECT_EQ(Refusal("[1,\n" + item((16 << 20) + 1) + "]"),
+  EXPECT_EQ(ValuesOf("[1,\n" + item(16 << 20) + "]").size(), 2u);
+  EXPECT_EQ(TextRefusal("[1,\n" + item((16 << 20) + 1) + "]"),
             "data.json:2: expected an item of at most 16777216 bytes, found 16777217");
 }
 

@@ -20,10 +20,9 @@ namespace ampgrad::train {
 namespace {
 
 using Ids = std::vector<int>;
-using Rows = std::vector<std::vector<Index>>;
+using IndexRows = std::vector<std::vector<Index>>;
 using models::ChatFormat;
 using models::Role;
-constexpr int kNone = ops::kIgnored;
 
 /// A tokenizer of bytes with the special tokens of all templates, and the templates.
 class ChatTokens {
@@ -63,11 +62,11 @@ TEST(Examples, PromptsAreLearnedWithoutTheMask) {
   const ChatTokens bytes;
   const models::ChatTemplate chat = bytes.Template(ChatFormat::kPlain);
   const Samples samples{SampleKind::kPrompt, {MakeSample("ab", "xy")}};
-  EXPECT_EQ(Only(samples, {chat, 9}, bytes.tokenizer()).targets, (Ids{kNone, 'x', 'y', 256}));
+  EXPECT_EQ(Only(samples, {chat, 9}, bytes.tokenizer()).targets, (Ids{ops::kIgnored, 'x', 'y', 256}));
   EXPECT_EQ(Only(samples, {chat, 9, false}, bytes.tokenizer()).targets, (Ids{'b', 'x', 'y', 256}));
   // The mask of what is marked as context goes too, and a cut that leaves no answer leaves the prompt.
   Samples context{SampleKind::kMessages, {{{{Role::kAssistant, "a", false}, {Role::kAssistant, "b"}}, "", 0}}};
-  EXPECT_EQ(Only(context, {chat, 9}, bytes.tokenizer()).targets, (Ids{kNone, 'b', 256}));
+  EXPECT_EQ(Only(context, {chat, 9}, bytes.tokenizer()).targets, (Ids{ops::kIgnored, 'b', 256}));
   EXPECT_EQ(Only(context, {chat, 9, false}, bytes.tokenizer()).targets, (Ids{256, 'b', 256}));
   EXPECT_EQ(Only(samples, {chat, 1, false}, bytes.tokenizer()).targets, (Ids{'b'}));
   EXPECT_TRUE(Only(samples, {chat, 1}, bytes.tokenizer()).targets.empty());
@@ -110,16 +109,16 @@ TEST(LastQuestion, EndsWhereTheLastAnswerBegins) {
 }
 
 TEST(SideBySide, HasNoPaddingAndABorderAtEverySequence) {
-  const Example a{{1, 2, 3}, {2, kNone, 4}}, b{{5}, {6}}, c{{7, 8}, {kNone, 9}};
+  const Example a{{1, 2, 3}, {2, ops::kIgnored, 4}}, b{{5}, {6}}, c{{7, 8}, {ops::kIgnored, 9}};
   const Batch batch = SideBySide({&a, &b, &c});
   EXPECT_EQ(batch.length, 3);
   EXPECT_EQ(batch.inputs, (Ids{1, 2, 3, 5, 7, 8}));
-  EXPECT_EQ(batch.targets, (Ids{2, kNone, 4, 6, kNone, 9}));
+  EXPECT_EQ(batch.targets, (Ids{2, ops::kIgnored, 4, 6, ops::kIgnored, 9}));
   EXPECT_EQ(*batch.borders, (std::vector<Index>{0, 3, 4, 6}));
   EXPECT_EQ(batch.sequences(), 3);
   const Batch part = batch.Shard(1, 2);  // what begins in rows 3 to 6
   EXPECT_EQ(part.inputs, (Ids{5, 7, 8}));
-  EXPECT_EQ(part.targets, (Ids{6, kNone, 9}));
+  EXPECT_EQ(part.targets, (Ids{6, ops::kIgnored, 9}));
   EXPECT_EQ(*part.borders, (std::vector<Index>{0, 1, 3}));
   for (const Index shards : {1, 2, 3, 6, 7}) {
     Ids inputs;
@@ -143,7 +142,7 @@ TEST(SideBySide, LearnsWhatThePaddedBatchLearns) {
     for (const int id : {0, 1, 2, 3, 4, 5, 6}) {
       if (id > static_cast<int>(i)) break;
       examples[i].inputs.push_back(17 * id + static_cast<int>(i));
-      examples[i].targets.push_back(id % 2 ? kNone : 11 * id + 3);
+      examples[i].targets.push_back(id % 2 ? ops::kIgnored : 11 * id + 3);
     }
   }
   std::vector<const Example*> members;
@@ -167,10 +166,10 @@ TEST(SideBySide, LearnsWhatThePaddedBatchLearns) {
 }
 
 TEST(Pack, FillsTheFullestRowWithTheLongestFirst) {
-  EXPECT_EQ(Pack({3, 5, 2, 4, 4, 1}, 6), (Rows{{1, 5}, {3, 2}, {4}, {0}}));
-  EXPECT_EQ(Pack({2, 2, 2}, 6), (Rows{{0, 1, 2}}));
-  EXPECT_EQ(Pack({6, 6}, 6), (Rows{{0}, {1}}));
-  EXPECT_EQ(Pack({}, 6), Rows());
+  EXPECT_EQ(Pack({3, 5, 2, 4, 4, 1}, 6), (IndexRows{{1, 5}, {3, 2}, {4}, {0}}));
+  EXPECT_EQ(Pack({2, 2, 2}, 6), (IndexRows{{0, 1, 2}}));
+  EXPECT_EQ(Pack({6, 6}, 6), (IndexRows{{0}, {1}}));
+  EXPECT_EQ(Pack({}, 6), IndexRows());
 }
 
 TEST(Pack, LosesNothingAndOverfillsNothing) {
@@ -178,7 +177,7 @@ TEST(Pack, LosesNothingAndOverfillsNothing) {
   std::vector<Index> lengths;
   for (uint64_t i = 0; i < 1000; ++i) lengths.push_back(1 + random.Below(i, 100));
   std::vector<bool> seen(lengths.size(), false);
-  const Rows rows = Pack(lengths, 100);
+  const IndexRows rows = Pack(lengths, 100);
   for (const std::vector<Index>& row : rows) {
     Index sum = 0;
     for (const Index i : row) {

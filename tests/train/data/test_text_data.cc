@@ -5,12 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/train/training.h"
 #include "train/data/text_data.h"
 
 namespace ampgrad::train {
 namespace {
-
-const models::Tokenizer kTokenizer = models::Tokenizer::Bytes();
 
 /// A text in which every byte determines the next: b + 1 modulo 127.
 std::string Counting(Index size) {
@@ -21,7 +20,7 @@ std::string Counting(Index size) {
 
 std::string Message(const std::string& text, Index length) {
   try {
-    TextData(text, kTokenizer, length, 4, 1, "story.txt");
+    TextData(text, kByteTokenizer, length, 4, 1, "story.txt");
   } catch (const std::runtime_error& error) {
     return error.what();
   }
@@ -35,7 +34,7 @@ Index Windows(const Data& data) {
 }
 
 TEST(TextData, TargetsAreInputsShiftedByOne) {
-  const Data data = TextData(Counting(5000), kTokenizer, 15, 4, 1, "text");
+  const Data data = TextData(Counting(5000), kByteTokenizer, 15, 4, 1, "text");
   std::vector<Batch> batches = data.held_out;
   for (Index step = 0; step < 50; ++step) batches.push_back(data.train(step));
   for (const Batch& batch : batches) {
@@ -52,7 +51,7 @@ TEST(TextData, TargetsAreInputsShiftedByOne) {
 TEST(TextData, TrainingNeverTouchesTheHeldOutTail) {
   // 4000 bytes, a twentieth of them held out in whole windows of 15 + 1: floor(200/16) = 12 windows, 192 bytes.
   const std::string text = "<" + std::string(3806, 'a') + ">" + std::string(192, 'Z');
-  const Data data = TextData(text, kTokenizer, 15, 5, 1, "text");
+  const Data data = TextData(text, kByteTokenizer, 15, 5, 1, "text");
   EXPECT_EQ(Windows(data), 12);
   ASSERT_EQ(data.held_out.size(), 3u);  // 5 + 5 + 2
   EXPECT_EQ(data.held_out[2].tokens(), 2 * 15);
@@ -73,16 +72,17 @@ TEST(TextData, TrainingNeverTouchesTheHeldOutTail) {
 }
 
 TEST(TextData, HoldsOutOneToSixtyFourWindows) {
-  EXPECT_EQ(Windows(TextData(Counting(32), kTokenizer, 15, 4, 1, "text")), 1);
-  EXPECT_EQ(Windows(TextData(Counting(639), kTokenizer, 15, 4, 1, "text")), 1);  // 639/20 = 31 bytes: one window of 16
-  EXPECT_EQ(Windows(TextData(Counting(640), kTokenizer, 15, 4, 1, "text")), 2);
-  EXPECT_EQ(Windows(TextData(Counting(100000), kTokenizer, 15, 4, 1, "text")), 64);
+  EXPECT_EQ(Windows(TextData(Counting(32), kByteTokenizer, 15, 4, 1, "text")), 1);
+  EXPECT_EQ(Windows(TextData(Counting(639), kByteTokenizer, 15, 4, 1, "text")),
+            1);  // 639/20 = 31 bytes: one window of 16
+  EXPECT_EQ(Windows(TextData(Counting(640), kByteTokenizer, 15, 4, 1, "text")), 2);
+  EXPECT_EQ(Windows(TextData(Counting(100000), kByteTokenizer, 15, 4, 1, "text")), 64);
 }
 
 TEST(TextData, HeldOutWindowsDoNotOverlap) {
   const std::string text = Counting(4000);
   std::string tail;
-  for (const Batch& batch : TextData(text, kTokenizer, 15, 5, 1, "text").held_out) {
+  for (const Batch& batch : TextData(text, kByteTokenizer, 15, 5, 1, "text").held_out) {
     for (size_t n = 0; n < batch.inputs.size(); n += 15) {
       tail.push_back(static_cast<char>(batch.inputs[n]));
       for (size_t i = n; i < n + 15; ++i) tail.push_back(static_cast<char>(batch.targets[i]));
@@ -93,8 +93,8 @@ TEST(TextData, HeldOutWindowsDoNotOverlap) {
 
 TEST(TextData, SameSeedSameBatches) {
   const std::string text = Counting(5000);
-  const Data a = TextData(text, kTokenizer, 15, 4, 1, "text"), b = TextData(text, kTokenizer, 15, 4, 1, "text");
-  const Data other = TextData(text, kTokenizer, 15, 4, 2, "text");
+  const Data a = TextData(text, kByteTokenizer, 15, 4, 1, "text"), b = TextData(text, kByteTokenizer, 15, 4, 1, "text");
+  const Data other = TextData(text, kByteTokenizer, 15, 4, 2, "text");
   const Batch third = a.train(2);  // asked for out of order: a batch depends on nothing but its step
   for (Index step = 0; step < 10; ++step) {
     EXPECT_EQ(a.train(step).inputs, b.train(step).inputs);
@@ -106,7 +106,7 @@ TEST(TextData, SameSeedSameBatches) {
 
 TEST(TextData, TheShortestTextTrainsOnItsOneWindow) {
   const std::string text = "abcdefgh";  // two windows of 3 + 1
-  const Data data = TextData(text, kTokenizer, 3, 2, 1, "text");
+  const Data data = TextData(text, kByteTokenizer, 3, 2, 1, "text");
   EXPECT_EQ(data.train(7).inputs, (std::vector<int>{'a', 'b', 'c', 'a', 'b', 'c'}));
   EXPECT_EQ(data.train(7).targets, (std::vector<int>{'b', 'c', 'd', 'b', 'c', 'd'}));
   ASSERT_EQ(data.held_out.size(), 1u);
@@ -135,7 +135,7 @@ TEST(TextWindows, CoverTheText) {
   for (const Index size : {2, 15, 16, 17, 100, 137}) {
     for (const Index batch : {1, 4}) {
       std::string seen = Counting(1);
-      for (const Batch& windows : TextWindows(Counting(size), kTokenizer, 15, batch, 1000, "text")) {
+      for (const Batch& windows : TextWindows(Counting(size), kByteTokenizer, 15, batch, 1000, "text")) {
         EXPECT_LE(windows.sequences(), batch);
         EXPECT_LE(windows.length, 15);
         for (Index n = 0; n < windows.tokens(); ++n) {
@@ -146,9 +146,9 @@ TEST(TextWindows, CoverTheText) {
       EXPECT_EQ(seen, Counting(size));
     }
   }
-  EXPECT_EQ(TextWindows(Counting(100), kTokenizer, 15, 4, 3, "text").at(0).tokens(), 45);
-  EXPECT_EQ(TextWindows(Counting(100), kTokenizer, 15, 4, 3, "text").size(), 1u);
-  EXPECT_THROW(TextWindows("a", kTokenizer, 15, 4, 1000, "text"), std::runtime_error);
+  EXPECT_EQ(TextWindows(Counting(100), kByteTokenizer, 15, 4, 3, "text").at(0).tokens(), 45);
+  EXPECT_EQ(TextWindows(Counting(100), kByteTokenizer, 15, 4, 3, "text").size(), 1u);
+  EXPECT_THROW(TextWindows("a", kByteTokenizer, 15, 4, 1000, "text"), std::runtime_error);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/train/data/sample_parts.h"
 #include "train/data/chat_data.h"
 #include "train/data/wording.h"
 #include "train/data/world.h"
@@ -14,17 +15,14 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr uint64_t kSeed = 1;
+constexpr uint64_t kWorldSeed = 1;
 constexpr size_t kBytes = 100'000;
 
 /// {person, kind of fact} → all different words that the text has for it.
-using Facts = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
-
-const std::string& Prompt(const Sample& sample) { return sample.messages.front().content; }
-const std::string& Answer(const Sample& sample) { return sample.messages.back().content; }
+using PersonFacts = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
 
 /// Adds all matches of a pattern with the groups person and word.
-void Collect(const std::string& text, const std::string& pattern, const std::string& kind, Facts& facts) {
+void Collect(const std::string& text, const std::string& pattern, const std::string& kind, PersonFacts& facts) {
   const std::regex regex(pattern);
   for (std::sregex_iterator it(text.begin(), text.end(), regex), end; it != end; ++it) {
     facts[{(*it)[1], kind}].insert((*it)[2]);
@@ -32,8 +30,8 @@ void Collect(const std::string& text, const std::string& pattern, const std::str
 }
 
 /// The facts that a text states in sentences of their own.
-Facts FactsOf(const std::string& text) {
-  Facts facts;
+PersonFacts FactsOf(const std::string& text) {
+  PersonFacts facts;
   Collect(text, "([A-Z][a-z]+) lives in ([A-Za-z ]+)\\.", "town", facts);
   Collect(text, "([A-Z][a-z]+) is a ([a-z ]+)\\.", "trade", facts);
   Collect(text, "([A-Z][a-z]+) has a ([a-z ]+)\\.", "animal", facts);
@@ -43,8 +41,8 @@ Facts FactsOf(const std::string& text) {
 }
 
 /// The facts that a text mentions inside other sentences.
-Facts AsidesOf(const std::string& text) {
-  Facts facts;
+PersonFacts AsidesOf(const std::string& text) {
+  PersonFacts facts;
   Collect(text, "One [a-z]+ ([A-Z][a-z]+) of ([A-Za-z ]+) went to", "town", facts);
   Collect(text, "met ([A-Z][a-z]+), the [a-z ]+ from ([A-Za-z ]+)\\.", "town", facts);
   Collect(text, "met ([A-Z][a-z]+), the ([a-z ]+) from", "trade", facts);
@@ -54,23 +52,23 @@ Facts AsidesOf(const std::string& text) {
 }
 
 TEST(World, SameSeedSameText) {
-  EXPECT_EQ(World(kSeed).Stories(kBytes), World(kSeed).Stories(kBytes));
-  EXPECT_NE(World(kSeed).Stories(kBytes), World(kSeed + 1).Stories(kBytes));
-  const auto first = World(kSeed).Questions().all, again = World(kSeed).Questions().all,
-             other = World(kSeed + 1).Questions().all;
+  EXPECT_EQ(World(kWorldSeed).Stories(kBytes), World(kWorldSeed).Stories(kBytes));
+  EXPECT_NE(World(kWorldSeed).Stories(kBytes), World(kWorldSeed + 1).Stories(kBytes));
+  const auto first = World(kWorldSeed).Questions().all, again = World(kWorldSeed).Questions().all,
+             other = World(kWorldSeed + 1).Questions().all;
   ASSERT_EQ(first.size(), again.size());
   ASSERT_EQ(first.size(), other.size());
   size_t different = 0;
   for (size_t i = 0; i < first.size(); ++i) {
-    EXPECT_EQ(Prompt(first[i]), Prompt(again[i]));
-    EXPECT_EQ(Answer(first[i]), Answer(again[i]));
-    different += Answer(first[i]) != Answer(other[i]);
+    EXPECT_EQ(PromptOf(first[i]), PromptOf(again[i]));
+    EXPECT_EQ(AnswerOf(first[i]), AnswerOf(again[i]));
+    different += AnswerOf(first[i]) != AnswerOf(other[i]);
   }
   EXPECT_GT(different, first.size() / 4);  // sums are the same in every world
 }
 
 TEST(World, StoriesAreAsLongAsAsked) {
-  const World world(kSeed);
+  const World world(kWorldSeed);
   const std::string text = world.Stories(5000);
   EXPECT_GE(text.size(), 5000u);
   EXPECT_LT(text.size(), 6000u);
@@ -78,7 +76,7 @@ TEST(World, StoriesAreAsLongAsAsked) {
 }
 
 TEST(World, StoriesDiffer) {
-  const std::string text = World(kSeed).Stories(kBytes);
+  const std::string text = World(kWorldSeed).Stories(kBytes);
   std::set<std::string> stories;
   size_t count = 0;
   for (size_t begin = 0; begin < text.size(); ++count) {
@@ -92,8 +90,8 @@ TEST(World, StoriesDiffer) {
 }
 
 TEST(World, SumsAreRight) {
-  std::string text = World(kSeed).Stories(kBytes);
-  for (const Sample& sample : World(kSeed).Questions().all) text += Answer(sample) + "\n";
+  std::string text = World(kWorldSeed).Stories(kBytes);
+  for (const Sample& sample : World(kWorldSeed).Questions().all) text += AnswerOf(sample) + "\n";
   const std::regex regex("(\\d+) and (\\d+) make (\\d+)\\.");
   int sums = 0;
   for (std::sregex_iterator it(text.begin(), text.end(), regex), end; it != end; ++it, ++sums) {
@@ -103,8 +101,8 @@ TEST(World, SumsAreRight) {
 }
 
 TEST(World, StoriesAgreeWithThemselves) {
-  const std::string text = World(kSeed).Stories(kBytes);
-  Facts facts = FactsOf(text);
+  const std::string text = World(kWorldSeed).Stories(kBytes);
+  PersonFacts facts = FactsOf(text);
   EXPECT_EQ(facts.size(), 130u);  // 26 people with 5 facts each, all told within 100 kB
   for (const auto& [of, words] : AsidesOf(text)) facts[of].insert(words.begin(), words.end());
   EXPECT_EQ(facts.size(), 130u);
@@ -115,27 +113,27 @@ TEST(World, StoriesAgreeWithThemselves) {
 }
 
 TEST(World, AnswersAgreeWithTheStories) {
-  const World world(kSeed);
-  const Facts told = FactsOf(world.Stories(kBytes));
+  const World world(kWorldSeed);
+  const PersonFacts told = FactsOf(world.Stories(kBytes));
   // A word of a question that tells which kind of fact it asks for.
   const std::vector<std::pair<std::string, std::string>> kinds = {
       {"live?", "town"},    {"town", "town"}, {"trade", "trade"}, {"work", "trade"},
       {"animal", "animal"}, {"eat?", "dish"}, {"dish", "dish"},   {"best friend", "friend"}};
   std::map<std::pair<std::string, std::string>, int> wordings;
   for (const Sample& sample : world.Questions().all) {
-    if (Answer(sample).find(" make ") != std::string::npos) continue;
-    const Facts answer = FactsOf(Answer(sample));
-    ASSERT_EQ(answer.size(), 1u) << Answer(sample);
+    if (AnswerOf(sample).find(" make ") != std::string::npos) continue;
+    const PersonFacts answer = FactsOf(AnswerOf(sample));
+    ASSERT_EQ(answer.size(), 1u) << AnswerOf(sample);
     const auto& [of, words] = *answer.begin();
     const auto told_of = told.find(of);
-    ASSERT_NE(told_of, told.end()) << Answer(sample);
-    EXPECT_EQ(words, told_of->second) << Answer(sample);
-    EXPECT_NE(Prompt(sample).find(of.first), std::string::npos) << Prompt(sample) << Answer(sample);
+    ASSERT_NE(told_of, told.end()) << AnswerOf(sample);
+    EXPECT_EQ(words, told_of->second) << AnswerOf(sample);
+    EXPECT_NE(PromptOf(sample).find(of.first), std::string::npos) << PromptOf(sample) << AnswerOf(sample);
     std::string asked;
     for (const auto& [word, kind] : kinds) {
-      if (Prompt(sample).find(word) != std::string::npos) asked = kind;
+      if (PromptOf(sample).find(word) != std::string::npos) asked = kind;
     }
-    EXPECT_EQ(asked, of.second) << Prompt(sample) << Answer(sample);
+    EXPECT_EQ(asked, of.second) << PromptOf(sample) << AnswerOf(sample);
     ++wordings[of];
   }
   EXPECT_EQ(wordings.size(), 130u);
@@ -146,11 +144,12 @@ TEST(World, SumQuestionsGetTheirOwnSum) {
   const std::regex question("(What is|How much do) (\\d+) (plus|and) (\\d+)( make)?\\?");
   std::set<std::pair<int, int>> sums;
   int count = 0;
-  for (const Sample& sample : World(kSeed).Questions().all) {
+  for (const Sample& sample : World(kWorldSeed).Questions().all) {
     std::smatch match;
-    if (!std::regex_search(Prompt(sample), match, question)) continue;
+    if (!std::regex_search(PromptOf(sample), match, question)) continue;
     const int a = std::stoi(match[2]), b = std::stoi(match[4]);
-    EXPECT_EQ(Answer(sample), std::to_string(a) + " and " + std::to_string(b) + " make " + std::to_string(a + b) + ".");
+    EXPECT_EQ(AnswerOf(sample),
+              std::to_string(a) + " and " + std::to_string(b) + " make " + std::to_string(a + b) + ".");
     sums.insert({a, b});
     ++count;
   }
@@ -162,11 +161,11 @@ TEST(World, QuestionsAreManyShortAndDifferent) {
   for (const uint64_t seed : {0u, 1u, 2u, 12345u}) {
     std::set<std::string> prompts;
     for (const Sample& sample : World(seed).Questions().all) {
-      EXPECT_TRUE(prompts.insert(Prompt(sample)).second) << Prompt(sample);
+      EXPECT_TRUE(prompts.insert(PromptOf(sample)).second) << PromptOf(sample);
       const std::string text = UserText(SampleKind::kQuestion, sample, models::ChatFormat::kPlain);
-      EXPECT_EQ(text, "Question: " + Prompt(sample) + "\nAnswer: ");
-      EXPECT_TRUE(Prompt(sample).ends_with("?")) << Prompt(sample);
-      EXPECT_LE(text.size() + Answer(sample).size(), 96u) << text << Answer(sample);
+      EXPECT_EQ(text, "Question: " + PromptOf(sample) + "\nAnswer: ");
+      EXPECT_TRUE(PromptOf(sample).ends_with("?")) << PromptOf(sample);
+      EXPECT_LE(text.size() + AnswerOf(sample).size(), 96u) << text << AnswerOf(sample);
     }
     EXPECT_EQ(prompts.size(), 548u);  // two wordings of 26·5 facts and 12·12 sums
   }

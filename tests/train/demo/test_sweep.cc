@@ -15,7 +15,7 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr double kBound = sizeof(Real) == sizeof(double) ? 1e-9 : 1e-4;
+constexpr double kRunsApart = sizeof(Real) == sizeof(double) ? 1e-9 : 1e-4;
 
 SweepOptions Sweep() {
   SweepOptions options;
@@ -33,7 +33,7 @@ std::vector<SweepRow> RunIt(models::LanguageModel& model, const SweepOptions& op
 }
 
 /// The rows of one sweep, which several tests look at.
-const std::vector<SweepRow>& Rows() {
+const std::vector<SweepRow>& SweptRows() {
   static const std::vector<SweepRow> rows = [] {
     models::Gpt model = Nano();
     return RunIt(model, Sweep());
@@ -63,14 +63,14 @@ std::string Table(const std::vector<SweepRow>& rows) {
 }
 
 TEST(RunSweep, CountsWhatIsTrainedByHand) {
-  ASSERT_EQ(Rows().size(), 7u);  // full, and three K from both starts
+  ASSERT_EQ(SweptRows().size(), 7u);  // full, and three K from both starts
   EXPECT_EQ(kNanoParameters, 35712);
-  EXPECT_FALSE(Rows()[0].run.arm.method.NeedsBasis());
-  EXPECT_EQ(Rows()[0].run.trained, kNanoParameters);
-  EXPECT_EQ(Rows()[0].Share(), 1);
+  EXPECT_FALSE(SweptRows()[0].run.arm.method.NeedsBasis());
+  EXPECT_EQ(SweptRows()[0].run.trained, kNanoParameters);
+  EXPECT_EQ(SweptRows()[0].Share(), 1);
   const std::vector<Index> ks = {2, 5, 32};
   for (size_t i = 0; i < 6; ++i) {
-    const SweepRow& row = Rows()[1 + i];
+    const SweepRow& row = SweptRows()[1 + i];
     EXPECT_TRUE(row.run.arm.method.NeedsBasis());
     EXPECT_EQ(row.run.arm.method.start, i < 3 ? ct::Start::kReconstructed : ct::Start::kExact);
     EXPECT_EQ(row.run.arm.method.k, ks[i % 3]);
@@ -78,7 +78,7 @@ TEST(RunSweep, CountsWhatIsTrainedByHand) {
     EXPECT_DOUBLE_EQ(row.Share(), static_cast<double>(kNanoRows * ks[i % 3]) / kNanoParameters);
     EXPECT_EQ(row.run.rate.lr, 1e-2);
   }
-  EXPECT_EQ(Rows()[0].run.rate.lr, 1e-3);
+  EXPECT_EQ(SweptRows()[0].run.rate.lr, 1e-3);
 }
 
 TEST(RunSweep, LossesAreWhatTheModelsSay) {
@@ -92,8 +92,8 @@ TEST(RunSweep, LossesAreWhatTheModelsSay) {
   // The batches of seed 1, as a study gives it.
   Train(
       model, [&](Index step) { return pairs.data.train(1'000'000 + step); }, options);
-  EXPECT_EQ(Rows()[0].run.end_loss, Evaluate(model, pairs.data.held_out));
-  for (const SweepRow& row : Rows()) {
+  EXPECT_EQ(SweptRows()[0].run.end_loss, Evaluate(model, pairs.data.held_out));
+  for (const SweepRow& row : SweptRows()) {
     EXPECT_EQ(row.run.base_loss, base);
     for (const double number : {row.run.start_loss, row.run.end_loss, row.efficiency, row.from_base_efficiency,
                                 row.Share(), row.run.rate.lr, row.run.seconds_per_step}) {
@@ -104,19 +104,20 @@ TEST(RunSweep, LossesAreWhatTheModelsSay) {
     if (lossless) {
       EXPECT_EQ(row.run.start_loss, base) << row.run.arm.method.Label();  // not nearly: exactly
     } else if (row.run.arm.method.k == 32) {
-      EXPECT_NEAR(row.run.start_loss, base, kBound);  // K = d spans every row
+      EXPECT_NEAR(row.run.start_loss, base, kRunsApart);  // K = d spans every row
     } else {
       EXPECT_NE(row.run.start_loss, base);
     }
   }
-  EXPECT_LT(Rows()[0].run.end_loss, base);
+  EXPECT_LT(SweptRows()[0].run.end_loss, base);
 }
 
 TEST(RunSweep, EfficienciesAreTheirFormulas) {
-  EXPECT_EQ(Rows()[0].efficiency, 1);
-  EXPECT_EQ(Rows()[0].from_base_efficiency, 1);
-  const double full_gain = Rows()[0].run.base_loss - Rows()[0].run.end_loss;  // full SFT starts from the base itself
-  for (const SweepRow& row : Rows()) {
+  EXPECT_EQ(SweptRows()[0].efficiency, 1);
+  EXPECT_EQ(SweptRows()[0].from_base_efficiency, 1);
+  const double full_gain =
+      SweptRows()[0].run.base_loss - SweptRows()[0].run.end_loss;  // full SFT starts from the base itself
+  for (const SweepRow& row : SweptRows()) {
     EXPECT_DOUBLE_EQ(row.efficiency, (row.run.start_loss - row.run.end_loss) / full_gain) << row.run.arm.method.Label();
     EXPECT_DOUBLE_EQ(row.from_base_efficiency, (row.run.base_loss - row.run.end_loss) / full_gain)
         << row.run.arm.method.Label();
@@ -125,19 +126,19 @@ TEST(RunSweep, EfficienciesAreTheirFormulas) {
   }
 }
 
-// Rows() take the factored chain. The full method has no chain: its row is the same to the last bit.
+// SweptRows() take the factored chain. The full method has no chain: its row is the same to the last bit.
 TEST(RunSweep, ChainsEndAlike) {
   models::Gpt model = Nano();
   SweepOptions options = Sweep();
   options.chain = nn::Chain::kExplicit;
   const std::vector<SweepRow> by_dw = RunIt(model, options);
-  ASSERT_EQ(by_dw.size(), Rows().size());
-  EXPECT_EQ(by_dw[0].run.end_loss, Rows()[0].run.end_loss);
+  ASSERT_EQ(by_dw.size(), SweptRows().size());
+  EXPECT_EQ(by_dw[0].run.end_loss, SweptRows()[0].run.end_loss);
   for (size_t i = 1; i < by_dw.size(); ++i) {
     EXPECT_EQ(by_dw[i].run.arm.method.chain, nn::Chain::kExplicit);
-    EXPECT_EQ(Rows()[i].run.arm.method.chain, nn::Chain::kFactored);
-    EXPECT_NEAR(by_dw[i].run.start_loss, Rows()[i].run.start_loss, kBound) << by_dw[i].run.arm.method.Label();
-    EXPECT_NEAR(by_dw[i].run.end_loss, Rows()[i].run.end_loss, kBound) << by_dw[i].run.arm.method.Label();
+    EXPECT_EQ(SweptRows()[i].run.arm.method.chain, nn::Chain::kFactored);
+    EXPECT_NEAR(by_dw[i].run.start_loss, SweptRows()[i].run.start_loss, kRunsApart) << by_dw[i].run.arm.method.Label();
+    EXPECT_NEAR(by_dw[i].run.end_loss, SweptRows()[i].run.end_loss, kRunsApart) << by_dw[i].run.arm.method.Label();
   }
 }
 
@@ -205,14 +206,14 @@ TEST(RunSweep, ARunThatDivergesCostsItsRow) {
   SweepOptions options = Sweep();
   options.full_lrs = {1e30};
   const std::vector<SweepRow> rows = RunIt(model, options);
-  ASSERT_EQ(rows.size(), Rows().size());
+  ASSERT_EQ(rows.size(), SweptRows().size());
   // Double overflows later than float: one meets the gradient norm first, the other the held-out loss.
   EXPECT_NE(rows[0].run.diverged.find(" is not finite"), std::string::npos) << rows[0].run.diverged;
-  EXPECT_EQ(rows[0].run.start_loss, Rows()[0].run.start_loss);
+  EXPECT_EQ(rows[0].run.start_loss, SweptRows()[0].run.start_loss);
   EXPECT_TRUE(std::isnan(rows[0].run.end_loss) && std::isnan(rows[0].run.seconds_per_step));
   for (size_t i = 1; i < rows.size(); ++i) {
     EXPECT_EQ(rows[i].run.diverged, "");
-    EXPECT_EQ(rows[i].run.end_loss, Rows()[i].run.end_loss);
+    EXPECT_EQ(rows[i].run.end_loss, SweptRows()[i].run.end_loss);
     EXPECT_TRUE(std::isnan(rows[i].efficiency)) << "a share of a full SFT that diverged";
   }
   const auto cells = Cells(Table(rows));
@@ -230,7 +231,7 @@ TEST(RunSweep, RatesThatAllDivergeCostTheirRows) {
   options.amplitude_lrs = {1e300, 1e299};
   const std::vector<SweepRow> rows = RunIt(model, options);
   ASSERT_EQ(rows.size(), 3u);
-  EXPECT_EQ(rows[0].run.end_loss, Rows()[0].run.end_loss);
+  EXPECT_EQ(rows[0].run.end_loss, SweptRows()[0].run.end_loss);
   for (const size_t i : {1, 2}) {
     EXPECT_EQ(rows[i].run.diverged, "every rate of the search diverged");
     EXPECT_TRUE(std::isnan(rows[i].run.rate.lr));
@@ -245,10 +246,10 @@ TEST(RunSweep, TellsEachRowWhenItIsDone) {
   RunIt(model, Sweep(), [&](const std::vector<SweepRow>& rows) {
     EXPECT_EQ(rows.size(), ends.size() + 1);
     ends.push_back(rows.back().run.end_loss);
-    EXPECT_EQ(rows.back().efficiency, Rows()[rows.size() - 1].efficiency);
+    EXPECT_EQ(rows.back().efficiency, SweptRows()[rows.size() - 1].efficiency);
   });
-  ASSERT_EQ(ends.size(), Rows().size());
-  for (size_t i = 0; i < ends.size(); ++i) EXPECT_EQ(ends[i], Rows()[i].run.end_loss);
+  ASSERT_EQ(ends.size(), SweptRows().size());
+  for (size_t i = 0; i < ends.size(); ++i) EXPECT_EQ(ends[i], SweptRows()[i].run.end_loss);
 }
 
 // What a directory holds is not run again, and gives the same rows.
@@ -264,20 +265,20 @@ TEST(RunSweep, GoesOnWhereItWasStopped) {
   }
   StudyFile file(dir.path());
   const std::vector<SweepRow> rows = RunSweep(model, Pairs().data, Sweep(), file);
-  ASSERT_EQ(rows.size(), Rows().size());
+  ASSERT_EQ(rows.size(), SweptRows().size());
   EXPECT_EQ(StudyFile(dir.path()).runs().size(), rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
-    EXPECT_EQ(rows[i].run.end_loss, Rows()[i].run.end_loss);
+    EXPECT_EQ(rows[i].run.end_loss, SweptRows()[i].run.end_loss);
     EXPECT_EQ(rows[i].run.curve.size(), 4u);
-    EXPECT_EQ(rows[i].from_base_efficiency, Rows()[i].from_base_efficiency);
+    EXPECT_EQ(rows[i].from_base_efficiency, SweptRows()[i].from_base_efficiency);
   }
 }
 
 TEST(TableJson, HoldsTheRows) {
-  const nlohmann::json json = nlohmann::json::parse(TableJson(Rows()));
-  ASSERT_EQ(json.size(), Rows().size());
+  const nlohmann::json json = nlohmann::json::parse(TableJson(SweptRows()));
+  ASSERT_EQ(json.size(), SweptRows().size());
   for (size_t i = 0; i < json.size(); ++i) {
-    const SweepRow& row = Rows()[i];
+    const SweepRow& row = SweptRows()[i];
     EXPECT_EQ(json[i].at("method"), row.run.arm.method.method);
     if (row.run.arm.method.NeedsBasis()) {
       EXPECT_EQ(json[i].at("start"), ct::ToString(row.run.arm.method.start));
@@ -302,13 +303,13 @@ TEST(TableJson, HoldsTheRows) {
 }
 
 TEST(FormatRow, HasACellForEachColumn) {
-  const auto cells = Cells(Table(Rows()));
-  ASSERT_EQ(cells.size(), 2 + Rows().size());
+  const auto cells = Cells(Table(SweptRows()));
+  ASSERT_EQ(cells.size(), 2 + SweptRows().size());
   EXPECT_EQ(cells[0], (std::vector<std::string>{"method", "start", "K", "lr", "trained", "share", "base", "start",
                                                 "end", "efficiency", "from base", "s/step"}));
   const auto number = [](const std::string& cell) { return std::stod(cell); };
-  for (size_t i = 0; i < Rows().size(); ++i) {
-    const SweepRow& row = Rows()[i];
+  for (size_t i = 0; i < SweptRows().size(); ++i) {
+    const SweepRow& row = SweptRows()[i];
     const std::vector<std::string>& c = cells[2 + i];
     ASSERT_EQ(c.size(), cells[0].size());
     EXPECT_EQ(c[0], row.run.arm.method.method);

@@ -22,7 +22,7 @@ std::vector<double> Losses(const MethodSettings& method, bool checkpoint, uint64
   const auto model = TinyGpt(3);
   Prepare(*model, method);
   model->checkpoint_blocks = checkpoint;
-  TrainOptions options = Options(4, 1e-1);
+  TrainOptions options = OptionsOf(4, 1e-1);
   options.seed = seed;
   Trainer trainer(*model, options);
   std::vector<double> losses;

@@ -157,7 +157,7 @@ TEST(UpdateMethod, TrainsWhatItSays) {
       if (!param->trainable) frozen.push_back(param);
     }
     const auto frozen_before = BytesOf(frozen);
-    Trainer trainer(*model, Options(2, 1e-2));
+    Trainer trainer(*model, OptionsOf(2, 1e-2));
     for (Index i = 0; i < 2; ++i) trainer.Step(SomeBatch(*model));
     EXPECT_TRUE(BytesOf(frozen) == frozen_before);
     for (const auto& [name, bytes] : BytesOf(models::TrainableParameters(*model)))
@@ -175,7 +175,7 @@ TEST(LoraFa, OnTheBasisIsAmplitude) {
     const auto a = base.Clone(), b = base.Clone();
     Prepare(*a, lora, bases);
     Prepare(*b, amplitude, bases);
-    TrainOptions options = Options(4, 1e-2);
+    TrainOptions options = OptionsOf(4, 1e-2);
     options.adamw.eps = 1e-3;  // with the usual one, rounding decides the first step of a gradient that is nearly zero
     Trainer trains_a(*a, options), trains_b(*b, options);
     for (Index step = 0; step < 4; ++step) {

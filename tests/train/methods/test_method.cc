@@ -15,7 +15,7 @@
 namespace ampgrad::train {
 namespace {
 
-std::shared_ptr<const ct::Basis> BasisOf(models::LanguageModel& model, Index k) {
+std::shared_ptr<const ct::Basis> BasisOfBlocks(models::LanguageModel& model, Index k) {
   const auto sources = ct::SelectRows(model.Parts().matrices, model.width(), ct::RowsPolicy::kBlocks);
   return std::make_shared<const ct::Basis>(ct::ComputeBasis(sources, k));
 }
@@ -64,7 +64,7 @@ TEST(Prepare, TakesTheChain) {
   for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
     for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
       models::Gpt model = Nano();
-      Prepare(model, {.method = "amplitude", .k = 3, .start = start, .chain = chain}, BasisOf(model, 5));
+      Prepare(model, {.method = "amplitude", .k = 3, .start = start, .chain = chain}, BasisOfBlocks(model, 5));
       Tape tape;
       BatchLoss(model, tape, Pairs().data.train(0));
       Index reconstructed = 0;
@@ -85,7 +85,7 @@ TEST(Prepare, AmplitudeTrainsScoresAlone) {
   for (const ct::Start start : {ct::Start::kExact, ct::Start::kReconstructed}) {
     SCOPED_TRACE(ct::ToString(start));
     models::Gpt model = Nano();
-    Prepare(model, {.method = "amplitude", .k = 3, .start = start}, BasisOf(model, 5));
+    Prepare(model, {.method = "amplitude", .k = 3, .start = start}, BasisOfBlocks(model, 5));
     const std::vector<Param*> trainable = models::TrainableParameters(model);
     EXPECT_EQ(trainable.size(), 8u);  // four matrices in each of two blocks
     EXPECT_EQ(models::CountParameters(trainable), 3 * kNanoRows);
@@ -110,7 +110,7 @@ TEST(Prepare, AmplitudeTrainsScoresAlone) {
 TEST(Prepare, ExactStartIsTheModelBitForBit) {
   models::Gpt base = Nano();
   const auto model = base.Clone();
-  Prepare(*model, {.method = "amplitude", .k = 3}, BasisOf(base, 3));
+  Prepare(*model, {.method = "amplitude", .k = 3}, BasisOfBlocks(base, 3));
   const Batch batch = Pairs().data.train(0);
   Tape tape(Tape::Mode::kInference);
   const Tensor expected = base.Logits(tape, batch.inputs, batch.length).value;

@@ -56,7 +56,7 @@ std::unique_ptr<models::LanguageModel> WithGains(nn::Chain chain) {
   return model;
 }
 
-Batch SomeBatch() { return {6, RandomIds(12, 23, 1), RandomIds(12, 23, 2)}; }
+Batch GainsBatch() { return {6, RandomIds(12, 23, 1), RandomIds(12, 23, 2)}; }
 
 // 3. What must hold of any form.
 
@@ -73,7 +73,7 @@ TEST(OwnForm, StartsAtThePretrainedWeightBitForBit) {
 TEST(OwnForm, ItsGradientIsThatOfItsWeight) {
   for (const char* name : {"h.0.attn.c_attn.weight", "h.1.mlp.c_proj.weight"}) {
     const auto model = WithGains(nn::Chain::kExplicit);
-    const Trace trace = FollowNumber(*model, SomeBatch(), {.weight = name, .part = "gains", .row = 3});
+    const Trace trace = FollowNumber(*model, GainsBatch(), {.weight = name, .part = "gains", .row = 3});
     EXPECT_EQ(trace.row, 3);
     EXPECT_LE(std::abs(trace.dot / trace.gradient - 1), sizeof(Real) == 4 ? 1e-3 : 1e-11);
     if (sizeof(Real) == 8) {
@@ -87,7 +87,7 @@ TEST(OwnForm, BothChainsGiveTheSameGradient) {
   for (const nn::Chain chain : {nn::Chain::kExplicit, nn::Chain::kFactored}) {
     models.push_back(WithGains(chain));
     Tape tape;
-    tape.Backward(BatchLoss(*models.back(), tape, SomeBatch()));
+    tape.Backward(BatchLoss(*models.back(), tape, GainsBatch()));
   }
   const auto dense = models::TrainableParameters(*models[0]), factored = models::TrainableParameters(*models[1]);
   ASSERT_EQ(dense.size(), 8u);
@@ -104,15 +104,15 @@ TEST(OwnForm, BothChainsGiveTheSameGradient) {
 TEST(OwnForm, TrainsAndMergesIntoAPlainWeight) {
   const auto model = WithGains(nn::Chain::kFactored);
   const auto plain = TinyGpt(3);
-  Trainer trainer(*model, Options(20, 1e-1));
-  const double before = trainer.Step(SomeBatch()).loss;
-  while (!trainer.Done()) trainer.Step(SomeBatch());
-  EXPECT_LT(Evaluate(*model, {SomeBatch()}), 0.9 * before);
+  Trainer trainer(*model, OptionsOf(20, 1e-1));
+  const double before = trainer.Step(GainsBatch()).loss;
+  while (!trainer.Done()) trainer.Step(GainsBatch());
+  EXPECT_LT(Evaluate(*model, {GainsBatch()}), 0.9 * before);
 
   for (nn::Matrix* matrix : plain->Parts().matrices) {
     matrix->form = std::make_unique<nn::Frozen>(FindMatrix(*model, matrix->name)->form->Merged(), matrix->layout);
   }
-  EXPECT_NEAR(Evaluate(*plain, {SomeBatch()}), Evaluate(*model, {SomeBatch()}), 1e-4);
+  EXPECT_NEAR(Evaluate(*plain, {GainsBatch()}), Evaluate(*model, {GainsBatch()}), 1e-4);
 }
 
 }  // namespace

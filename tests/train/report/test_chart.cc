@@ -5,13 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/reference/numbers.h"
 #include "train/report/chart.h"
 
 namespace ampgrad::report {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Axis Over(double low, double high, Axis::Scale scale) {
   Axis axis("", scale);
@@ -39,13 +37,13 @@ TEST(Axis, GivesZeroNoSign) {
 
 TEST(Axis, IgnoresWhatHasNoPlaceOnIt) {
   Axis axis = Over(1, 100, Axis::Scale::kLog);
-  for (const double value : {kNaN, kInfinity, -kInfinity, 0.0, -5.0}) axis.Include(value);
+  for (const double value : std::initializer_list<double>{kNaN, kInfinity, -kInfinity, 0.0, -5.0}) axis.Include(value);
   EXPECT_DOUBLE_EQ(axis.Fraction(10), 0.5);
   EXPECT_EQ(axis.Fraction(0), 0);
   EXPECT_EQ(axis.Fraction(kNaN), 0);
   EXPECT_EQ(axis.Fraction(1e9), 1);
   Axis even = Over(-1, 1, Axis::Scale::kEven);
-  for (const double value : {kNaN, kInfinity, -kInfinity}) even.Include(value);
+  for (const double value : std::initializer_list<double>{kNaN, kInfinity, -kInfinity}) even.Include(value);
   EXPECT_DOUBLE_EQ(even.Fraction(0), 0.5);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/texts.h"
 #include "tests/train/spectra/spectra_example.h"
 #include "train/report/format.h"
 #include "train/report/html.h"
@@ -18,14 +19,6 @@ namespace {
 
 using report::Escape;
 using report::Format;
-
-bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-size_t Count(const std::string& text, const std::string& part) {
-  size_t n = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
-  return n;
-}
 
 std::string Page(const ct::ModelSpectra& spectra) {
   return SpectraPage(spectra, ScaleK(spectra), "a model", "ampgrad analyze --model M");
@@ -85,7 +78,7 @@ TEST(SpectraPage, MarksInHeatMapsExactlyWhatSurvives) {
     }
   }
   EXPECT_EQ(seen, cells.size());
-  EXPECT_EQ(Count(html, "<option"), maps.size() + 1);
+  EXPECT_EQ(Occurrences(html, "<option"), maps.size() + 1);
 }
 
 TEST(SpectraPage, GivesASecondMatrixOfAKindItsOwnRow) {
@@ -121,10 +114,11 @@ TEST(SpectraPage, HasEveryFigureInATableThatSorts) {
     }
   }
   // Every table but the heat maps.
-  const size_t tables = Count(html, "<table>") - Count(html, "class=\"map\"");
+  const size_t tables = Occurrences(html, "<table>") - Occurrences(html, "class=\"map\"");
   EXPECT_EQ(tables, 10u);
-  EXPECT_EQ(Count(html, "<th scope=\"col\"><button type=\"button\">"), tables + 1);  // of names; one has labels too
-  EXPECT_GT(Count(html, "<th scope=\"col\" class=\"number\"><button type=\"button\">"), 40u);
+  EXPECT_EQ(Occurrences(html, "<th scope=\"col\"><button type=\"button\">"),
+            tables + 1);  // of names; one has labels too
+  EXPECT_GT(Occurrences(html, "<th scope=\"col\" class=\"number\"><button type=\"button\">"), 40u);
   EXPECT_TRUE(Contains(html, "aria-sort"));
 }
 
@@ -171,7 +165,7 @@ TEST(SpectraPage, SaysWhenNothingWasTested) {
   const ct::ModelSpectra s = MakeSpectra({.nulls = false});
   const std::string html = Page(s);
   EXPECT_TRUE(Contains(html, "No figure was tested against chance"));
-  EXPECT_EQ(Count(html, "★"), 1u);  // in what explains it
+  EXPECT_EQ(Occurrences(html, "★"), 1u);  // in what explains it
   for (const char* number : {"=\"nan", "=\"-nan", "=\"inf", "--s:nan", ",nan", ",-nan", " nan"}) {
     EXPECT_FALSE(Contains(html, number)) << number;
   }

@@ -8,6 +8,7 @@
 
 #include "ct/basis.h"
 #include "ct/spectra/spectrum.h"
+#include "tests/support/texts.h"
 #include "tests/train/spectra/spectra_example.h"
 #include "tests/train/spectra/svg_reading.h"
 #include "train/report/format.h"
@@ -20,8 +21,6 @@ namespace {
 
 using report::Escape;
 using report::Format;
-
-bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // That pixels stand where an even axis through the least and the greatest puts these numbers.
 void ExpectEven(const std::vector<double>& pixels, const std::vector<double>& numbers) {

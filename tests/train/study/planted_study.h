@@ -9,6 +9,8 @@
 /// Runs with given losses, as a study would have recorded them.
 namespace ampgrad::train {
 
+inline constexpr auto kExact = ct::Start::kExact, kRebuilt = ct::Start::kReconstructed;
+
 /// An arm as the plans make it.
 inline Arm FullArm(const std::string& name = "full", Index steps = 0) {
   Arm arm;

@@ -8,8 +8,6 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr auto kExact = ct::Start::kExact, kRebuilt = ct::Start::kReconstructed;
-
 // Full falls from 4 to 2, whatever the seed; both starts at K = 2 and 8.
 StudyRuns Small() {
   std::vector<StudyRun> runs;

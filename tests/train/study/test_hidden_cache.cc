@@ -41,18 +41,18 @@ Data SomeData(const Setting& setting) {
 }
 
 // Everything that a run gives.
-struct Outcome {
+struct CachedOutcome {
   std::vector<double> losses;
   std::map<std::string, std::string> bytes;
 
-  bool operator==(const Outcome&) const = default;
+  bool operator==(const CachedOutcome&) const = default;
 };
 
-Outcome Trained(models::LanguageModel& model, const Data& data, const Setting& setting) {
+CachedOutcome Trained(models::LanguageModel& model, const Data& data, const Setting& setting) {
   model.checkpoint_blocks = setting.checkpoint;
-  TrainOptions options = Options(5, 3e-2);
+  TrainOptions options = OptionsOf(5, 3e-2);
   options.shards = setting.shards;
-  Outcome outcome;
+  CachedOutcome outcome;
   outcome.losses.push_back(Evaluate(model, data.held_out));
   Trainer trainer(model, options);
   while (!trainer.Done()) outcome.losses.push_back(trainer.Step(data.train(trainer.step())).loss);
@@ -63,7 +63,7 @@ Outcome Trained(models::LanguageModel& model, const Data& data, const Setting& s
 }
 
 // The last block, by every kind of method that a study compares.
-std::vector<MethodSettings> Methods() {
+std::vector<MethodSettings> StudiedMethods() {
   const Scope scope = ParseLayers("last:1", 2);
   Scope with_head = scope;
   with_head.head = true;
@@ -74,7 +74,7 @@ std::vector<MethodSettings> Methods() {
           {.method = "full", .scope = with_head}};
 }
 
-std::unique_ptr<models::LanguageModel> Prepared(models::LanguageModel& base, const MethodSettings& method) {
+std::unique_ptr<models::LanguageModel> PreparedCopy(models::LanguageModel& base, const MethodSettings& method) {
   std::unique_ptr<models::LanguageModel> model = base.Clone();
   Bases bases;
   if (method.NeedsBasis()) {
@@ -117,11 +117,11 @@ TEST_F(HiddenCacheTest, ChangesNoBitOfAnyRun) {
         const Data shared = WithHidden(data, cache, cache);
         const Index once = 5 * setting.shards + 3;
         Index runs = 0;
-        for (const MethodSettings& method : Methods()) {
+        for (const MethodSettings& method : StudiedMethods()) {
           SCOPED_TRACE(method.Label() + ", shards " + std::to_string(setting.shards) + ", bound " +
                        std::to_string(bytes));
-          const Outcome alone = Trained(*Prepared(base, method), data, setting);
-          EXPECT_TRUE(Trained(*Prepared(base, method), shared, setting) == alone);
+          const CachedOutcome alone = Trained(*PreparedCopy(base, method), data, setting);
+          EXPECT_TRUE(Trained(*PreparedCopy(base, method), shared, setting) == alone);
           EXPECT_EQ(cache->computed(), once);
           EXPECT_EQ(cache->found(), ++runs * (once + 2) - once);
         }
@@ -175,7 +175,7 @@ TEST_F(HiddenCacheTest, DoesNotConfuseBlocksOrWeights) {
       return copy;
     };
     expect(*clone(), 2, 1);
-    expect(*Prepared(base, Methods()[0]), 1, 2);
+    expect(*PreparedCopy(base, StudiedMethods()[0]), 1, 2);
     expect(*clone(), 2, 2);
     // A vector, and a matrix of the embedding, that are others.
     const auto vector = clone(), matrix = clone();
@@ -199,8 +199,8 @@ TEST_F(HiddenCacheTest, SharesNothingBelowAnEmbeddingThatTrains) {
       const MethodSettings method{.method = "full", .scope = whole ? Scope() : scope};
       const Data data = SomeData({});
       const auto cache = MakeCache();
-      const Outcome alone = Trained(*Prepared(*base, method), data, {});
-      EXPECT_TRUE(Trained(*Prepared(*base, method), WithHidden(data, cache, cache), {}) == alone);
+      const CachedOutcome alone = Trained(*PreparedCopy(*base, method), data, {});
+      EXPECT_TRUE(Trained(*PreparedCopy(*base, method), WithHidden(data, cache, cache), {}) == alone);
       EXPECT_EQ(cache->computed() + cache->found(), 0);
     }
   }
@@ -234,7 +234,7 @@ TEST_F(HiddenCacheTest, BeginsBelowAFrozenAdapter) {
   ForEachBase([&](models::LanguageModel& base) {
     const MethodSettings method{.method = "lora", .chain = nn::Chain::kFactored, .rank = 2, .dropout = 0.5};
     const auto prepared = [&] {
-      auto model = Prepared(base, method);
+      auto model = PreparedCopy(base, method);
       for (nn::Matrix* matrix : model->BlockParts(0).matrices) {
         for (const nn::FormPart& part : matrix->form->Parts()) {
           part.param->trainable = false;
@@ -245,7 +245,7 @@ TEST_F(HiddenCacheTest, BeginsBelowAFrozenAdapter) {
       return model;
     };
     const auto cache = MakeCache();
-    const Outcome alone = Trained(*prepared(), SomeData({}), {});
+    const CachedOutcome alone = Trained(*prepared(), SomeData({}), {});
     EXPECT_TRUE(Trained(*prepared(), WithHidden(SomeData({}), cache, cache), {}) == alone);
   });
 }
@@ -254,18 +254,18 @@ TEST_F(HiddenCacheTest, BeginsBelowAFrozenAdapter) {
 TEST_F(HiddenCacheTest, SeesWhatALayerHasLearnedBeforeItWasFrozen) {
   for (const auto& base : BothFamilies(3, /*tied=*/false)) {
     const auto run = [&](const Data& data) {
-      const auto model = Prepared(*base, {});
-      Outcome outcome = Trained(*model, data, {});
+      const auto model = PreparedCopy(*base, {});
+      CachedOutcome outcome = Trained(*model, data, {});
       for (Param* param : models::Parameters(*model)) param->trainable = false;
       for (Param* vector : model->BlockParts(1).vectors) vector->trainable = true;
-      const Outcome frozen = Trained(*model, data, {});
+      const CachedOutcome frozen = Trained(*model, data, {});
       outcome.losses.insert(outcome.losses.end(), frozen.losses.begin(), frozen.losses.end());
       outcome.bytes = frozen.bytes;
       return outcome;
     };
     const auto cache = MakeCache();
     const Data data = SomeData({}), shared = WithHidden(data, cache, cache);
-    Trained(*Prepared(*base, Methods()[4]), shared, {});
+    Trained(*PreparedCopy(*base, StudiedMethods()[4]), shared, {});
     EXPECT_EQ(cache->computed(), 8);
     EXPECT_TRUE(run(shared) == run(data));
     EXPECT_EQ(cache->computed(), 16);

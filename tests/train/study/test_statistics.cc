@@ -8,7 +8,7 @@
 namespace ampgrad::train {
 namespace {
 
-SeedValues Values(const std::vector<double>& numbers) {
+SeedValues SeedsOf(const std::vector<double>& numbers) {
   SeedValues values;
   for (size_t i = 0; i < numbers.size(); ++i) values.values[i + 1] = numbers[i];
   return values;
@@ -16,22 +16,22 @@ SeedValues Values(const std::vector<double>& numbers) {
 
 // Printed tables have t(0.975) = 12.706, 4.303, 2.776 and 2.262 for 1, 2, 4 and 9 degrees of freedom.
 TEST(Summary, IsStudentsInterval) {
-  const Interval two = Summary(Values({0, 2}));  // s/√n = 1
+  const Interval two = Summary(SeedsOf({0, 2}));  // s/√n = 1
   EXPECT_DOUBLE_EQ(two.mean, 1);
   EXPECT_NEAR(two.high, 1 + 12.706, 1e-3);
   EXPECT_NEAR(two.low, 1 - 12.706, 1e-3);
-  const Interval three = Summary(Values({1, 2, 3}));  // s = 1
+  const Interval three = Summary(SeedsOf({1, 2, 3}));  // s = 1
   EXPECT_NEAR(three.HalfWidth(), 4.303 / std::sqrt(3.0), 1e-3);
-  const Interval five = Summary(Values({1, 2, 3, 4, 5}));  // s² = 2.5, s/√n = √0.5
+  const Interval five = Summary(SeedsOf({1, 2, 3, 4, 5}));  // s² = 2.5, s/√n = √0.5
   EXPECT_NEAR(five.low, 3 - 2.776 * std::sqrt(0.5), 1e-3);
   EXPECT_NEAR(five.high, 3 + 2.776 * std::sqrt(0.5), 1e-3);
-  const Interval ten = Summary(Values({4, 6, 4, 6, 4, 6, 4, 6, 4, 6}));  // s² = 10/9, s/√n = 1/3
+  const Interval ten = Summary(SeedsOf({4, 6, 4, 6, 4, 6, 4, 6, 4, 6}));  // s² = 10/9, s/√n = 1/3
   EXPECT_NEAR(ten.HalfWidth(), 2.262 / 3, 1e-3);
   EXPECT_EQ(ten.seeds, 10);
 }
 
 TEST(Summary, OneSeedHasAMeanAndNoInterval) {
-  const Interval one = Summary(Values({7}));
+  const Interval one = Summary(SeedsOf({7}));
   EXPECT_EQ(one.mean, 7);
   EXPECT_FALSE(one.HasEnds());
   EXPECT_TRUE(std::isnan(PValue(one, 0)));
@@ -39,7 +39,7 @@ TEST(Summary, OneSeedHasAMeanAndNoInterval) {
 }
 
 TEST(Summary, NamesSeedsWithoutANumber) {
-  SeedValues values = Values({1, 2, 3});
+  SeedValues values = SeedsOf({1, 2, 3});
   values.missing = {4};
   values.diverged = {5, 6};
   const Interval interval = Summary(values);
@@ -48,18 +48,18 @@ TEST(Summary, NamesSeedsWithoutANumber) {
   SeedValues none;
   none.diverged = {1};
   EXPECT_EQ(Summary(none).why, "every run diverged");
-  EXPECT_EQ(Summary(Values({1, INFINITY})).why, "seed 2 has no finite number");
+  EXPECT_EQ(Summary(SeedsOf({1, INFINITY})).why, "seed 2 has no finite number");
 }
 
 // Correlated arms: what they share falls out of the difference. Differences 1, 2, 3: mean 2, s/√n = 1/√3.
 TEST(Difference, IsOfEachSeed) {
-  const Interval interval = Summary(Difference(Values({101, 52, 13}), Values({100, 50, 10})));
+  const Interval interval = Summary(Difference(SeedsOf({101, 52, 13}), SeedsOf({100, 50, 10})));
   EXPECT_DOUBLE_EQ(interval.mean, 2);
   EXPECT_NEAR(interval.HalfWidth(), 4.303 / std::sqrt(3.0), 1e-3);
 }
 
 TEST(Difference, KeepsSeedsThatEitherSideLacks) {
-  SeedValues a = Values({1, 2, 3, 4}), b = Values({1, 2});
+  SeedValues a = SeedsOf({1, 2, 3, 4}), b = SeedsOf({1, 2});
   a.diverged = {5};
   b.diverged = {4};
   b.values[5] = 1;
@@ -69,25 +69,25 @@ TEST(Difference, KeepsSeedsThatEitherSideLacks) {
 }
 
 TEST(RatioOf, IsOfEachSeed) {
-  const Interval interval = Summary(RatioOf(Values({10, 22, 36}), Values({10, 11, 12})));  // 1, 2, 3; not 68/33
+  const Interval interval = Summary(RatioOf(SeedsOf({10, 22, 36}), SeedsOf({10, 11, 12})));  // 1, 2, 3; not 68/33
   EXPECT_DOUBLE_EQ(interval.mean, 2);
 }
 
 TEST(RatioOf, IsNotPrintedOverWhatMayBeZero) {
   // 2.01 ± 4.303·√((0.5² + 0.5²)/2)/√3 = 2.01 ± 1.24 excludes zero; with a deviation of 1 it is ± 2.48.
-  EXPECT_TRUE(Summary(RatioOf(Values({1, 1, 1}), Values({1.51, 2.01, 2.51}))).HasMean());
-  const Interval hidden = Summary(RatioOf(Values({1, 1, 1}), Values({1.01, 2.01, 3.01})));
+  EXPECT_TRUE(Summary(RatioOf(SeedsOf({1, 1, 1}), SeedsOf({1.51, 2.01, 2.51}))).HasMean());
+  const Interval hidden = Summary(RatioOf(SeedsOf({1, 1, 1}), SeedsOf({1.01, 2.01, 3.01})));
   EXPECT_FALSE(hidden.HasMean() || hidden.HasEnds());
   EXPECT_EQ(hidden.seeds, 3);
   EXPECT_EQ(hidden.why, "its denominator may be zero: 2.01 (-0.4741 to 4.494)");
 }
 
 TEST(PValue, AgreesWithTheIntervalsEnds) {
-  const Interval interval = Summary(Values({1, 2, 3, 4, 5}));
+  const Interval interval = Summary(SeedsOf({1, 2, 3, 4, 5}));
   EXPECT_NEAR(PValue(interval, interval.low), 0.05, 1e-9);
   EXPECT_NEAR(PValue(interval, interval.high), 0.05, 1e-9);
   EXPECT_EQ(PValue(interval, 3), 1);
-  EXPECT_EQ(PValue(Summary(Values({2, 2, 2})), 1), 0);
+  EXPECT_EQ(PValue(Summary(SeedsOf({2, 2, 2})), 1), 0);
 }
 
 // Two arms that differ only in a random draw: about 5 of 100 studies call them different. Of 4000 studies 200 ± 13.8

@@ -6,7 +6,7 @@ namespace ampgrad::train {
 namespace {
 
 constexpr Verdict kHolds = Verdict::kHolds, kFails = Verdict::kDoesNotHold, kOpen = Verdict::kUndecided,
-                  kNone = Verdict::kNotTestable;
+                  kNoVerdict = Verdict::kNotTestable;
 
 // An interval of five seeds; its deviation is the one that gives these ends: (high − low)/2·√5/2.7764.
 Interval From(double low, double high) {
@@ -44,7 +44,7 @@ TEST(JudgeThreshold, FourSeedsOrADivergedRunDecideNothing) {
   EXPECT_EQ(JudgeThreshold(interval, Side::kAbove, 0), kOpen);
   EXPECT_EQ(JudgeThreshold(interval, Side::kBelow, 0), kOpen);
   EXPECT_EQ(WhatDecides({interval}, kOpen), "runs that do not diverge: 1 did, and no interval speaks for them");
-  EXPECT_EQ(JudgeThreshold({}, Side::kAbove, 0), kNone);
+  EXPECT_EQ(JudgeThreshold({}, Side::kAbove, 0), kNoVerdict);
   Interval gone;
   gone.diverged = 5;
   EXPECT_EQ(JudgeThreshold(gone, Side::kAbove, 0), kOpen);
@@ -54,8 +54,8 @@ TEST(JudgeAll, OneThatFailsDecides) {
   EXPECT_EQ(JudgeAll({From(1, 2), From(-2, -1)}, Side::kAbove, 0), kFails);
   EXPECT_EQ(JudgeAll({From(1, 2), From(1, 2)}, Side::kAbove, 0), kHolds);
   EXPECT_EQ(JudgeAll({From(1, 2), From(-1, 2)}, Side::kAbove, 0), kOpen);
-  EXPECT_EQ(JudgeAll({From(1, 2), {}}, Side::kAbove, 0), kNone);
-  EXPECT_EQ(JudgeAll({}, Side::kAbove, 0), kNone);
+  EXPECT_EQ(JudgeAll({From(1, 2), {}}, Side::kAbove, 0), kNoVerdict);
+  EXPECT_EQ(JudgeAll({}, Side::kAbove, 0), kNoVerdict);
 }
 
 // An interval that just clears the bound has a p of nearly 5 %: enough alone, and as the last of two by Holm, but not
@@ -85,8 +85,8 @@ TEST(JudgeContains, NeedsANarrowIntervalWithoutAlternatives) {
 }
 
 TEST(AllOf, OneThatFailsOutweighsOneThatIsNotTestable) {
-  EXPECT_EQ(AllOf({kHolds, kNone, kFails}), kFails);
-  EXPECT_EQ(AllOf({kHolds, kNone}), kNone);
+  EXPECT_EQ(AllOf({kHolds, kNoVerdict, kFails}), kFails);
+  EXPECT_EQ(AllOf({kHolds, kNoVerdict}), kNoVerdict);
   EXPECT_EQ(AllOf({kHolds, kOpen}), kOpen);
   EXPECT_EQ(AllOf({kHolds}), kHolds);
 }

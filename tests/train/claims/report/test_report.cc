@@ -17,8 +17,6 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr auto kExact = ct::Start::kExact, kRebuilt = ct::Start::kReconstructed;
-
 // A small study: at exact K = 16 a run diverged and another is missing.
 std::vector<StudyRun> Runs() {
   std::vector<StudyRun> runs;

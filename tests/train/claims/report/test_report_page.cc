@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tests/support/texts.h"
 #include "tests/train/study/planted_study.h"
 #include "train/claims/report/report_figures.h"
 #include "train/claims/report/report_page.h"
@@ -9,9 +10,7 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr auto kExact = ct::Start::kExact;
-
-StudyInput Study() {
+StudyInput PagedStudy() {
   std::vector<StudyRun> runs;
   Plant(runs, FullArm(), 4, 4, Around(2, 0.01), 64000);
   Plant(runs, AmplitudeArm(kExact, 8), 4, 4, Around(2.5, 0.01, 1), 4000);
@@ -25,41 +24,35 @@ StudyInput Study() {
   return study;
 }
 
-size_t Count(const std::string& text, const std::string& part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
-
 // Dominated is K = 16, which trains more than K = 8 and ends higher; K = 32 diverged in part and has no point.
 TEST(ParetoFigure, HoldsWhatIsNotBeaten) {
-  const StudyInput study = Study();
+  const StudyInput study = PagedStudy();
   const std::vector<ArmRow> rows = ArmRows(study);
   const ReportFigure figure = ParetoFigure(rows, Metrics()[0], Metrics()[1]);
-  EXPECT_EQ(Count(figure.svg, "<circle class=\"complex\""), 2u);
-  EXPECT_EQ(Count(figure.svg, "<circle class=\"chance\""), 1u);
+  EXPECT_EQ(Occurrences(figure.svg, "<circle class=\"complex\""), 2u);
+  EXPECT_EQ(Occurrences(figure.svg, "<circle class=\"chance\""), 1u);
   EXPECT_EQ(figure.svg.find("K=32"), std::string::npos);
 }
 
 // Each metric over each other one; the reader's script shows the chart that is chosen.
 TEST(ParetoChoice, HasEachPairAndShowsTheFirst) {
-  StudyInput study = Study();
+  StudyInput study = PagedStudy();
   const std::string html = ParetoChoice(study, "p");
   // The planted changes are 0, of which there is no logarithm, and there are no answers.
   for (const char* pair : {"p-0-1", "p-1-0", "p-0-2", "p-2-0", "p-1-2", "p-0-3"}) {
-    EXPECT_EQ(Count(html, std::string("<div id=\"") + pair + "\""), 1u) << pair;
+    EXPECT_EQ(Occurrences(html, std::string("<div id=\"") + pair + "\""), 1u) << pair;
   }
-  EXPECT_EQ(Count(html, "<div id=\"p-0-1\">"), 1u) << "shown without a script";
-  EXPECT_EQ(Count(html, "<div id="), Count(html, "\" hidden>\n<figure>") + 1) << "all others are hidden";
-  EXPECT_EQ(Count(html, "<div id=\"p-1-1\""), 0u);
-  EXPECT_EQ(Count(html, "‖ΔW‖/‖W‖"), 0u);
-  EXPECT_EQ(Count(html, "<option value=\"0\" selected>"), 1u);
-  EXPECT_EQ(Count(html, "<option value=\"1\" selected>"), 1u);
+  EXPECT_EQ(Occurrences(html, "<div id=\"p-0-1\">"), 1u) << "shown without a script";
+  EXPECT_EQ(Occurrences(html, "<div id="), Occurrences(html, "\" hidden>\n<figure>") + 1) << "all others are hidden";
+  EXPECT_EQ(Occurrences(html, "<div id=\"p-1-1\""), 0u);
+  EXPECT_EQ(Occurrences(html, "‖ΔW‖/‖W‖"), 0u);
+  EXPECT_EQ(Occurrences(html, "<option value=\"0\" selected>"), 1u);
+  EXPECT_EQ(Occurrences(html, "<option value=\"1\" selected>"), 1u);
   EXPECT_NE(html.find("which has full; exact K=8."), std::string::npos);
 }
 
 TEST(EqualRows, HadTheSameChance) {
-  std::vector<StudyRun> runs = Study().runs.runs();
+  std::vector<StudyRun> runs = PagedStudy().runs.runs();
   const auto plant = [&](Arm arm, const char* name) {
     arm.name = name;
     Plant(runs, arm, 4, 4, {2, 2, 2, 2, 2});
@@ -80,7 +73,7 @@ TEST(EqualRows, HadTheSameChance) {
   arm.fixed_lr = 0;
   arm.steps = 5;
   plant(arm, "length");
-  StudyInput study = Study();
+  StudyInput study = PagedStudy();
   study.runs = StudyRuns(runs);
   study.lines.resize(runs.size(), 1);
   std::vector<std::string> names;
@@ -90,22 +83,22 @@ TEST(EqualRows, HadTheSameChance) {
 
 // At K = 32 seeds 1, 3, 4 and 5 gain 1.9 of 2.01, 2, 1.99 and 2.005: 94.94 % on average.
 TEST(KCurveFigure, NamesTheSeedsOfEachPoint) {
-  const ReportFigure figure = KCurveFigure(Study(), kExact);
-  EXPECT_EQ(Count(figure.svg, "<circle"), 6u);  // two efficiencies at three K
+  const ReportFigure figure = KCurveFigure(PagedStudy(), kExact);
+  EXPECT_EQ(Occurrences(figure.svg, "<circle"), 6u);  // two efficiencies at three K
   EXPECT_NE(figure.svg.find("from base at 32: 94.94 "), std::string::npos) << figure.svg;
-  EXPECT_EQ(Count(figure.svg, "4 seeds, 1 diverged"), 2u);
-  EXPECT_TRUE(KCurveFigure(Study(), ct::Start::kReconstructed).svg.empty());
+  EXPECT_EQ(Occurrences(figure.svg, "4 seeds, 1 diverged"), 2u);
+  EXPECT_TRUE(KCurveFigure(PagedStudy(), ct::Start::kReconstructed).svg.empty());
 }
 
 TEST(StandaloneSvg, BringsItsStyle) {
-  const std::string svg = StandaloneSvg(KCurveFigure(Study(), kExact));
+  const std::string svg = StandaloneSvg(KCurveFigure(PagedStudy(), kExact));
   EXPECT_TRUE(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\"")) << svg.substr(0, 100);
-  EXPECT_EQ(Count(svg, "<style>"), 1u);
+  EXPECT_EQ(Occurrences(svg, "<style>"), 1u);
   EXPECT_TRUE(svg.ends_with("</svg>\n"));
 }
 
 TEST(ReportPage, HasEveryClaimAndTheLinesOfEveryArm) {
-  const StudyInput study = Study();
+  const StudyInput study = PagedStudy();
   const std::string page = ReportPage({study}, JudgeClaims({study}), "ampgrad report");
   for (int claim = 1; claim <= kClaims; ++claim) {
     EXPECT_NE(page.find(">C" + std::to_string(claim) + ": "), std::string::npos) << claim;

@@ -11,8 +11,6 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr auto kExact = ct::Start::kExact, kRebuilt = ct::Start::kReconstructed;
-
 StudyInput WithLines(std::vector<StudyRun> runs, Index width = 64) {
   StudyInput study = Study(std::move(runs), width);
   study.lines.resize(study.runs.runs().size());

@@ -27,13 +27,13 @@ std::vector<OptionSpec> WithFiles() {
 }
 
 /// The options of one call that gives the required one.
-Options Parse(std::vector<std::string> words) {
+Options ParseWords(std::vector<std::string> words) {
   words.insert(words.begin(), {"--out", "dir"});
   return Options(kSpecs, words);
 }
 
 /// The message of the UsageError that `call` must end in.
-std::string Refusal(const std::function<void()>& call) {
+std::string WordsError(const std::function<void()>& call) {
   try {
     call();
   } catch (const UsageError& error) {
@@ -43,11 +43,11 @@ std::string Refusal(const std::function<void()>& call) {
 }
 
 std::string RefusedWords(const std::vector<std::string>& words) {
-  return Refusal([&] { Parse(words); });
+  return WordsError([&] { ParseWords(words); });
 }
 
 TEST(Options, TakeValuesInBothForms) {
-  const Options options = Parse({"--steps", "7", "--log=a=b", "--quiet"});
+  const Options options = ParseWords({"--steps", "7", "--log=a=b", "--quiet"});
   EXPECT_EQ(options.String("out"), "dir");
   EXPECT_EQ(options.Integer("steps", 1, 10), 7);
   EXPECT_EQ(options.String("log"), "a=b");  // only the first = separates
@@ -55,7 +55,7 @@ TEST(Options, TakeValuesInBothForms) {
 }
 
 TEST(Options, FallBackToDefaults) {
-  const Options options = Parse({});
+  const Options options = ParseWords({});
   EXPECT_EQ(options.Integer("steps", 1, 1000), 100);
   EXPECT_TRUE(options.Has("steps"));
   EXPECT_FALSE(options.Has("log"));
@@ -63,9 +63,9 @@ TEST(Options, FallBackToDefaults) {
 }
 
 TEST(Options, AValueMayLookLikeAnything) {
-  EXPECT_EQ(Parse({"--log", "--quiet"}).String("log"), "--quiet");
-  EXPECT_EQ(Parse({"--log", "-1"}).String("log"), "-1");
-  EXPECT_EQ(Parse({"--log", "two words"}).String("log"), "two words");
+  EXPECT_EQ(ParseWords({"--log", "--quiet"}).String("log"), "--quiet");
+  EXPECT_EQ(ParseWords({"--log", "-1"}).String("log"), "-1");
+  EXPECT_EQ(ParseWords({"--log", "two words"}).String("log"), "two words");
 }
 
 TEST(Options, RefuseWrongWords) {
@@ -85,18 +85,18 @@ TEST(Options, RefuseWrongWords) {
   EXPECT_EQ(RefusedWords({"--quiet", "yes"}), "expected an option, found 'yes'");
   EXPECT_EQ(RefusedWords({"-steps", "3"}), "expected an option, found '-steps'");
   EXPECT_EQ(RefusedWords({""}), "expected an option, found ''");
-  EXPECT_EQ(Refusal([] { Options(kSpecs, {"--steps", "3"}); }), "--out is missing");
+  EXPECT_EQ(WordsError([] { Options(kSpecs, {"--steps", "3"}); }), "--out is missing");
 }
 
 std::string RefusedInteger(const std::string& text) {
-  return Refusal([&] { Parse({"--steps=" + text}).Integer("steps", 1, 1000); });
+  return WordsError([&] { ParseWords({"--steps=" + text}).Integer("steps", 1, 1000); });
 }
 
 TEST(Options, IntegersAreWholeAndInRange) {
-  EXPECT_EQ(Parse({"--steps=1"}).Integer("steps", 1, 1000), 1);
-  EXPECT_EQ(Parse({"--steps=1000"}).Integer("steps", 1, 1000), 1000);
-  EXPECT_EQ(Parse({"--steps=-5"}).Integer("steps", -5, 5), -5);
-  EXPECT_EQ(Parse({"--steps=007"}).Integer("steps", 1, 1000), 7);
+  EXPECT_EQ(ParseWords({"--steps=1"}).Integer("steps", 1, 1000), 1);
+  EXPECT_EQ(ParseWords({"--steps=1000"}).Integer("steps", 1, 1000), 1000);
+  EXPECT_EQ(ParseWords({"--steps=-5"}).Integer("steps", -5, 5), -5);
+  EXPECT_EQ(ParseWords({"--steps=007"}).Integer("steps", 1, 1000), 7);
   for (const char* text : {"0", "1001", "-1", "two", "1.5", "1.0", " 1", "1 ", "1e2", "1e9", "+1", "0x10", "1,2", "nan",
                            "inf", "-", "9223372036854775808", "99999999999999999999999", "١"}) {
     EXPECT_EQ(RefusedInteger(text), std::string("expected --steps to be an integer in 1..1000, found '") + text + "'");
@@ -104,14 +104,14 @@ TEST(Options, IntegersAreWholeAndInRange) {
 }
 
 std::string RefusedNumber(const std::string& text) {
-  return Refusal([&] { Parse({"--steps=" + text}).Number("steps", 0, 2.5); });
+  return WordsError([&] { ParseWords({"--steps=" + text}).Number("steps", 0, 2.5); });
 }
 
 TEST(Options, NumbersAreFiniteAndInRange) {
-  EXPECT_EQ(Parse({"--steps=0"}).Number("steps", 0, 2.5), 0);
-  EXPECT_EQ(Parse({"--steps=2.5"}).Number("steps", 0, 2.5), 2.5);
-  EXPECT_EQ(Parse({"--steps=1e-3"}).Number("steps", 0, 2.5), 1e-3);
-  EXPECT_EQ(Parse({"--steps=.5"}).Number("steps", 0, 2.5), 0.5);
+  EXPECT_EQ(ParseWords({"--steps=0"}).Number("steps", 0, 2.5), 0);
+  EXPECT_EQ(ParseWords({"--steps=2.5"}).Number("steps", 0, 2.5), 2.5);
+  EXPECT_EQ(ParseWords({"--steps=1e-3"}).Number("steps", 0, 2.5), 1e-3);
+  EXPECT_EQ(ParseWords({"--steps=.5"}).Number("steps", 0, 2.5), 0.5);
   for (const char* text : {"-1", "-1e-9", "2.6", "nan", "NaN", "-nan", "inf", "-inf", "infinity", "1e999", "two", " 1",
                            "1 ", "1,5", "+1", "0x1p0", "1e", "1..2", "--1"}) {
     EXPECT_EQ(RefusedNumber(text), std::string("expected --steps to be a number in 0..2.5, found '") + text + "'");
@@ -119,23 +119,23 @@ TEST(Options, NumbersAreFiniteAndInRange) {
 }
 
 TEST(Options, ListsAreCutAtCommas) {
-  EXPECT_EQ(Parse({"--steps=4"}).Integers("steps", 1, 64), (std::vector<Index>{4}));
-  EXPECT_EQ(Parse({"--steps=4,8,4"}).Integers("steps", 1, 64), (std::vector<Index>{4, 8, 4}));
-  EXPECT_EQ(Parse({"--steps=1e-4,0.5"}).Numbers("steps", 0, 1), (std::vector<double>{1e-4, 0.5}));
+  EXPECT_EQ(ParseWords({"--steps=4"}).Integers("steps", 1, 64), (std::vector<Index>{4}));
+  EXPECT_EQ(ParseWords({"--steps=4,8,4"}).Integers("steps", 1, 64), (std::vector<Index>{4, 8, 4}));
+  EXPECT_EQ(ParseWords({"--steps=1e-4,0.5"}).Numbers("steps", 0, 1), (std::vector<double>{1e-4, 0.5}));
   for (const auto& [list, part] : std::vector<std::pair<std::string, std::string>>{
            {"4,", ""}, {",4", ""}, {"4,,8", ""}, {"4, 8", " 8"}, {"4,0", "0"}, {"4,65", "65"}, {"4;8", "4;8"}}) {
-    EXPECT_EQ(Refusal([&] { Parse({"--steps=" + list}).Integers("steps", 1, 64); }),
+    EXPECT_EQ(WordsError([&] { ParseWords({"--steps=" + list}).Integers("steps", 1, 64); }),
               "expected --steps to be a list of integers in 1..64, found '" + part + "'");
   }
-  EXPECT_EQ(Refusal([] { Parse({"--steps=0.5,nan"}).Numbers("steps", 0, 1); }),
+  EXPECT_EQ(WordsError([] { ParseWords({"--steps=0.5,nan"}).Numbers("steps", 0, 1); }),
             "expected --steps to be a list of numbers in 0..1, found 'nan'");
 }
 
 TEST(Options, ChoicesAreListedWhenMissed) {
-  EXPECT_EQ(Parse({"--log=full"}).Choice("log", {"full", "amplitude"}), "full");
+  EXPECT_EQ(ParseWords({"--log=full"}).Choice("log", {"full", "amplitude"}), "full");
   for (const char* text : {"Full", "ful", "full ", "full,amplitude"}) {
-    EXPECT_EQ(Refusal([&] {
-                Parse({std::string("--log=") + text}).Choice("log", {"full", "amplitude"});
+    EXPECT_EQ(WordsError([&] {
+                ParseWords({std::string("--log=") + text}).Choice("log", {"full", "amplitude"});
               }),
               std::string("expected --log to be one of full, amplitude, found '") + text + "'");
   }
@@ -176,7 +176,7 @@ TEST_F(OptionsFile, WordsTakeTheirPlace) {
   EXPECT_EQ(options.String("out"), "there");
   EXPECT_EQ(options.Integer("steps", 1, 10), 8);
   EXPECT_FALSE(options.Has("quiet"));
-  EXPECT_EQ(Refusal([&] { Options(WithFiles(), {"--config", Write(R"({"steps": 7})")}); }), "--out is missing");
+  EXPECT_EQ(WordsError([&] { Options(WithFiles(), {"--config", Write(R"({"steps": 7})")}); }), "--out is missing");
 }
 
 TEST_F(OptionsFile, RefusesWhatIsNoOption) {
@@ -196,7 +196,7 @@ TEST_F(OptionsFile, RefusesWhatIsNoOption) {
                       }),
             "D/none: no such file");
   const Options options(WithFiles(), {"--config", Write(R"({"out": "dir", "steps": 1e3})")});
-  EXPECT_EQ(Refusal([&] { options.Integer("steps", 1, 10000); }),
+  EXPECT_EQ(WordsError([&] { options.Integer("steps", 1, 10000); }),
             "expected --steps to be an integer in 1..10000, found '1000.0'");
 }
 
@@ -224,11 +224,11 @@ TEST_F(OptionsFile, ResumeTakesTheSettingsOfTheRun) {
   EXPECT_EQ(options.Integer("steps", 1, 10), 7);
   EXPECT_EQ(options.Integer("threads", 0, 10), 2);
   EXPECT_EQ(options.Settings(), "{\n \"out\": \"dir\",\n \"steps\": 7,\n \"rates\": \"1e-3,1\"\n}\n");
-  EXPECT_EQ(Refusal([&] {
+  EXPECT_EQ(WordsError([&] {
               Options(WithFiles(), {"--resume", dir, "--steps", "8"});
             }),
             "--steps beside --resume: a run goes on with its own settings; expected none but --threads");
-  EXPECT_EQ(Refusal([&] {
+  EXPECT_EQ(WordsError([&] {
               Options(WithFiles(), {"--resume", dir, "--config", dir + "/ampgrad.json"});
             }),
             "--config beside --resume: a run goes on with its own settings; expected none but --threads");

@@ -19,11 +19,11 @@
 namespace ampgrad::train {
 namespace {
 
-constexpr double kBound = sizeof(Real) == sizeof(double) ? 1e-10 : 1e-4;
+constexpr double kFiguresApart = sizeof(Real) == sizeof(double) ? 1e-10 : 1e-4;
 
 std::vector<Batch> SomeBatches() { return {{6, RandomIds(12, 23, 1), RandomIds(12, 23, 2)}}; }
 
-ct::Basis BasisOf(models::LanguageModel& model, Index k) {
+ct::Basis InnerBasis(models::LanguageModel& model, Index k) {
   return ct::ComputeBasis(ct::SelectRows(MatricesInScope(model, {}), model.width(), ct::RowsPolicy::kBlocks), k);
 }
 
@@ -41,7 +41,7 @@ TEST(LoraOverlap, IsOneInsideTheBasisAndNoneOutside) {
   const auto model = TinyGpt(3);
   const Index d = model->width();
   const Tensor frame = ct::RandomOrthonormal(6, d, 5, 1);
-  ct::Basis basis = BasisOf(*model, 3);
+  ct::Basis basis = InnerBasis(*model, 3);
   const auto rows = [&](Index first) {
     Tensor a = Tensor::Uninitialized({3, d});
     std::copy(frame.row(first), frame.row(first) + 3 * d, a.begin());
@@ -55,18 +55,18 @@ TEST(LoraOverlap, IsOneInsideTheBasisAndNoneOutside) {
     mixed.row(2)[c] *= Real(0.125);
   }
   UseA(*model, mixed);
-  EXPECT_NEAR(LoraOverlap(*model, {}, basis), 1, kBound);
+  EXPECT_NEAR(LoraOverlap(*model, {}, basis), 1, kFiguresApart);
   UseA(*model, rows(3));
-  EXPECT_NEAR(LoraOverlap(*model, {}, basis), 0, kBound);
+  EXPECT_NEAR(LoraOverlap(*model, {}, basis), 0, kFiguresApart);
   UseA(*model, rows(2));  // one of three
-  EXPECT_NEAR(LoraOverlap(*model, {}, basis), 1.0 / 3, kBound);
+  EXPECT_NEAR(LoraOverlap(*model, {}, basis), 1.0 / 3, kFiguresApart);
   EXPECT_TRUE(std::isnan(LoraOverlap(*TinyGpt(3), {}, basis)));
 }
 
 // The mean over random spaces is r/d.
 TEST(LoraOverlap, ByChanceIsTheShareOfTheWidth) {
   const auto model = TinyGpt(3);
-  const ct::Basis basis = BasisOf(*model, 4);
+  const ct::Basis basis = InnerBasis(*model, 4);
   double sum = 0, squares = 0;
   constexpr int kDraws = 200;
   for (uint64_t draw = 0; draw < kDraws; ++draw) {
@@ -84,7 +84,7 @@ TEST(CutScores, CostNothingWhereScoresLieOnALine) {
   const auto model = TinyGpt(3);
   const auto sources = ct::SelectRows(MatricesInScope(*model, {}), model->width(), ct::RowsPolicy::kBlocks);
   const std::string planted = sources[0].matrix->name;
-  ct::Basis basis = BasisOf(*model, 4);
+  ct::Basis basis = InnerBasis(*model, 4);
   Tensor& weight = sources[0].matrix->form->Part("weight").value;  // [in, out]: the rows are its columns
   const Index d = model->width(), n = sources[0].rows;
   for (Index r = 0; r < n; ++r) {
@@ -98,8 +98,8 @@ TEST(CutScores, CostNothingWhereScoresLieOnALine) {
   const std::vector<CutScores> cuts = CutEachMatrix(*model, {}, ct::RowsPolicy::kBlocks, basis, 4, SomeBatches());
   ASSERT_EQ(cuts.size(), sources.size());
   EXPECT_EQ(cuts[0].matrix, planted);
-  EXPECT_NEAR(cuts[0].pr, 1, kBound);
-  EXPECT_NEAR(cuts[0].rise, 0, kBound);
+  EXPECT_NEAR(cuts[0].pr, 1, kFiguresApart);
+  EXPECT_NEAR(cuts[0].rise, 0, kFiguresApart);
   EXPECT_GT(cuts[1].pr, 1.5);
   EXPECT_GT(std::abs(cuts[1].rise), 1e-3);
   EXPECT_EQ(Evaluate(*model, SomeBatches()), whole);  // the model is as it was
