@@ -23,6 +23,9 @@ check() {
   return 1
 }
 export -f check
+incomplete=0
 find tensor autograd nn ct models train -name '*.cc' ! -name mpi.cc -print0 |
-  xargs -0 -P "$(nproc)" -I{} bash -c 'check "$@"' check {} "${of_library[@]}"
-find tests -name 'test_*.cc' -print0 | xargs -0 -P "$(nproc)" -I{} bash -c 'check "$@"' check {} "${of_tests[@]}"
+  xargs -0 -P "$(nproc)" -I{} bash -c 'check "$@"' check {} "${of_library[@]}" || incomplete=1
+find tests -name 'test_*.cc' -print0 |
+  xargs -0 -P "$(nproc)" -I{} bash -c 'check "$@"' check {} "${of_tests[@]}" || incomplete=1
+exit $incomplete

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "ct/spectra/score_nulls.h"
 #include "ct/spectra/score_sums.h"

@@ -33,14 +33,7 @@ std::vector<MethodSettings> UpdateMethods(nn::Chain chain) {
   return all;
 }
 
-double Apart(const Tensor& a, const Tensor& b) {
-  double difference = 0, norm = 0;
-  for (Index i = 0; i < a.size(); ++i) {
-    difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
-    norm += std::pow(static_cast<double>(b[i]), 2);
-  }
-  return a.shape() == b.shape() ? std::sqrt(difference / norm) : 1;
-}
+double Apart(const Tensor& a, const Tensor& b) { return a.shape() == b.shape() ? RelativeError(a, b) : 1; }
 
 Batch SomeBatch(const models::LanguageModel& model) {
   return {kLength, RandomIds(2 * kLength, model.vocabulary(), 1), RandomIds(2 * kLength, model.vocabulary(), 2)};
